@@ -18,7 +18,8 @@ constexpr FilterId kLamp{7};
 
 std::set<const Recipient*> recipients(std::span<const Subscriber> subscribers) {
   std::set<const Recipient*> all;
-  for (const Subscriber& it : subscribers) CHECK(all.insert(it.recipient).second);
+  for (const Subscriber& it : subscribers) all.insert(it.recipient);
+  CHECK(all.size() == subscribers.size());
   return all;
 }
 
@@ -52,7 +53,7 @@ TEST_CASE("[MQTT-3.8.4-3] subscribing again to the same filter replaces the opti
 }
 
 TEST_CASE("a shard's subscribers agree with a plain map after any run of changes, and shrink back") {
-  for (unsigned seed = 1; seed <= 10; ++seed) {
+  for (unsigned seed = 1; seed <= 5; ++seed) {
     CAPTURE(seed);
     std::mt19937 random(seed);
     ShardSubscribers shard;
