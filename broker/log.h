@@ -22,11 +22,11 @@ extern std::atomic<std::uint32_t> types;  // relaxed: a line more or less while 
 void write_line(LogType type, fmt::string_view format, fmt::format_args arguments);
 }  // namespace detail
 
-/// Takes the destinations and types that the options name. Before the first open(), and after close(), lines go to
-/// stderr at once: error, warning, notice and information. May be called again, with other options.
-/// Errors: a log file that cannot be opened; what was open stays as it was.
+/// Takes the destinations and types that the options name, and starts the log's thread: so not before a fork. Before
+/// the first open(), and after close(), lines go to stderr at once: error, warning, notice and information. May be
+/// called again, with other options. Errors: a log file that cannot be opened; what was open stays as it was.
 OrMessage<void> open(const BrokerOptions& options);
-/// Writes out what is queued, and ends the log's thread.
+/// Writes out what is queued, and ends the log's thread. Threads that write have ended.
 void close();
 /// Opens a log file anew under its name, after something else has moved the old one away.
 OrMessage<void> reopen();
@@ -50,8 +50,8 @@ void fatal(std::string_view text);
 using TopicSink = std::function<void(std::string_view topic, std::string_view line)>;
 void set_topic_sink(TopicSink sink);
 
-/// Lines lost to a full queue since the start.
-std::uint64_t dropped_lines();
+/// Lines lost to a full queue since the start, as far as the log has said so.
+std::uint64_t lost_lines();
 
 /// Lets through one line a minute about something that a client can cause at will. One for each client and cause.
 /// Threads: its owner's only.

@@ -11,11 +11,8 @@ struct AuthOptions {
   std::optional<bool> allow_anonymous;  ///< for every listener that does not say otherwise
 };
 
-std::string read_allow_anonymous(AuthOptions& options, std::string_view value);
-std::string show_allow_anonymous(const AuthOptions& options);
-
 inline constexpr OptionRow<AuthOptions> kAuthOptions[] = {
-    {"allow_anonymous", Special<AuthOptions>{read_allow_anonymous, show_allow_anonymous}, Reload::new_connections,
+    {"allow_anonymous", &AuthOptions::allow_anonymous, Reload::new_connections,
      "Let clients in without a user name. Not given: true while no listener is configured, for then only this machine "
      "is served; false as soon as one is."},
 };

@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -37,11 +38,12 @@ struct Special {
   std::string (*show)(const Options& options);  ///< as it would stand in a file; empty: not given
 };
 
-/// Where an option lives: a field of its struct. Numbers have a Range; seconds are whole numbers.
+/// Where an option lives: a field of its struct. Numbers have a Range; seconds are whole numbers; a flag that is
+/// optional has no value until one is given.
 template <class Options>
-using Field =
-    std::variant<bool Options::*, std::uint16_t Options::*, std::uint32_t Options::*, std::int32_t Options::*,
-                 std::uint64_t Options::*, std::string Options::*, std::chrono::seconds Options::*, Special<Options>>;
+using Field = std::variant<bool Options::*, std::optional<bool> Options::*, std::uint16_t Options::*,
+                           std::uint32_t Options::*, std::int32_t Options::*, std::uint64_t Options::*,
+                           std::string Options::*, std::chrono::seconds Options::*, Special<Options>>;
 
 /// One option: its name in the file, the field it sets, its range, when a reload takes it, its help. Parsing, the
 /// reference file and its defaults all come from here.  Threads: constant.
@@ -59,11 +61,15 @@ struct OptionRow {
       : OptionRow(n, f, Range{}, r, text) {}
 };
 
-/// A whole number in decimal, without anything around it; nothing if it is not one.
-bool parse_number(std::string_view text, std::int64_t& number);
+/// A whole number in decimal with nothing around it.
+std::optional<std::int64_t> parse_number(std::string_view text);
+
+/// The value without a comment behind it. Only a string may hold a '#': Mosquitto reads one word of all else.
+std::string_view one_word(std::string_view value);
 
 /// The steps below are the same for every struct: what is wrong with the value, or nothing if `to` holds it now.
 std::string read_value(bool& to, std::string_view value, const Range&);
+std::string read_value(std::optional<bool>& to, std::string_view value, const Range&);
 std::string read_value(std::string& to, std::string_view value, const Range&);
 std::string read_value(std::chrono::seconds& to, std::string_view value, const Range& range);
 std::string read_number(std::int64_t& to, std::string_view value, const Range& range);
@@ -83,9 +89,13 @@ std::string read_value(Number& to, std::string_view value, const Range& range) {
 }
 
 std::string show_value(bool value);
-std::string show_value(std::int64_t value);
+template <std::integral Number>
+std::string show_value(Number value) {
+  return std::to_string(value);
+}
+inline std::string show_value(std::optional<bool> value) { return value ? show_value(*value) : ""; }
 inline std::string show_value(const std::string& value) { return value; }
-inline std::string show_value(std::chrono::seconds value) { return show_value(std::int64_t{value.count()}); }
+inline std::string show_value(std::chrono::seconds value) { return std::to_string(value.count()); }
 
 /// Sets the field that `row` names. Answers what is wrong, as the end of "name: ...", or nothing.
 template <class Options>
@@ -101,17 +111,13 @@ std::string read_option(const OptionRow<Options>& row, Options& options, std::st
       row.field);
 }
 
-/// The field's value as it would stand in a file.
+/// The field's value as it would stand in a file; empty: not given.
 template <class Options>
 std::string show_option(const OptionRow<Options>& row, const Options& options) {
   return std::visit(
-      [&](const auto& field) -> std::string {
-        using Type = std::remove_cvref_t<decltype(field)>;
-        if constexpr (std::is_same_v<Type, Special<Options>>) {
+      [&](const auto& field) {
+        if constexpr (std::is_same_v<decltype(field), const Special<Options>&>) {
           return field.show(options);
-        } else if constexpr (std::is_integral_v<std::remove_reference_t<decltype(options.*field)>> &&
-                             !std::is_same_v<Type, bool Options::*>) {
-          return show_value(static_cast<std::int64_t>(options.*field));
         } else {
           return show_value(options.*field);
         }

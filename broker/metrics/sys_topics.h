@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/metrics/counters.h"
+#include "broker/metrics/memory_use.h"
 #include "core/base/time.h"
 
 namespace bramble {
@@ -16,17 +17,8 @@ namespace bramble {
 /// What the counters do not know.
 struct SysFacts {
   std::uint64_t retained_messages = 0;
-  std::uint64_t retained_bytes = 0;
-  std::uint64_t heap_current = 0;  ///< bytes; memory_use() has both
-  std::uint64_t heap_maximum = 0;
+  MemoryUse memory;
 };
-
-/// Memory of the process: from the allocator where it tells, else what the kernel counts as resident.
-struct MemoryUse {
-  std::uint64_t current = 0;
-  std::uint64_t maximum = 0;
-};
-MemoryUse memory_use();
 
 /// The $SYS/broker/... tree, as users of Mosquitto know it, and a few topics of our own. Knows no clock and publishes
 /// nothing itself.  Threads: one, the caller's.
@@ -47,6 +39,7 @@ class SysTopics {
   };
 
   void tell(std::string_view topic, std::string value, const Publish& publish);
+  void tell_clients(const MetricSums& sums, const Publish& publish);
   void tell_loads(SteadyTime now, const MetricSums& sums, const Publish& publish);
 
   unsigned reactors_;
@@ -54,7 +47,7 @@ class SysTopics {
   SteadyTime updated_;
   std::int64_t clients_maximum_ = 0;
   std::vector<Load> loads_;
-  std::unordered_map<std::string, std::string> told_;
+  std::unordered_map<std::string, std::string> told_;  // by topic below $SYS/broker/
 };
 
 }  // namespace bramble
