@@ -26,8 +26,6 @@ namespace bramble {
 /// the whole table: split what may grow to a million.
 template <class T>
 class TextIndex {
-  static_assert(sizeof(void*) == 8 && alignof(T) >= 8);
-
  public:
   TextIndex() = default;
   TextIndex(const TextIndex&) = delete;
@@ -134,6 +132,7 @@ class TextIndex {
       }
     }
     void insert(T& member) {
+      static_assert(sizeof(void*) == 8 && alignof(T) >= 8);
       const auto pointer = reinterpret_cast<std::uintptr_t>(&member);
       check(pointer >> kTagShift == 0, "a pointer of more than 48 bits");
       std::uint64_t i = member.hash();

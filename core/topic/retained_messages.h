@@ -49,8 +49,9 @@ class RetainedMessages {
     friend class RetainedMessages;
     std::string filter_;
     std::vector<std::uint32_t> found_;  // narrow: the topics' slots
-    std::uint32_t next_ = 0;            // place in found_, or slot
-    bool all_ = false;                  // wide: every slot is looked at
+    std::uint32_t next_ = 0;            // place in found_; wide: the slot
+    std::uint32_t end_ = 0;             // of found_; wide: of the slots there were at begin()
+    bool wide_ = false;
   };
   /// `filter` without a share name. Bounded work: at most 10,000 steps in the tree.
   Replay begin(std::string_view filter) const;
@@ -75,24 +76,28 @@ class RetainedMessages {
   std::size_t nodes() const { return nodes_; }  ///< of the tree, without the root. Only while nobody writes
 
  private:
-  using Slot = std::atomic<std::uint64_t>;  // a Node*, or the next free slot's number << 1 | 1
+  using Slot = std::atomic<std::uint64_t>;  // 0, a Node*, or free: the number of the next free one << 1 | 1
   static constexpr std::uint32_t kChunkBits = 10;
-  static constexpr std::size_t kChunks = 32 - kChunkBits;
+  static constexpr std::uint32_t kChunks = 21;
+  static constexpr std::uint32_t kSlotsMax = ((1u << kChunks) - 1) << kChunkBits;
 
-  const Node* walk(std::string_view topic) const;
+  Node* walk(std::string_view topic) const;
   Node& walk_or_make(ReactorId here, std::string_view topic);
-  void prune(ReactorId here, Node* node);
   void put(ReactorId here, Node& node, MessagePtr message);
   void take(ReactorId here, Node& node);
+  void retire(ReactorId here, const ApplicationMessage* message);
+  void prune(ReactorId here, Node* node);
+  void weigh(std::size_t more, std::size_t less);
+  static const ApplicationMessage* message_of(const Node& node);
   Slot* slot(std::uint32_t number) const;
-  const Node* node_in(std::uint32_t number) const;
-  std::uint32_t take_slot(Node& node);
+  Node* node_in(std::uint32_t number) const;
+  std::uint32_t take_slot();
   void give_slot(std::uint32_t number);
   bool collect(std::string_view filter, std::vector<std::uint32_t>& found) const;
 
   Quiescence& quiescence_;
   const SeededHash hash_;
-  Node* root_;
+  Node* const root_;
   std::array<std::atomic<Slot*>, kChunks>
       chunks_{};                             // chunk i has 1024 << i slots; made once, never freed before the end
   std::atomic<std::uint32_t> slots_end_{0};  // slots below it have been used
@@ -101,7 +106,7 @@ class RetainedMessages {
 
   std::mutex mutex_;  // guards all changes, and:
   std::uint64_t version_ = 0;
-  std::uint32_t free_slot_ = 0;  // number + 1 of the first of the chain; 0: none
+  std::uint32_t free_slot_ = 0xFFFF'FFFF;  // the first of the chain; all ones: none
   std::size_t nodes_ = 0;
 };
 

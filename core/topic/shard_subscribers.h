@@ -55,15 +55,13 @@ class ShardSubscribers {
   std::span<const Subscriber> on(FilterId id) const;
   const Subscriber* find(FilterId id, const Recipient* recipient) const;
 
-  /// A fan-out that stops part way (DESIGN: a turn is bounded): suspend() says that the first `sent` of on(id) have
-  /// been served, rest() is who still has to be: neither repeated nor skipped, whoever leaves meanwhile; who comes
-  /// meanwhile is not among them. One at a time for each shard. Then suspend() again with what was sent of rest(), or
-  /// finish().
+  /// A fan-out that stops part way, because a turn is bounded: suspend() says that the first `sent` of on(id) are
+  /// served, rest() is who is not. Whoever leaves meanwhile, nobody is skipped or served twice; who comes meanwhile is
+  /// not in rest(). One at a time in a shard; it ends with finish().
   void suspend(FilterId id, std::size_t sent);
   bool suspended() const { return cursor_.has_value(); }
-  FilterId suspended_on() const { return cursor_->id; }
   std::span<const Subscriber> rest() const;
-  void advance(std::size_t sent);  ///< `sent` more of rest() were served
+  void advance(std::size_t sent);  ///< the first `sent` of rest() are served too
   void finish() { cursor_.reset(); }
 
   /// The next member, in turn, that `accept(const Subscriber&)` takes; nullptr when it takes none. For $share groups.
@@ -87,14 +85,26 @@ class ShardSubscribers {
   struct Many;
   /// One id's subscribers: `only` when there is no `many`.
   struct Entry {
-    FilterId id{};  // 0: free
+    FilterId id{};  // 0: a free place
     Subscriber only;
     std::unique_ptr<Many> many;
+
+    Entry();
+    ~Entry();
+    Entry(Entry&&) noexcept;
+    Entry& operator=(Entry&&) noexcept;
+    std::span<const Subscriber> all() const;
+    std::size_t find(const Recipient* recipient) const;  ///< its place in all(), or all().size()
   };
-  /// A plain open-addressing table; 64 of them, so that none stalls the reactor long when it grows.
+  /// An open-addressing table of entries; 64 of them, so that none stalls the reactor long when it grows.
   struct Part {
     std::vector<Entry> entries;
     std::size_t used = 0;
+
+    std::size_t mask() const { return entries.size() - 1; }
+    std::size_t home(FilterId id) const;
+    Entry& free_place(FilterId id);
+    void resize(std::size_t places);
   };
   struct Cursor {
     FilterId id;
@@ -104,14 +114,14 @@ class ShardSubscribers {
 
   static constexpr std::size_t kParts = 64;
 
-  static std::size_t place(FilterId id);
+  static std::uint64_t hash(FilterId id);
+  Part& part_of(FilterId id);
   const Entry* find(FilterId id) const;
   Entry* find(FilterId id);
   Entry& insert(FilterId id);
   void erase(Entry& entry);
-  static void grow_or_shrink(Part& part, std::size_t capacity);
-  std::uint32_t* turn_of(FilterId group);
   void take_out(Entry& entry, std::size_t i);
+  std::uint32_t* turn_of(FilterId group);
 
   std::array<Part, kParts> parts_;
   std::size_t size_ = 0;

@@ -19,6 +19,7 @@ namespace bramble {
 /// node.
 class WildcardTrie {
   struct Node;
+  class TopicLevels;
 
  public:
   /// What a match works with, kept by the caller so that matching allocates nothing in steady state.
@@ -50,24 +51,19 @@ class WildcardTrie {
   void insert(Filter& filter, Quiescence& quiescence, ReactorId here);
   void erase(Filter& filter, Quiescence& quiescence, ReactorId here);
 
-  /// Calls visit(Filter&) for each. Only while nobody writes.
-  template <class Visit>
-  void each(Visit visit) const {
-    std::vector<Filter*> filters;
-    list(filters);
-    for (Filter* filter : filters) visit(*filter);
-  }
+  std::vector<Filter*> all() const;             ///< for figures and the end. Only while nobody writes
   std::size_t nodes() const { return nodes_; }  ///< without the root. Writer only
   std::size_t bytes() const;                    ///< of nodes and their tables. Only while nobody writes
 
  private:
   Node& child_of(Node& node, std::string_view level, Quiescence& quiescence, ReactorId here);
-  const Node* walk(std::string_view filter) const;
+  Node* walk(std::string_view filter) const;
   void prune(Node* node, Quiescence& quiescence, ReactorId here);
-  void list(std::vector<Filter*>& out) const;
+  template <class Visit>
+  void each_node(Visit visit) const;
 
-  SeededHash hash_;
-  Node* root_;
+  const SeededHash hash_;
+  Node* const root_;
   std::atomic<std::size_t> filters_{0};
   std::size_t nodes_ = 0;
   std::mutex mutex_;
