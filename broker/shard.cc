@@ -102,10 +102,7 @@ void Shard::publish_own(const OnReactor& here, std::string_view topic, std::stri
 void Shard::publish_sys(const OnReactor& here) {
   SysFacts facts;
   facts.retained_messages = commons_.retained.count();
-  facts.retained_bytes = commons_.retained.bytes();
-  const MemoryUse memory = memory_use();
-  facts.heap_current = memory.current;
-  facts.heap_maximum = memory.maximum;
+  facts.memory = memory_use();
   sys_topics_->update(here.now(), commons_.counters.sums(), facts,
                       [&](std::string_view topic, std::string_view value) { publish_own(here, topic, value, true); });
   here.reactor().want_turn(here);

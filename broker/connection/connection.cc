@@ -6,6 +6,7 @@
 
 #include "broker/connection/connections.h"
 #include "broker/connection/handlers.h"
+#include "core/base/bytes.h"
 
 namespace bramble {
 
@@ -216,7 +217,7 @@ PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::Publis
     }
     if (new_alias && header.topic_alias != 0) outbound_aliases_->emplace(content.topic, header.topic_alias);
   }
-  auto& counters = reactor_.counters_here();
+  auto& counters = reactor_.counters(OnReactor::current());
   counters.add(Metric::messages_sent);
   counters.add(Metric::publish_sent);
   counters.add(Metric::publish_bytes_sent, static_cast<std::int64_t>(content.payload.size()));
@@ -242,7 +243,7 @@ PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::Publis
 
 void Connection::note_drop() {
   if (!drop_line_) drop_line_ = std::make_unique<log::LinePerMinute>();
-  if (!drop_line_->allow(reactor_.turn_time())) return;
+  if (!drop_line_->allow(OnReactor::current().now())) return;
   log::write(LogType::notice, "Messages for client {} are dropped: it reads too slowly ({} bytes wait).", describe(),
              out_.bytes());
 }

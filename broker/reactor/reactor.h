@@ -55,9 +55,6 @@ class Reactor {
   Readiness& readiness(const OnReactor&) { return readiness_; }
   TimerWheel& timers(const OnReactor&) { return timers_; }
   ReactorCounters& counters(const OnReactor&) { return counters_; }
-  /// For what a session calls back (PacketSink), which core declares without knowing reactors. Its thread only.
-  ReactorCounters& counters_here() { return counters_; }
-  SteadyTime turn_time() const { return now_; }
   char* read_buffer(const OnReactor&) { return read_buffer_.get(); }
   /// Empties the inbox as far as the turn's budget goes; before what was read is routed, so that order is causal
   /// (DESIGN 4.4).
