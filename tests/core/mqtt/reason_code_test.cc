@@ -1,7 +1,6 @@
 #include "core/mqtt/reason_code.h"
 
 #include <doctest/doctest.h>
-
 #include <string>
 
 #include "core/mqtt/types.h"
