@@ -67,7 +67,8 @@ class LogFile {
   static OrMessage<LogFile> open(std::string path) {
     const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
     if (descriptor < 0) {
-      return tl::unexpected<std::string>("log file " + path + " cannot be opened: " + std::strerror(errno));
+      return tl::unexpected<std::string>("log file " + path +
+                                         " cannot be opened: " + std::generic_category().message(errno));
     }
     return LogFile(std::move(path), descriptor);
   }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -28,7 +27,7 @@ OrMessage<std::string> read_text(const std::string& path) {
   std::error_code unknown;
   std::ifstream file(path, std::ios::binary);
   if (!file || std::filesystem::is_directory(path, unknown)) {
-    return wrong("cannot be read: " + std::string(file ? "it is a folder" : std::strerror(errno)));
+    return wrong("cannot be read: " + (file ? "it is a folder" : std::generic_category().message(errno)));
   }
   return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
 }
