@@ -40,7 +40,7 @@ TEST_CASE("every value comes back from its bucket within 0.4 percent") {
 TEST_CASE("buckets follow each other without a hole or an overlap") {
   std::size_t last = Histogram::bucket_of(nanoseconds(0));
   CHECK(last == 0);
-  for (std::int64_t value = 1; value < 1'000'000; ++value) {
+  for (std::int64_t value = 1; value < 70'000; ++value) {
     const std::size_t bucket = Histogram::bucket_of(nanoseconds(value));
     REQUIRE((bucket == last || bucket == last + 1));
     last = bucket;

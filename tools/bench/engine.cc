@@ -1,37 +1,34 @@
 #include "tools/bench/engine.h"
 
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/prctl.h>
-
 #include <algorithm>
 #include <array>
 #include <csignal>
 #include <ctime>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+
+#include "core/base/check.h"
 
 namespace bramble::bench {
 
 namespace {
 
-/// Also the longest that a worker sleeps.
-constexpr auto kPingSweep = std::chrono::seconds(1);
+constexpr auto kKeepAliveSweep = std::chrono::seconds(1);
 
 timespec wait_time(SteadyTime until, SteadyTime now) {
-  const auto wait = std::clamp<SteadyTime::duration>(until - std::min(until, now), SteadyTime::duration::zero(), kPingSweep);
+  const auto wait =
+      std::clamp<SteadyTime::duration>(until - std::min(until, now), SteadyTime::duration::zero(), kKeepAliveSweep);
   const auto whole = std::chrono::duration_cast<std::chrono::seconds>(wait);
   return {.tv_sec = whole.count(), .tv_nsec = std::chrono::nanoseconds(wait - whole).count()};
 }
 
 }  // namespace
 
-Worker::Worker(std::chrono::seconds keep_alive)
-    : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-      wake_up_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-      ping_every_(std::max(keep_alive / 2, std::chrono::seconds(1))) {
+Worker::Worker() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_up_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   check(static_cast<bool>(epoll_) && static_cast<bool>(wake_up_), "no descriptor left for a worker");
   epoll_event event{.events = EPOLLIN, .data = {.ptr = nullptr}};
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_up_.get(), &event);
-  if (keep_alive.count() > 0) next_ping_ = std::chrono::steady_clock::now() + ping_every_;
 }
 
 void Worker::open(LoadClient& client, const Endpoint& broker) {
@@ -40,11 +37,11 @@ void Worker::open(LoadClient& client, const Endpoint& broker) {
 }
 
 void Worker::run(Task& task) {
-  ::prctl(PR_SET_TIMERSLACK, 1'000);  // ns: the default of 50 us would show in open-loop latencies
+  ::prctl(PR_SET_TIMERSLACK, 1'000);                  // ns: the default of 50 us would show in open-loop latencies
   while (!ending_.load(std::memory_order_relaxed)) {  // pairs with end(), which wakes us after
     const SteadyTime now = std::chrono::steady_clock::now();
-    ping_quiet_clients(now);
-    wait_and_handle(std::min(task.turn(now), next_ping_), task);
+    keep_alive(now);
+    wait_and_handle(std::min(task.turn(now), next_keep_alive_), task);
   }
 }
 
@@ -64,10 +61,10 @@ void Worker::wait_and_handle(SteadyTime until, Task& task) {
   if (count > 0) task.after_io();
 }
 
-void Worker::ping_quiet_clients(SteadyTime now) {
-  if (now < next_ping_) return;
-  next_ping_ = now + ping_every_;
-  for (LoadClient* client : clients_) client->ping_if_quiet();
+void Worker::keep_alive(SteadyTime now) {
+  if (now < next_keep_alive_) return;
+  next_keep_alive_ = now + kKeepAliveSweep;
+  for (LoadClient* client : clients_) client->keep_alive(now);
 }
 
 void Worker::wake() { ::eventfd_write(wake_up_.get(), 1); }
@@ -77,15 +74,14 @@ void Worker::end() {
   wake();
 }
 
-Connector::Connector(Worker& worker, const Endpoint& broker, std::size_t at_once, double a_second, SteadyTime start)
+Connector::Connector(Worker& worker, const Endpoint& broker, std::size_t at_once, double a_second)
     : worker_(worker),
       broker_(broker),
       at_once_(at_once),
-      period_(a_second > 0 ? static_cast<SteadyTime::rep>(1e9 / a_second) : 0),
-      start_(start) {}
+      period_(a_second > 0 ? static_cast<SteadyTime::rep>(1e9 / a_second) : 0) {}
 
-Engine::Engine(unsigned threads, std::chrono::seconds keep_alive) {
-  for (unsigned i = 0; i < threads; ++i) workers_.push_back(std::make_unique<Worker>(keep_alive));
+Engine::Engine(unsigned threads) {
+  for (unsigned i = 0; i < threads; ++i) workers_.push_back(std::make_unique<Worker>());
 }
 
 void Engine::start(std::size_t i, Task& task) {

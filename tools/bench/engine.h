@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <csignal>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -25,7 +26,7 @@ class Task {
 /// Threads: run(), open() and idle clients on the thread that calls run(); wake() and end() from any.
 class Worker {
  public:
-  explicit Worker(std::chrono::seconds keep_alive);
+  Worker();
 
   void open(LoadClient& client, const Endpoint& broker);
   /// Turns until end(). Clients are to outlive it.
@@ -35,31 +36,32 @@ class Worker {
 
  private:
   void wait_and_handle(SteadyTime until, Task& task);
-  void ping_quiet_clients(SteadyTime now);
+  void keep_alive(SteadyTime now);
 
   Descriptor epoll_;
   Descriptor wake_up_;
   std::atomic<bool> ending_{false};
   std::vector<char> scratch_;
   std::vector<LoadClient*> clients_;
-  const std::chrono::seconds ping_every_;
-  SteadyTime next_ping_ = SteadyTime::max();
+  SteadyTime next_keep_alive_{};
 };
 
 /// Opens a worker's clients without flooding the broker: at most so many handshakes at a time, or so many a second.
 /// Threads: its worker's.
 class Connector {
  public:
-  /// `a_second` 0: no rate, `at_once` alone limits. The first of a rate is due at `start`.
-  Connector(Worker& worker, const Endpoint& broker, std::size_t at_once, double a_second, SteadyTime start);
+  /// `a_second` 0: no rate, `at_once` alone limits. The first of a rate is due at the first turn.
+  Connector(Worker& worker, const Endpoint& broker, std::size_t at_once, double a_second);
 
   void add(LoadClient& client) { waiting_.push_back(&client); }
-  /// Opens what may be opened now. Returns when to come again. `on_open(client, intended)` comes before each.
+  /// Opens what may be opened now and returns when to come again. Before each calls `on_open(i, intended)`: the i-th
+  /// client that was added, and when it should have been opened.
   template <class OnOpen>
   SteadyTime turn(SteadyTime now, OnOpen&& on_open) {
+    if (next_ == 0) start_ = now;
     while (next_ < waiting_.size() && underway_ < at_once_ && due() <= now) {
       LoadClient& client = *waiting_[next_];
-      on_open(client, period_.count() > 0 ? due() : now);
+      on_open(next_, period_.count() > 0 ? due() : now);
       ++next_;
       ++underway_;
       worker_.open(client, broker_);
@@ -77,7 +79,7 @@ class Connector {
   const Endpoint broker_;
   const std::size_t at_once_;
   const SteadyTime::duration period_;
-  const SteadyTime start_;
+  SteadyTime start_{};
   std::vector<LoadClient*> waiting_;
   std::size_t next_ = 0;
   std::size_t underway_ = 0;
@@ -87,7 +89,7 @@ class Connector {
 /// Threads: the main thread.
 class Engine {
  public:
-  Engine(unsigned threads, std::chrono::seconds keep_alive);
+  explicit Engine(unsigned threads);
   ~Engine() { stop(); }
 
   std::size_t size() const { return workers_.size(); }

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <sys/epoll.h>
 
+#include "core/base/check.h"
+
 namespace bramble::bench {
 
 namespace {
@@ -96,7 +98,7 @@ Result<void> LoadClient::on_frame(const mqtt::Frame& frame, SteadyTime now) {
     case mqtt::PacketType::suback: return on_suback(frame, now);
     case mqtt::PacketType::pingresp: return {};
     case mqtt::PacketType::disconnect: {
-      const auto disconnect = mqtt::decode_disconnect(frame, settings_.version);
+      const auto disconnect = mqtt::decode_disconnect(frame, settings_.version, mqtt::Sender::server);
       close("DISCONNECT from the broker: " + (disconnect ? code_text(disconnect->code) : std::string("malformed")));
       return {};
     }
@@ -114,6 +116,7 @@ Result<void> LoadClient::on_connack(const mqtt::Frame& frame, SteadyTime now) {
   }
   receive_maximum_ = connack->receive_maximum.value_or(mqtt::kReceiveMaximumDefault);
   topic_alias_maximum_ = connack->topic_alias_maximum.value_or(0);
+  keep_alive_ = std::chrono::seconds(connack->server_keep_alive.value_or(settings_.keep_alive));
   if (settings_.filters.empty()) {
     became_ready(now);
   } else {
@@ -142,12 +145,11 @@ Result<void> LoadClient::on_suback(const mqtt::Frame& frame, SteadyTime now) {
 }
 
 Result<void> LoadClient::on_publish(const mqtt::Frame& frame, SteadyTime now) {
-  const auto publish = mqtt::decode_publish(frame, settings_.version);
+  const auto publish = mqtt::decode_publish(frame, settings_.version, mqtt::Sender::server);
   if (!publish) return Failure(publish.error());
-  using enum mqtt::PacketType;
   events_.on_delivery(*this, *publish, now);
   if (publish->qos == mqtt::Qos::at_most_once) return {};
-  const auto answer = publish->qos == mqtt::Qos::at_least_once ? puback : pubrec;
+  const auto answer = publish->qos == mqtt::Qos::at_least_once ? mqtt::PacketType::puback : mqtt::PacketType::pubrec;
   mqtt::append_ack(out_, settings_.version, answer, publish->packet_id);
   return {};
 }
@@ -179,7 +181,8 @@ void LoadClient::send_connect() {
 
 void LoadClient::send_next_subscribe() {
   const std::size_t end = std::min(filters_sent_ + kFiltersPerSubscribe, settings_.filters.size());
-  mqtt::Subscribe subscribe{.packet_id = 1};  // one at a time, and before anything is published
+  mqtt::Subscribe subscribe;
+  subscribe.packet_id = 1;  // one at a time, and before anything is published
   for (; filters_sent_ < end; ++filters_sent_) {
     subscribe.entries.push_back({settings_.filters[filters_sent_], {.qos = settings_.filter_qos}});
   }
@@ -188,6 +191,7 @@ void LoadClient::send_next_subscribe() {
 
 void LoadClient::became_ready(SteadyTime now) {
   state_ = State::ready;
+  was_ready_ = true;
   events_.on_ready(*this, now);
 }
 
@@ -218,12 +222,15 @@ void LoadClient::await_writable(bool wanted) {
   ::epoll_ctl(epoll_, EPOLL_CTL_MOD, socket_.get(), &event);
 }
 
-void LoadClient::ping_if_quiet() {
-  if (ready() && quiet_) {
+void LoadClient::keep_alive(SteadyTime now) {
+  if (!ready() || keep_alive_.count() == 0) return;
+  if (!quiet_) {
+    quiet_ = true;
+    quiet_since_ = now;
+  } else if (now - quiet_since_ >= keep_alive_ / 2) {
     mqtt::append_pingreq(out_);
     flush();
   }
-  quiet_ = true;
 }
 
 void LoadClient::disconnect() {

@@ -70,6 +70,7 @@ class LoadClient {
   void on_io(std::uint32_t epoll_events, std::vector<char>& scratch);
 
   bool ready() const { return state_ == State::ready; }
+  bool was_ready() const { return was_ready_; }
   bool closed() const { return state_ == State::closed; }
   const std::string& fault() const { return fault_; }
   const Settings& settings() const { return settings_; }
@@ -80,12 +81,13 @@ class LoadClient {
   /// How many more messages of QoS 1 or 2 may be sent now  [MQTT-3.3.4-9]
   std::size_t credit() const { return receive_maximum_ - sending_.in_use(); }
   std::size_t unacknowledged() const { return sending_.in_use(); }
+  std::size_t receive_maximum() const { return receive_maximum_; }  ///< the broker's
   /// Collects a PUBLISH; QoS 1 and 2 need credit(). Returns its Packet Identifier, 0 at QoS 0.
   mqtt::PacketId publish(mqtt::PublishHeader header, const mqtt::PublishContent& content);
   void flush();
 
-  /// PINGREQ, unless something was sent since the last call.
-  void ping_if_quiet();
+  /// PINGREQ if nothing was sent for half the Keep Alive. To be called every second or so.
+  void keep_alive(SteadyTime now);
   /// DISCONNECT and close.
   void disconnect();
 
@@ -109,6 +111,7 @@ class LoadClient {
   const Settings settings_;
   ClientEvents& events_;
   State state_ = State::idle;
+  bool was_ready_ = false;
   std::string fault_;
 
   Descriptor socket_;
@@ -117,7 +120,9 @@ class LoadClient {
   std::string in_;  ///< the beginning of a packet whose rest has not come
   std::string out_;
   std::size_t sent_ = 0;  ///< of out_
-  bool quiet_ = true;     ///< nothing was sent since ping_if_quiet
+  bool quiet_ = false;    ///< nothing was sent since quiet_since_
+  SteadyTime quiet_since_{};
+  std::chrono::seconds keep_alive_{0};  ///< the broker's, if it sent one  [MQTT-3.2.2-21]
 
   std::size_t filters_sent_ = 0;
   SendingIds sending_;
