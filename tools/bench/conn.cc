@@ -126,7 +126,7 @@ void ConnRun::go() {
   const SteadyTime connected = now();
   connected_ = process_use(run_.options.broker_pid);
   if (!run_.interrupts.seen()) {
-    watch("hold", connected + std::chrono::duration_cast<SteadyTime::duration>(run_.options.duration));
+    watch("hold", connected + run_.options.time_to_measure());
   }
   after_ = process_use(run_.options.broker_pid);
   engine_.stop();

@@ -26,6 +26,8 @@ class Task {
 /// Threads: run(), open() and idle clients on the thread that calls run(); wake() and end() from any.
 class Worker {
  public:
+  static constexpr std::size_t kReadBytes = 256 * 1024;
+
   Worker();
 
   void open(LoadClient& client, const Endpoint& broker);
@@ -41,7 +43,7 @@ class Worker {
   Descriptor epoll_;
   Descriptor wake_up_;
   std::atomic<bool> ending_{false};
-  std::vector<char> scratch_;
+  std::vector<char> scratch_ = std::vector<char>(kReadBytes);
   std::vector<LoadClient*> clients_;
   SteadyTime next_keep_alive_{};
 };

@@ -17,8 +17,8 @@ using namespace std::chrono_literals;
 
 constexpr auto kConnectingMax = 120s;
 constexpr auto kStallAfter = 1500ms;  ///< no delivery for so long: what is outstanding will not come any more
-constexpr auto kDrainQuietMax = 3s;
-constexpr auto kDrainMax = 60s;
+constexpr std::chrono::seconds kDrainQuietMax = 3s;
+constexpr std::chrono::seconds kDrainMax = 60s;
 constexpr auto kLookEvery = 20ms;
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
@@ -35,10 +35,15 @@ class FlowRun {
   /// Until `until`, or until everything that may come has come. False: the user wants the run to end.
   bool watch(std::string_view what, SteadyTime until);
   void forgive_if_stalled();
-  void drain();
+  /// Until everything that was sent has come. False: the user does not want to wait for it.
+  bool drain();
   void disconnect_all();
   void tell_first_fault(const char* when);
   FlowSample sample() const;
+  std::size_t clients() const { return plan_.publishers.size() + plan_.subscribers.size(); }
+  /// QoS 0 into the blue: sockets take far more than the broker has read, so only the whole run, until its last
+  /// PINGRESP, tells a rate.
+  bool nothing_answers() const { return state_.times_acks && run_.options.qos == mqtt::Qos::at_most_once; }
   bool settled() const;
   bool all_sent() const;
   std::uint64_t sum(Count Lane::*count) const;
@@ -79,37 +84,35 @@ void FlowRun::go() {
   for (std::size_t i = 0; i < workers_.size(); ++i) engine_.start(i, *workers_[i]);
   if (!connect_all()) return;
   start_flow();
+  FlowSample before = sample();
   const bool warm = watch("warm up", state_.measure_from);
-  const FlowSample before = sample();
+  if (!nothing_answers()) before = sample();
   if (warm) watch("measure", state_.measure_until);
-  const FlowSample after = sample();
-  drain();
+  FlowSample after = sample();
+  const bool complete = drain();
+  if (nothing_answers()) after = sample();
   engine_.stop();
   tell_first_fault("a connection ended during the run: ");
-  report_flow(run_, plan_, workers_, {before, after, sum(&Lane::measured), stalls_});
+  report_flow(run_, plan_, workers_, {before, after, sum(&Lane::measured), stalls_, warm, complete});
   disconnect_all();
 }
 
 bool FlowRun::connect_all() {
-  const std::size_t clients = plan_.publishers.size() + plan_.subscribers.size();
   const SteadyTime give_up = now() + kConnectingMax;
-  while (state_.ready < clients && state_.ended == 0 && now() < give_up) {
+  while (state_.ready < clients() && state_.ended == 0 && now() < give_up) {
     if (run_.interrupts.sleep_until(now() + 1ms)) break;
   }
-  if (state_.ready == clients) return true;
+  if (state_.ready == clients()) return true;
   engine_.stop();
-  run_.report.fault("connected only " + std::to_string(state_.ready) + " of " + std::to_string(clients) + " clients");
+  run_.report.fault("connected only " + std::to_string(state_.ready) + " of " + std::to_string(clients()) + " clients");
   tell_first_fault("");
   return false;
 }
 
 void FlowRun::start_flow() {
-  const auto ticks = [](std::chrono::duration<double> time) {
-    return std::chrono::duration_cast<SteadyTime::duration>(time);
-  };
   state_.start = last_delivery_ = now();
-  state_.measure_from = state_.start + ticks(run_.options.warm_up);
-  state_.measure_until = state_.measure_from + ticks(run_.options.duration);
+  state_.measure_from = state_.start + run_.options.time_to_warm_up();
+  state_.measure_until = state_.measure_from + run_.options.time_to_measure();
   progress_.emplace(run_.options.quiet, state_.start);
   state_.phase.store(Phase::running, std::memory_order_release);  // pairs with FlowWorker::turn
   engine_.wake_all();
@@ -119,6 +122,7 @@ bool FlowRun::watch(std::string_view what, SteadyTime until) {
   while (now() < until) {
     if (run_.interrupts.sleep_until(std::min(until, now() + kLookEvery))) return false;
     if (run_.options.count > 0 && all_sent() && settled()) return true;
+    if (state_.ended == clients()) return true;
     forgive_if_stalled();
     if (progress_->due(now())) {
       progress_->line(now(), what, sum(&Lane::published), sum(&Lane::delivered), sum(&Lane::arrivals));
@@ -140,22 +144,25 @@ void FlowRun::forgive_if_stalled() {
   }
 }
 
-void FlowRun::drain() {
+bool FlowRun::drain() {
   state_.phase.store(Phase::draining, std::memory_order_release);
-  if (state_.strangers) return;
+  engine_.wake_all();
+  if (state_.strangers) return true;
   const SteadyTime give_up = now() + kDrainMax;
+  const auto quiet_max = state_.times_acks ? kDrainMax : kDrainQuietMax;  // it may read long before it answers
   std::uint64_t before = 0;
   SteadyTime last_progress = now();
-  while (now() < give_up && now() - last_progress < kDrainQuietMax) {
-    if (run_.interrupts.sleep_until(now() + 10ms)) return;
-    const std::uint64_t arrived = sum(&Lane::delivered) + sum(&Lane::acknowledged);
+  while (now() < give_up && now() - last_progress < quiet_max) {
+    if (run_.interrupts.sleep_until(now() + 10ms)) return false;
+    const std::uint64_t arrived = sum(&Lane::delivered) + sum(&Lane::acknowledged) + sum(&Lane::read);
     if (arrived != before) {
       before = arrived;
       last_progress = now();
-    } else if (settled()) {
-      return;  // and nothing more came in the time we slept: no late duplicate either
+    } else if (settled() && (!state_.times_acks || sum(&Lane::read) >= plan_.publishers.size())) {
+      return true;  // and nothing more came in the time we slept: no late duplicate either
     }
   }
+  return true;
 }
 
 bool FlowRun::settled() const {

@@ -21,7 +21,7 @@ struct Correctness {
   std::uint64_t overdue = 0;
 };
 
-Correctness correctness_of(const FlowPlan& plan, const Workers& workers) {
+Correctness correctness_of(const FlowPlan& plan, const Workers& workers, bool complete) {
   std::vector<std::uint64_t> sent(plan.publishers.size());
   Correctness all;
   for (const auto& worker : workers) {
@@ -32,6 +32,7 @@ Correctness correctness_of(const FlowPlan& plan, const Workers& workers) {
       all.overdue += publisher->overdue();
     }
   }
+  if (!complete) sent.clear();  // what is still on its way is not lost
   for (const auto& worker : workers) {
     for (const auto& subscriber : worker->subscribers()) {
       all.tally += subscriber->tally(sent);
@@ -56,7 +57,8 @@ void describe(Run run, const FlowPlan& plan) {
 }
 
 void tell_rates(Run run, const FlowPlan& plan, const FlowOutcome& outcome) {
-  const auto& [before, after, latency, stalls] = outcome;
+  const auto& [before, after, latency, stalls, measured, complete] = outcome;
+  if (!measured) return run.report.note("ended during the warm up: nothing was measured");
   const double seconds = std::chrono::duration<double>(after.at - before.at).count();
   const auto published = static_cast<double>(after.published - before.published);
   const auto delivered = static_cast<double>(after.delivered - before.delivered);
@@ -80,22 +82,24 @@ void tell_rates(Run run, const FlowPlan& plan, const FlowOutcome& outcome) {
   run.report.number("gen_cores", "own cores", own * per);
 }
 
-void tell_correctness(Run run, const FlowPlan& plan, const Workers& workers, std::uint32_t stalls) {
-  const Correctness found = correctness_of(plan, workers);
+void tell_correctness(Run run, const FlowPlan& plan, const Workers& workers, const FlowOutcome& outcome) {
+  const Correctness found = correctness_of(plan, workers, outcome.complete);
   Report& report = run.report;
   const auto fault = [&report](std::uint64_t count, const char* what) {
     if (count > 0) report.fault(std::to_string(count) + " " + what);
   };
   fault(found.refused, "messages refused by the broker");
-  fault(found.unacknowledged, "messages never acknowledged");
+  if (outcome.complete) fault(found.unacknowledged, "messages never acknowledged");
   fault(found.misrouted, "deliveries to a subscriber of another topic");
-  fault(stalls, "times nothing was delivered for 1.5 s, so that what was outstanding was given up");
+  fault(outcome.stalls, "times nothing was delivered for 1.5 s, so that what was outstanding was given up");
   if (found.overdue > 0) {
     report.number("overdue", "never sent in time", static_cast<double>(found.overdue));
     report.note("the rate was not reached: the messages never sent are not in the latencies");
   }
+  if (!outcome.complete) report.note("ended before the last messages came: they do not count as lost");
   if (found.stored > 0) report.note(std::to_string(found.stored) + " stored (RETAIN) deliveries, not checked");
-  if (found.foreign > 0) report.note(std::to_string(found.foreign) + " deliveries that no bramble-bench sent");
+  if (found.foreign > 0)
+    report.note(std::to_string(found.foreign) + " deliveries of another run or sender, not checked");
   if (plan.subscribers.empty()) return;
   if (run.options.payload_bytes < Stamp::kBytes) {
     report.note("below 24 bytes a payload has no room for a sequence number: nothing was checked, no latency measured");
@@ -126,7 +130,7 @@ void tell_aliases(Run run, const Workers& workers) {
 void report_flow(Run run, const FlowPlan& plan, const Workers& workers, const FlowOutcome& outcome) {
   describe(run, plan);
   tell_rates(run, plan, outcome);
-  tell_correctness(run, plan, workers, outcome.stalls);
+  tell_correctness(run, plan, workers, outcome);
   tell_aliases(run, workers);
 }
 

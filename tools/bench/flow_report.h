@@ -25,6 +25,8 @@ struct FlowOutcome {
   FlowSample after;
   Histogram latency;
   std::uint32_t stalls = 0;  ///< how often the flow stood still until outstanding deliveries were given up
+  bool measured = true;      ///< the user let it come beyond the warm up
+  bool complete = true;      ///< and waited for the last messages
 };
 
 /// The engine must have stopped.

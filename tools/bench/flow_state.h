@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -35,11 +36,13 @@ struct FlowState {
 
   FlowState(const Options& options_, std::size_t publishers)
       : options(options_),
+        run(static_cast<std::uint16_t>(std::random_device()())),
         stamped(options_.payload_bytes >= Stamp::kBytes),
         credits(publishers),
         hunger(options_.threads) {}
 
   const Options& options;
+  const std::uint16_t run;  ///< see Stamp
   const bool stamped;       ///< payloads are long enough to carry a Stamp
   bool strangers = false;   ///< the publishers are in another process: who they are shows from their messages
   bool times_acks = false;  ///< nobody of ours receives: latency is that of the acknowledgement
@@ -76,6 +79,7 @@ struct Lane {
   Count delivered;
   Count acknowledged;
   Count refused;           ///< acknowledged with a failure
+  Count read;              ///< publishers of which the broker has read everything, as its PINGRESP says
   LiveHistogram arrivals;  ///< latency of all
   LiveHistogram measured;  ///< of those that should have left in the time that is measured
 

@@ -21,8 +21,9 @@ void FlowWorker::add_publisher(PublisherPlan plan, std::uint32_t index, LoadClie
 
 SteadyTime FlowWorker::turn(SteadyTime now) {
   if (!lane_.connector.all_opened()) return lane_.connector.turn(now, [](std::size_t, SteadyTime) {});
-  const bool runs = state_.phase.load(std::memory_order_acquire) == FlowState::Phase::running;  // pairs with start_flow
-  if (!runs || publishers_.empty()) return SteadyTime::max();
+  const auto phase = state_.phase.load(std::memory_order_acquire);  // pairs with FlowRun, which wrote the times before
+  if (phase == FlowState::Phase::draining) ask_if_read();
+  if (phase != FlowState::Phase::running || publishers_.empty()) return SteadyTime::max();
   return state_.options.rate > 0 ? pace(now) : pump(now);
 }
 
@@ -46,6 +47,12 @@ void FlowWorker::after_io() {
     auto& waits = state_.hunger[i].waits;
     if (i != index_ && waits.load(std::memory_order_relaxed) && waits.exchange(false)) engine_.worker(i).wake();
   }
+}
+
+void FlowWorker::ask_if_read() {
+  if (asked_if_read_ || !state_.times_acks) return;
+  asked_if_read_ = true;
+  for (const auto& publisher : publishers_) publisher->ask_if_read();
 }
 
 void FlowWorker::start_schedule() {

@@ -27,6 +27,7 @@ class FlowWorker final : public Task {
 
  private:
   SteadyTime pump(SteadyTime now);
+  void ask_if_read();
   void start_schedule();
   SteadyTime pace(SteadyTime now);
 
@@ -37,6 +38,7 @@ class FlowWorker final : public Task {
   std::vector<std::unique_ptr<Publisher>> publishers_;
   std::vector<std::unique_ptr<Subscriber>> subscribers_;
   std::uint64_t delivered_before_ = 0;
+  bool asked_if_read_ = false;
 
   // Open loop: this worker's part of the rate, its publishers taking turns.
   SteadyTime::duration period_{};

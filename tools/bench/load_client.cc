@@ -11,8 +11,6 @@ namespace bramble::bench {
 
 namespace {
 
-/// What a read may bring beyond an incomplete packet.
-constexpr std::size_t kReadBytes = 256 * 1024;
 constexpr std::size_t kFiltersPerSubscribe = 100;
 
 std::string code_text(mqtt::ReasonCode code) {
@@ -49,7 +47,7 @@ void LoadClient::open(const Endpoint& broker, int epoll) {
   ::epoll_ctl(epoll_, EPOLL_CTL_ADD, socket_.get(), &event);
 }
 
-void LoadClient::on_io(std::uint32_t epoll_events, std::vector<char>& scratch) {
+void LoadClient::on_io(std::uint32_t epoll_events, std::span<char> scratch) {
   if (state_ == State::connecting) return on_connected();
   if (!closed() && (epoll_events & EPOLLOUT)) flush();
   if (!closed() && (epoll_events & (EPOLLIN | EPOLLHUP | EPOLLERR))) on_readable(scratch);
@@ -62,29 +60,48 @@ void LoadClient::on_connected() {
   flush();
 }
 
-void LoadClient::on_readable(std::vector<char>& scratch) {
-  const std::size_t kept = in_.size();
-  if (scratch.size() < kept + kReadBytes) scratch.resize(2 * kept + kReadBytes);
-  std::copy(in_.begin(), in_.end(), scratch.begin());
-  const ssize_t got = ::recv(socket_.get(), scratch.data() + kept, scratch.size() - kept, 0);
+void LoadClient::on_readable(std::span<char> scratch) {
+  const ssize_t got = ::recv(socket_.get(), scratch.data(), scratch.size(), 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got < 0) return close("read: " + std::string(std::strerror(errno)));
   if (got == 0) return close("closed by the broker");
-  in_.clear();
-  read_frames({scratch.data(), kept + static_cast<std::size_t>(got)}, std::chrono::steady_clock::now());
+  read_frames({scratch.data(), static_cast<std::size_t>(got)}, std::chrono::steady_clock::now());
   if (!closed() && !awaits_writable_) flush();
 }
 
 void LoadClient::read_frames(std::string_view bytes, SteadyTime now) {
-  while (!bytes.empty()) {
-    const auto frame = mqtt::next_frame(bytes, 0);
-    if (!frame) return close("the broker sent: " + std::string(frame.error().what));
-    if (frame->size == 0) break;
-    if (const auto handled = on_frame(*frame, now); !handled) return close(handled.error().what);
-    if (closed()) return;
-    bytes.remove_prefix(frame->size);
+  if (!in_.empty() && !complete_kept(bytes, now)) return;
+  mqtt::Frame frame;
+  while (handle_first(bytes, now, frame)) bytes.remove_prefix(frame.size);
+  if (!closed()) in_ = bytes;
+}
+
+/// Takes what the kept packet lacks from the front of `fresh`. False if there is nothing left to do.
+bool LoadClient::complete_kept(std::string_view& fresh, SteadyTime now) {
+  mqtt::Frame frame;
+  while (!handle_first(in_, now, frame)) {
+    const std::size_t lacks = frame.size_needed > 0 ? frame.size_needed - in_.size() : 1;
+    const std::string_view more = fresh.substr(0, lacks);
+    if (closed() || more.empty()) return false;
+    in_ += more;
+    fresh.remove_prefix(more.size());
   }
-  in_ = bytes;
+  in_.clear();
+  return !closed();
+}
+
+bool LoadClient::handle_first(std::string_view bytes, SteadyTime now, mqtt::Frame& frame) {
+  if (closed() || bytes.empty()) return false;
+  const auto found = mqtt::next_frame(bytes, 0);
+  if (!found) {
+    close("the broker sent: " + std::string(found.error().what));
+    return false;
+  }
+  frame = *found;
+  if (frame.size == 0) return false;
+  if (const auto handled = on_frame(frame, now); !handled)
+    close("the broker sent: " + std::string(handled.error().what));
+  return true;
 }
 
 Result<void> LoadClient::on_frame(const mqtt::Frame& frame, SteadyTime now) {
@@ -96,13 +113,13 @@ Result<void> LoadClient::on_frame(const mqtt::Frame& frame, SteadyTime now) {
     case mqtt::PacketType::pubcomp: return on_ack(frame, now);
     case mqtt::PacketType::connack: return on_connack(frame, now);
     case mqtt::PacketType::suback: return on_suback(frame, now);
-    case mqtt::PacketType::pingresp: return {};
+    case mqtt::PacketType::pingresp: events_.on_pong(*this); return {};
     case mqtt::PacketType::disconnect: {
       const auto disconnect = mqtt::decode_disconnect(frame, settings_.version, mqtt::Sender::server);
       close("DISCONNECT from the broker: " + (disconnect ? code_text(disconnect->code) : std::string("malformed")));
       return {};
     }
-    default: return protocol_error("the broker sent a packet that only a client may send");
+    default: return protocol_error("a packet that only a client may send");
   }
 }
 
@@ -228,9 +245,14 @@ void LoadClient::keep_alive(SteadyTime now) {
     quiet_ = true;
     quiet_since_ = now;
   } else if (now - quiet_since_ >= keep_alive_ / 2) {
-    mqtt::append_pingreq(out_);
-    flush();
+    ping();
   }
+}
+
+void LoadClient::ping() {
+  if (!ready()) return;
+  mqtt::append_pingreq(out_);
+  if (!awaits_writable_) flush();
 }
 
 void LoadClient::disconnect() {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,8 @@ class ClientEvents {
   virtual void on_delivery(LoadClient&, const mqtt::Publish&, SteadyTime) {}
   /// The flow of a QoS 1 or 2 message ended. `code` is a failure if the broker refused the message.
   virtual void on_acknowledged(LoadClient&, mqtt::PacketId, mqtt::ReasonCode, SteadyTime) {}
+  /// The answer to ping() or to a ping of keep_alive().
+  virtual void on_pong(LoadClient&) {}
   /// The connection is gone, or never came to be. Not after disconnect().
   virtual void on_closed(LoadClient&) {}
 };
@@ -66,8 +69,8 @@ class LoadClient {
 
   /// Starts to connect and joins the epoll set, with itself as the event's data. May call on_closed.
   void open(const Endpoint& broker, int epoll);
-  /// `scratch`: where a read may put its bytes; grown when a packet needs more.
-  void on_io(std::uint32_t epoll_events, std::vector<char>& scratch);
+  /// `scratch`: where a read may put its bytes.
+  void on_io(std::uint32_t epoll_events, std::span<char> scratch);
 
   bool ready() const { return state_ == State::ready; }
   bool was_ready() const { return was_ready_; }
@@ -86,6 +89,7 @@ class LoadClient {
   mqtt::PacketId publish(mqtt::PublishHeader header, const mqtt::PublishContent& content);
   void flush();
 
+  void ping();
   /// PINGREQ if nothing was sent for half the Keep Alive. To be called every second or so.
   void keep_alive(SteadyTime now);
   /// DISCONNECT and close.
@@ -95,8 +99,11 @@ class LoadClient {
   enum class State { idle, connecting, waiting_connack, waiting_suback, ready, closed };
 
   void on_connected();
-  void on_readable(std::vector<char>& scratch);
+  void on_readable(std::span<char> scratch);
   void read_frames(std::string_view bytes, SteadyTime now);
+  bool complete_kept(std::string_view& fresh, SteadyTime now);
+  /// Whether it was a packet: handled then.
+  bool handle_first(std::string_view bytes, SteadyTime now, mqtt::Frame& frame);
   Result<void> on_frame(const mqtt::Frame& frame, SteadyTime now);
   Result<void> on_connack(const mqtt::Frame& frame, SteadyTime now);
   Result<void> on_suback(const mqtt::Frame& frame, SteadyTime now);

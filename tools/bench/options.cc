@@ -96,11 +96,11 @@ constexpr auto kOptions = std::to_array<OptionRow>({
      [](Text v, Options& o) { return read_count(v, o.window); }},
     {"--batch", "B", "closed loop: messages a publisher sends in one write (16)",
      [](Text v, Options& o) { return read_number<std::uint32_t>(v, o.batch, 1, 65'535); }},
-    {"--count", "N", "end after N messages in all",
+    {"--count", "N", "end after N messages in all; there is no warm up then",
      [](Text v,
         Options& o) { return read_number<std::uint64_t>(v, o.count, 1, std::numeric_limits<std::uint64_t>::max()); }},
     {"--duration", "S", "seconds that are measured (10); conn: seconds to hold the connections",
-     [](Text v, Options& o) { return read_seconds(v, o.duration); }},
+     [](Text v, Options& o) { return read_seconds(v, o.duration.emplace()); }},
     {"--warmup", "S", "seconds before that (2)", [](Text v, Options& o) { return read_seconds(v, o.warm_up); }},
     {"--topic", "PREFIX", "what topics start with (bench)", [](Text v, Options& o) { return read_text(v, o.topic); }},
     {"--client-id", "PREFIX", "what client ids start with (bench-PID)",
@@ -149,6 +149,16 @@ std::string parse_options(int argc, const char* const* argv, Options& options) {
     if (!row->read(value, options)) return std::string(name) + " cannot be '" + std::string(value) + "'";
   }
   return contradiction(options);
+}
+
+SteadyTime::duration Options::time_to_measure() const {
+  using Seconds = std::chrono::duration<double>;
+  const Seconds otherwise = count > 0 ? std::chrono::hours(1) : std::chrono::seconds(10);
+  return std::chrono::duration_cast<SteadyTime::duration>(duration.value_or(otherwise));
+}
+
+SteadyTime::duration Options::time_to_warm_up() const {
+  return count > 0 ? SteadyTime::duration::zero() : std::chrono::duration_cast<SteadyTime::duration>(warm_up);
 }
 
 std::string options_help() {

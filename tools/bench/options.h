@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/time.h"
 #include "core/mqtt/types.h"
 
 namespace bramble::bench {
@@ -32,8 +33,8 @@ struct Options {
   std::uint32_t batch = 16;
   std::uint64_t count = 0;  ///< messages in all; 0: until the time is up
 
-  std::chrono::duration<double> duration{10};
-  std::chrono::duration<double> warm_up{2};
+  std::optional<std::chrono::duration<double>> duration;  ///< none: 10 s, or an hour with a count
+  std::chrono::duration<double> warm_up{2};               ///< none with a count
 
   std::string topic = "bench";
   std::string client_id;  ///< empty: "bench-PID"
@@ -48,6 +49,8 @@ struct Options {
   bool help = false;
 
   mqtt::Qos granted_qos() const { return subscription_qos.value_or(qos); }
+  SteadyTime::duration time_to_measure() const;
+  SteadyTime::duration time_to_warm_up() const;
 };
 
 /// Reads one argument after the other into `options`. Returns what is wrong with them, empty if nothing.

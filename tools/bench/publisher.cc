@@ -87,7 +87,7 @@ bool Publisher::send_owed() {
 
 void Publisher::send_one(SteadyTime intended) {
   const Options& options = lane_.state.options;
-  if (lane_.state.stamped) Stamp{index_, sent_, intended}.write(lane_.payload.data());
+  if (lane_.state.stamped) Stamp{lane_.state.run, index_, sent_, intended}.write(lane_.payload.data());
   mqtt::PublishHeader header{.qos = options.qos, .retain = options.retain};
   if (options.alias && client_.topic_alias_maximum() >= kAlias) {
     header.topic_alias = kAlias;

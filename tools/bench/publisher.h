@@ -33,10 +33,16 @@ class Publisher final : public ClientEvents {
   /// Sends what is owed as far as the socket and the broker's Receive Maximum allow; late ones keep the time at which
   /// they should have left. True if all went.
   bool send_owed();
+  /// Asks the broker to say when it has read all that was sent.
+  void ask_if_read() {
+    asked_if_read_ = true;
+    client_.ping();
+  }
   std::uint64_t overdue() const { return owed_ > sent_ ? owed_ - sent_ : 0; }
 
   void on_ready(LoadClient&, SteadyTime) override;
   void on_acknowledged(LoadClient&, mqtt::PacketId, mqtt::ReasonCode, SteadyTime) override;
+  void on_pong(LoadClient&) override { lane_.read.add(asked_if_read_ ? 1 : 0); }
   void on_closed(LoadClient&) override;
 
  private:
@@ -51,6 +57,7 @@ class Publisher final : public ClientEvents {
   const std::uint64_t quota_;  ///< messages to send in all
   LoadClient client_;
   bool alias_known_ = false;
+  bool asked_if_read_ = false;
   std::uint64_t sent_ = 0;
 
   std::uint64_t forgiven_ = 0;  ///< deliveries that are not waited for any more

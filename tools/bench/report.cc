@@ -72,6 +72,7 @@ void Report::latency(std::string_view label, const Histogram& histogram) {
                                           {"p999_us", "p99.9", 0.999},
                                           {"p9999_us", "p99.99", 0.9999},
                                           {"max_us", "max", 1}}};
+  if (histogram.count() == 0) return;
   for (const auto& point : kPoints) {
     const std::chrono::duration<double, std::micro> value = histogram.percentile(point.share);
     number(point.key, std::string(label) + " " + point.name, value.count(), "us");

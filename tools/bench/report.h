@@ -17,7 +17,7 @@ class Report {
   void text(std::string_view key, std::string_view label, std::string value);
   /// `unit` is for the table only; the JSON value is `value` as it is, so it belongs into the key.
   void number(std::string_view key, std::string_view label, double value, std::string_view unit = {});
-  /// p50 to max, in microseconds.
+  /// p50 to max, in microseconds; nothing if nothing was recorded.
   void latency(std::string_view label, const Histogram& histogram);
 
   void note(std::string text) { notes_.push_back(std::move(text)); }

@@ -6,7 +6,7 @@ namespace bramble::bench {
 
 namespace {
 
-constexpr std::uint32_t kMagic = 0x42524D42;  // "BRMB"
+constexpr std::uint16_t kMagic = 0x4272;  // "Br"
 
 std::uint64_t u64(ByteReader& bytes) {
   const std::uint64_t high = bytes.u32();
@@ -22,7 +22,8 @@ void write_u64(ByteWriter& bytes, std::uint64_t value) {
 
 void Stamp::write(char* to) const {
   ByteWriter bytes(to);
-  bytes.u32(kMagic);
+  bytes.u16(kMagic);
+  bytes.u16(run);
   bytes.u32(publisher);
   write_u64(bytes, sequence);
   write_u64(bytes, static_cast<std::uint64_t>(intended.time_since_epoch().count()));
@@ -30,8 +31,9 @@ void Stamp::write(char* to) const {
 
 std::optional<Stamp> Stamp::read(std::string_view payload) {
   ByteReader bytes(payload);
-  if (bytes.u32() != kMagic) return std::nullopt;
+  if (bytes.u16() != kMagic) return std::nullopt;
   Stamp stamp;
+  stamp.run = bytes.u16();
   stamp.publisher = bytes.u32();
   stamp.sequence = u64(bytes);
   stamp.intended = SteadyTime(SteadyTime::duration(static_cast<SteadyTime::rep>(u64(bytes))));

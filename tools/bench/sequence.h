@@ -10,10 +10,11 @@
 namespace bramble::bench {
 
 /// What every payload starts with: who sent it, the how-manieth of theirs it is, and when it should have left.
-/// On the wire: magic u32, publisher u32, sequence u64, nanoseconds of the steady clock u64, all big endian.
+/// On the wire: magic u16, run u16, publisher u32, sequence u64, nanoseconds of the steady clock u64, all big endian.
 struct Stamp {
   static constexpr std::size_t kBytes = 24;
 
+  std::uint16_t run = 0;  ///< drawn by each run: what an earlier one left in the broker is not taken for its own
   std::uint32_t publisher = 0;
   std::uint64_t sequence = 0;  ///< from 0, without gaps
   SteadyTime intended{};

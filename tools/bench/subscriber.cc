@@ -1,11 +1,13 @@
 #include "tools/bench/subscriber.h"
 
+#include <algorithm>
+
 namespace bramble::bench {
 
 namespace {
 
-/// Publishers of another process are believed to number at most this many.
-constexpr std::uint32_t kStrangersMax = 1'000'000;
+/// More publishers of other processes than this are not told apart: what they send counts as misrouted.
+constexpr std::size_t kStrangersMax = 1'000'000;
 
 }  // namespace
 
@@ -17,37 +19,48 @@ std::optional<std::size_t> Hears::index_of(std::uint32_t publisher) const {
 }
 
 Subscriber::Subscriber(Lane& lane, SubscriberPlan plan, LoadClient::Settings settings)
-    : lane_(lane), hears_(plan.hears), client_(std::move(settings), *this) {
-  if (lane_.state.strangers) hears_ = {.count = kStrangersMax};
-  if (!lane_.state.strangers) streams_.resize(hears_.count);
-}
+    : lane_(lane), hears_(plan.hears), client_(std::move(settings), *this), streams_(hears_.count) {}
 
 void Subscriber::on_delivery(LoadClient&, const mqtt::Publish& publish, SteadyTime now) {
   if (publish.retain) {  // [MQTT-3.3.1-9] only what was stored comes with it set
     ++stored_;
   } else if (!lane_.state.stamped) {
     on_unstamped();
-  } else if (const auto stamp = Stamp::read(publish.payload)) {
+  } else if (const auto stamp = Stamp::read(publish.payload); stamp && belongs(*stamp)) {
     on_stamped(*stamp, now);
   } else {
     ++foreign_;
   }
 }
 
+bool Subscriber::belongs(const Stamp& stamp) const { return lane_.state.strangers || stamp.run == lane_.state.run; }
+
 void Subscriber::on_stamped(const Stamp& stamp, SteadyTime now) {
-  const auto index = hears_.index_of(stamp.publisher);
-  if (!index) {
+  SequenceChecker* stream = stream_of(stamp);
+  if (!stream) {
     ++misrouted_;
     return;
   }
-  if (*index >= streams_.size()) streams_.resize(*index + 1, SequenceChecker(SequenceChecker::Joins::anywhere));
-  if (lane_.state.options.check) streams_[*index].arrived(stamp.sequence);
+  if (lane_.state.options.check) stream->arrived(stamp.sequence);
   credit(stamp.publisher);
   lane_.arrived(stamp.intended, now);
 }
 
+SequenceChecker* Subscriber::stream_of(const Stamp& stamp) {
+  if (!lane_.state.strangers) {
+    const auto index = hears_.index_of(stamp.publisher);
+    return index ? &streams_[*index] : nullptr;
+  }
+  const std::uint64_t key = std::uint64_t{stamp.run} << 32 | stamp.publisher;
+  if (strangers_.size() == kStrangersMax && !strangers_.contains(key)) return nullptr;
+  return &strangers_.try_emplace(key, SequenceChecker::Joins::anywhere).first->second;
+}
+
 /// Nothing tells whose message it was, so the publishers get their credit in turn: right on the whole.
-void Subscriber::on_unstamped() { credit(hears_.publisher(unstamped_++ % hears_.count)); }
+void Subscriber::on_unstamped() {
+  const std::uint32_t heard = std::max(hears_.count, std::uint32_t{1});
+  credit(hears_.publisher(unstamped_++ % heard));
+}
 
 void Subscriber::credit(std::uint32_t publisher) {
   auto& credits = lane_.state.credits;
@@ -61,6 +74,7 @@ Tally Subscriber::tally(const std::vector<std::uint64_t>& sent) const {
     const std::uint32_t publisher = hears_.publisher(i);
     sum += streams_[i].tally(publisher < sent.size() ? std::optional(sent[publisher]) : std::nullopt);
   }
+  for (const auto& [key, stream] : strangers_) sum += stream.tally(std::nullopt);
   return sum;
 }
 

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "tools/bench/flow_state.h"
@@ -32,10 +33,10 @@ class Subscriber final : public ClientEvents {
   Subscriber(Lane& lane, SubscriberPlan plan, LoadClient::Settings settings);
 
   LoadClient& client() { return client_; }
-  /// `sent`: by publisher, how many messages there were; empty if only they know.
+  /// `sent`: by publisher, how many messages there were; empty if that is not known.
   Tally tally(const std::vector<std::uint64_t>& sent) const;
   std::uint64_t misrouted() const { return misrouted_; }  ///< from a publisher that it is not to hear
-  std::uint64_t foreign() const { return foreign_; }      ///< without a Stamp
+  std::uint64_t foreign() const { return foreign_; }      ///< not a message of this run
   std::uint64_t stored() const { return stored_; }        ///< with RETAIN set: from before this run, so not checked
 
   void on_ready(LoadClient&, SteadyTime) override;
@@ -45,12 +46,15 @@ class Subscriber final : public ClientEvents {
  private:
   void on_stamped(const Stamp& stamp, SteadyTime now);
   void on_unstamped();
+  bool belongs(const Stamp& stamp) const;
+  SequenceChecker* stream_of(const Stamp& stamp);
   void credit(std::uint32_t publisher);
 
   Lane& lane_;
-  Hears hears_;
+  const Hears hears_;
   LoadClient client_;
-  std::vector<SequenceChecker> streams_;  ///< one for each publisher that it hears
+  std::vector<SequenceChecker> streams_;                          ///< one for each publisher that it hears
+  std::unordered_map<std::uint64_t, SequenceChecker> strangers_;  ///< by run and publisher, if those are not known
   std::uint64_t unstamped_ = 0;
   std::uint64_t misrouted_ = 0;
   std::uint64_t foreign_ = 0;
