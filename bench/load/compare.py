@@ -11,7 +11,7 @@ interleaved (A B C A B C; the whole set of scenarios is repeated, so that early 
 an exclusive lock (--lock) is held while a scenario runs through all brokers.
 Primary figure: the broker's CPU seconds (user+system, all threads) per million deliveries.
 """
-import argparse, fcntl, json, os, platform, resource, shlex, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
+import argparse, contextlib, fcntl, json, os, platform, resource, shlex, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BIN = os.path.normpath(f"{HERE}/../../build/release/bin")   # where `cmake --build --preset release` puts loadgen and limit
@@ -23,7 +23,7 @@ def find(env, *names):
     p = os.environ.get(env)
     if p: return p
     for n in names:
-        q = shutil.which(n) or shutil.which(n, path="/usr/sbin:/usr/local/sbin")
+        q = shutil.which(n) or shutil.which(n, path=f"{BIN}:/usr/sbin:/usr/local/sbin")
         if q: return q
     raise SystemExit(f"broker binary not found: set {env}")
 
@@ -153,37 +153,47 @@ def can(name, sc):
     _, only, never = KNOWN.get(name, (None, None, []))
     return sc not in never and (only is None or sc in only)
 
-def sample(name, cmd, port, sc, a):
-    d = tempfile.mkdtemp(prefix=f"cmp-{name}-", dir=a.tmp); os.chmod(d, 0o755)
+@contextlib.contextmanager
+def running(name, cmd, port, tmp):
+    """Starts a fresh broker and ends it with the block. Gives its Popen and port, or None and what went wrong."""
+    d = tempfile.mkdtemp(prefix=f"cmp-{name}-", dir=tmp); os.chmod(d, 0o755)
     port = port or free_port()
     argv = KNOWN[name][0](port, d) if cmd is None else shlex.split(cmd.replace("{port}", str(port)).replace("{dir}", d))
     p = None
     try:
-        log = open(f"{d}/out", "w")
-        p = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=d, start_new_session=True)
+        with open(f"{d}/out", "w") as log:
+            p = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=d, start_new_session=True)
+        fault = "broker does not listen"
         for _ in range(100):
-            if p.poll() is not None: return {"error": "broker ended at start: " + open(f"{d}/out").read()[-200:]}
-            try: socket.create_connection(("127.0.0.1", port), 1).close(); break
+            if p.poll() is not None: fault = "broker ended at start: " + open(f"{d}/out").read()[-200:]; break
+            try: socket.create_connection(("127.0.0.1", port), 1).close(); fault = None; break
             except OSError: time.sleep(0.05)
-        else: return {"error": "broker does not listen"}
         time.sleep(0.3)
-        args = SCEN[sc][0].split()
-        if sc.startswith(FLOW): args += ["--dur", str(a.dur), "--warm", str(a.warm)]
-        args += a.extra.split()
-        try:
-            r = subprocess.run([a.loadgen, *args, "--port", str(port), "--pid", str(p.pid)], capture_output=True, text=True, timeout=a.timeout)
-            out = json.loads(r.stdout.strip().splitlines()[-1])
-        except subprocess.TimeoutExpired: out = {"error": f"no result within {a.timeout} s"}
-        except (ValueError, IndexError): out = {"error": "no JSON: " + r.stderr[-200:]}
-        if p.poll() is not None: out["error"] = f"broker died ({p.returncode})"
-        out["load1"] = os.getloadavg()[0]
-        return out
+        yield (None, fault) if fault else (p, port)
     finally:
         if p and p.poll() is None:
             p.terminate()
             try: p.wait(5)
             except subprocess.TimeoutExpired: p.kill(); p.wait()
         shutil.rmtree(d, ignore_errors=True)
+
+def ask(argv, p, timeout):
+    """Runs a load generator against the broker p; the JSON line it ends with, or {"error": ...}."""
+    try:
+        r = subprocess.run(argv, capture_output=True, text=True, timeout=timeout)
+        out = json.loads(r.stdout.strip().splitlines()[-1])
+    except subprocess.TimeoutExpired: out = {"error": f"no result within {timeout} s"}
+    except (ValueError, IndexError): out = {"error": "no JSON: " + r.stderr[-200:]}
+    if p.poll() is not None: out["error"] = f"broker died ({p.returncode})"
+    out["load1"] = os.getloadavg()[0]
+    return out
+
+def sample(name, cmd, port, sc, a):
+    with running(name, cmd, port, a.tmp) as (p, at):
+        if not p: return {"error": at}
+        args = SCEN[sc][0].split()
+        if sc.startswith(FLOW): args += ["--dur", str(a.dur), "--warm", str(a.warm)]
+        return ask([a.loadgen, *args, *a.extra.split(), "--port", str(at), "--pid", str(p.pid)], p, a.timeout)
 
 def fmt(v):
     if v >= 1e6: return f"{v/1e6:.2f}M"
@@ -266,4 +276,4 @@ def main():
     for s in db["samples"]: res.setdefault(s["scenario_name"], {}).setdefault(s["broker"], []).append(s["result"])
     print(table(res, [n for n, _ in brokers], a.ref))
 
-main()
+if __name__ == "__main__": main()
