@@ -1,5 +1,7 @@
 #include "tests/support/client.h"
 
+#include <algorithm>
+#include <thread>
 #include <utility>
 
 namespace bramble::testing {
@@ -8,6 +10,28 @@ Connack try_connect(RawClient& client, const Connect& connect, Where where) {
   client.send(encode(connect));
   return parse_connack(connect.version, client.read_packet(where), where);
 }
+
+Connect persistent(Version version, const std::string& client_id) {
+  Connect connect{.version = version, .client_id = client_id, .clean_start = false};
+  if (version == Version::v5) connect.properties = property(Prop::session_expiry, 60);
+  return connect;
+}
+
+void expect_connect_refused(const Broker& broker, Version version, const std::string& bytes,
+                            std::initializer_list<unsigned> codes, Where where) {
+  RawClient client(broker.port(), where);
+  client.send(bytes);
+  const std::optional<RawPacket> packet = client.read_packet_or_close(where);
+  if (!packet) return;
+  if (version != Version::v5) fail_at(where, "a close was expected, this came: " + to_hex(packet->bytes));
+  const Connack connack = parse_connack(version, *packet, where);
+  if (std::find(codes.begin(), codes.end(), connack.code) == codes.end()) {
+    fail_at(where, "this CONNACK came: " + to_hex(packet->bytes));
+  }
+  client.expect_close(where);
+}
+
+void let_pass(std::chrono::milliseconds time) { std::this_thread::sleep_for(time); }
 
 Client::Client(const Broker& broker, Connect connect, Where where)
     : RawClient(broker.port(), where), version_(connect.version) {
@@ -59,6 +83,16 @@ std::uint8_t Client::publish(Publish publish, Where where) {
 }
 
 Message Client::receive(Where where) { return parse_publish(version_, read_packet(where), where); }
+
+std::vector<Message> Client::drain(Where where) {
+  send("C0 00"_hex);
+  std::vector<Message> messages;
+  for (;;) {
+    const RawPacket packet = read_packet(where);
+    if (packet.type() == PacketType::pingresp) return messages;
+    messages.push_back(parse_publish(version_, packet, where));
+  }
+}
 
 Message Client::take(Where where) {
   Message message = receive(where);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -38,6 +40,8 @@ class Client : public RawClient {
   Message receive(Where where = Where::current());
   /// And acknowledges it in full.
   Message take(Where where = Where::current());
+  /// All messages that have come by the time a PINGREQ is answered. Not acknowledged.
+  std::vector<Message> drain(Where where = Where::current());
   /// Sees a received message through: PUBACK, or PUBREC and after the PUBREL a PUBCOMP.
   void acknowledge(const Message& message, Where where = Where::current());
   /// The next packet, which must be an acknowledgement of this type.
@@ -55,7 +59,18 @@ class Client : public RawClient {
   unsigned last_packet_id_ = 0;
 };
 
+/// A session that outlives its connections by a minute (before MQTT 5: for good).
+Connect persistent(Version version, const std::string& client_id);
+
 /// Sends a CONNECT and returns the CONNACK, whatever it says.
 Connack try_connect(RawClient& client, const Connect& connect, Where where = Where::current());
+
+/// A broken CONNECT is answered with a close, and before it, if the broker likes, a CONNACK that says one of `codes`
+/// (MQTT 5). Before MQTT 5 there is no code for it.  [MQTT-4.13.1-1]
+void expect_connect_refused(const Broker& broker, Version version, const std::string& bytes,
+                            std::initializer_list<unsigned> codes, Where where = Where::current());
+
+/// Lets time go by, for tests about intervals; nothing is synchronised by it.
+void let_pass(std::chrono::milliseconds time);
 
 }  // namespace bramble::testing

@@ -20,6 +20,7 @@ using mqtt::PacketType;
 using mqtt::Version;
 
 inline constexpr Version kAllVersions[] = {Version::v3_1, Version::v3_1_1, Version::v5};
+inline constexpr Version kSince311[] = {Version::v3_1_1, Version::v5};
 
 /// Bytes as the standard's figures show them: hex digits, and text in single quotes; spaces are free.
 /// "82 08 0001 0003 'a/b' 01"_hex

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <initializer_list>
 #include <optional>
 #include <source_location>
 #include <string>
@@ -44,16 +45,23 @@ class RawClient {
 
   /// The next packet.
   RawPacket read_packet(Where where = Where::current());
+  /// The next packet, or nothing if the other end closes first.
+  std::optional<RawPacket> read_packet_or_close(Where where = Where::current());
   /// The next packet of this type. PUBLISH packets before it are kept for later reads, any other is a failure.
   RawPacket await(mqtt::PacketType type, Where where = Where::current());
   /// The next packets are exactly these bytes.
   void expect(std::string_view bytes, Where where = Where::current());
   /// The other end closes, and sends nothing before.
   void expect_close(Where where = Where::current());
-  /// A DISCONNECT of MQTT 5 with this Reason Code, then the end.
-  void expect_disconnect(std::uint8_t reason_code, Where where = Where::current());
-  /// What a broken packet is answered with: DISCONNECT and close in MQTT 5, close alone before.
-  void expect_refusal(mqtt::Version version, std::uint8_t reason_code, Where where = Where::current());
+  /// A DISCONNECT of MQTT 5 with one of these Reason Codes, then the end.
+  void expect_disconnect(std::initializer_list<unsigned> codes, Where where = Where::current());
+  void expect_disconnect(unsigned code, Where where = Where::current()) { expect_disconnect({code}, where); }
+  /// What a broken packet is answered with: DISCONNECT and close in MQTT 5, close alone before. Several codes where
+  /// the standard leaves the choice.
+  void expect_refusal(mqtt::Version version, std::initializer_list<unsigned> codes, Where where = Where::current());
+  void expect_refusal(mqtt::Version version, unsigned code, Where where = Where::current()) {
+    expect_refusal(version, {code}, where);
+  }
   /// A PINGREQ is answered, and nothing else has come before the answer: whatever was to come has come.
   void expect_nothing(Where where = Where::current());
   /// A PINGREQ is answered: everything sent before has been handled. PUBLISH packets are kept.
