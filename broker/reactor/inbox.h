@@ -26,7 +26,7 @@ class Inbox {
 
   // --- the owner ---
   std::optional<Message> take() { return queue_.pop(); }
-  bool looks_empty() const { return queue_.looks_empty(); }
+  bool looks_empty() { return queue_.looks_empty(); }
   int wake_descriptor() const { return wake_; }
   /// True: nothing has come, the next post wakes. False: stay awake, something is there.
   bool fall_asleep();

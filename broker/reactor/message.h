@@ -44,6 +44,7 @@ struct ConnectionMoved {
   std::unique_ptr<Transport> transport;
   std::uint32_t listener = 0;
   std::string unread;
+  std::string client_id;
 };
 
 /// The sender's inbox has fallen below its level: whoever was slowed for it may go on.

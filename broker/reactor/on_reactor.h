@@ -19,9 +19,14 @@ class OnReactor {
   SteadyTime now() const;  ///< the clock as read when the handler began
   Reactor& reactor() const { return reactor_; }
 
+  /// The one of the handler that runs on this thread, for what core calls back (timers, PacketSink) and cannot pass it
+  /// through. A broken invariant elsewhere.
+  static const OnReactor& current();
+
  private:
   friend class Reactor;
   explicit OnReactor(Reactor& reactor);
+  ~OnReactor();
   Reactor& reactor_;
 };
 

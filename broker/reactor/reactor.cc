@@ -6,7 +6,6 @@
 #include <asio/post.hpp>
 #include <string>
 
-#include "broker/reactor/reactor_timer.h"
 #include "core/base/check.h"
 
 namespace bramble {
@@ -14,9 +13,20 @@ namespace bramble {
 namespace {
 constexpr int kRoundsPerWake = 4;
 constexpr Seconds kReclaimEvery{1};
+thread_local const OnReactor* current_turn = nullptr;
 }  // namespace
 
-OnReactor::OnReactor(Reactor& reactor) : reactor_(reactor) { reactor.enter(); }
+OnReactor::OnReactor(Reactor& reactor) : reactor_(reactor) {
+  reactor.enter();
+  current_turn = this;
+}
+
+OnReactor::~OnReactor() { current_turn = nullptr; }
+
+const OnReactor& OnReactor::current() {
+  check(current_turn != nullptr, "only what a reactor runs asks where it is");
+  return *current_turn;
+}
 
 Reactor::Reactor(ReactorId id, unsigned reactors, std::size_t inbox_level_bytes, Quiescence& quiescence,
                  ReactorCounters& counters)
@@ -104,7 +114,7 @@ void Reactor::end_turn() {
   turn_end_posted_ = false;
   drain_inbox(here);
   if (handler_->on_leftovers(here)) worked_ = true;
-  timers_.advance(now_, [&here](Timer& timer) { static_cast<ReactorTimer&>(timer).due(here); });
+  timers_.advance(now_);
   handler_->on_turn_end(here);
   quiescence_.quiescent(id_);
   budget_ = kDeliveriesPerTurn;

@@ -9,6 +9,7 @@ namespace bramble {
 /// which it has passed. It may be armed again, or destroyed, from there.
 class ReactorTimer : public Timer {
  public:
+  ReactorTimer() : Timer([](Timer& timer) { static_cast<ReactorTimer&>(timer).due(OnReactor::current()); }) {}
   virtual void due(const OnReactor& here) = 0;
 
  protected:

@@ -92,7 +92,7 @@ Router::Waiting& Router::own_waiting() {
 }
 
 bool Router::fan_out(const OnReactor& here, Publication& publication, FilterId filter) {
-  const bool resumed = subscribers_.suspended() && subscribers_.suspended_on() == filter;
+  const bool resumed = subscribers_.suspended();  // only the first of the backlog can be, and nothing overtakes it
   const auto subscribers = resumed ? subscribers_.rest() : subscribers_.on(filter);
   std::size_t count = subscribers.size();
   if (count > kOvershoot) count = std::min(count, here.reactor().budget(here));

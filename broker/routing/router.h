@@ -46,6 +46,7 @@ class Router {
   /// Posts what this turn has for other reactors. Before any socket is written (DESIGN 4.4).
   void post_handoffs(const OnReactor& here);
 
+  const SubscriptionTable& table() const { return table_; }
   FrameScratch& scratch() { return scratch_; }
 
  private:

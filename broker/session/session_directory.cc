@@ -51,6 +51,16 @@ void SessionDirectory::release(std::string_view client_id) {
   if (found->second.in_transit == 0) slice.entries.erase(found);
 }
 
+void SessionDirectory::release_unused(std::string_view client_id, ReactorId here) {
+  Slice& slice = this->slice(client_id);
+  const std::lock_guard lock(slice.mutex);
+  const auto found = slice.entries.find(client_id);
+  if (found == slice.entries.end()) return;
+  const Entry& entry = found->second;
+  // another reactor's entry may be about to get its session
+  if (entry.owner == here && !entry.session && entry.in_transit == 0) slice.entries.erase(found);
+}
+
 std::size_t SessionDirectory::size() const {
   std::size_t size = 0;
   for (const Slice& slice : *slices_) {

@@ -27,8 +27,10 @@ class SessionDirectory {
   // --- the owner ---
   OwnedSession* session(std::string_view client_id) const;  ///< null: none yet, or it has ended
   void set_session(std::string_view client_id, OwnedSession& session);
-  /// The session has ended, or a claim came to nothing. The entry goes unless a connection is in transit.
+  /// The session has ended. The entry goes unless a connection is in transit.
   void release(std::string_view client_id);
+  /// A connection that was in transit is dealt with: the entry goes if nothing came of it.
+  void release_unused(std::string_view client_id, ReactorId here);
 
   std::size_t size() const;
 

@@ -45,7 +45,7 @@ void Sessions::absent(const OnReactor& here, OwnedSession& session, Seconds expi
   SteadyTime wait_until = *session.ends_at_;
   if (session.will) {
     if (session.will->delay.count() == 0) {
-      leftovers_.push_back({session.id(), std::move(session.will), {}});
+      publish_will(here, session);
     } else {
       wait_until = std::min(wait_until, here.now() + session.will->delay);
     }
@@ -58,12 +58,28 @@ void Sessions::absence_over(const OnReactor& here, OwnedSession& session) {
     here.reactor().counters(here).add(Metric::clients_expired);
     return end(here, session);
   }
-  leftovers_.push_back({session.id(), std::move(session.will), {}});  // the Will Delay has passed  [MQTT-3.1.3-9]
-  here.reactor().want_turn(here);
+  publish_will(here, session);  // the Will Delay has passed  [MQTT-3.1.3-9]
   if (*session.ends_at_ != SteadyTime::max()) here.reactor().timers(here).arm(session.absence_, *session.ends_at_);
 }
 
+void Sessions::publish_will(const OnReactor& here, OwnedSession& session) {
+  if (!session.will) return;
+  leftovers_.push_back({session.id(), std::move(session.will), {}});
+  here.reactor().want_turn(here);
+}
+
 void Sessions::end(const OnReactor& here, OwnedSession& session) {
+  directory_.release(session.client_id());
+  retire(here, session);
+}
+
+OwnedSession& Sessions::begin_anew(const OnReactor& here, OwnedSession& session) {
+  const std::string client_id = session.client_id();
+  retire(here, session);
+  return create(here, client_id);  // which takes the place in the directory
+}
+
+void Sessions::retire(const OnReactor& here, OwnedSession& session) {
   check(session.connection() == nullptr, "a session ends after its connection");
   here.reactor().timers(here).disarm(session.absence_);
   session.ended = true;
@@ -78,7 +94,6 @@ void Sessions::end(const OnReactor& here, OwnedSession& session) {
   }
   if (left.will || !left.shared.empty()) leftovers_.push_back(std::move(left));
   session.replays.clear();
-  directory_.release(session.client_id());
   const auto found = sessions_.find(session.id());
   ending_.push_back(std::move(found->second));
   sessions_.erase(found);

@@ -32,6 +32,10 @@ class Sessions {
   /// The client has gone, leaving `session.will` to be published, after its delay (at once if there is none) or when the
   /// session ends, whichever is first [MQTT-3.1.2-10] [MQTT-3.1.3-9]. With a Session Expiry Interval of 0 the session ends now. `expiry_limit`: 0 is none.
   void absent(const OnReactor& here, OwnedSession& session, Seconds expiry_limit);
+  /// The session ends and another begins for its client: the client id stays with this reactor throughout.
+  OwnedSession& begin_anew(const OnReactor& here, OwnedSession& session);
+  /// Publishes `session.will`, if there is one, in this turn.
+  void publish_will(const OnReactor& here, OwnedSession& session);
   /// The session ends now: it is forgotten, and its subscriptions go in slices.
   void end(const OnReactor& here, OwnedSession& session);
 
@@ -59,6 +63,7 @@ class Sessions {
  private:
   friend class OwnedSession;
   void absence_over(const OnReactor& here, OwnedSession& session);
+  void retire(const OnReactor& here, OwnedSession& session);
   void leave(const OnReactor& here, OwnedSession& session, const SessionSubscription& subscription);
   void count_members(const OnReactor& here, OwnedSession& session, int online, int absent);
 

@@ -9,6 +9,11 @@
 
 #include "core/base/ring.h"
 
+#ifdef __SANITIZE_THREAD__
+// TSan does not model the fence with which moodycamel learns that a block has been emptied, and reports its reuse.
+extern "C" [[gnu::used]] inline const char* __tsan_default_suppressions() { return "race:moodycamel::*\n"; }
+#endif
+
 namespace bramble {
 
 /// Many push, one pops. What was pushed before (in the sense of happens-before) is popped before, also when two threads
@@ -35,7 +40,7 @@ class MpscQueue {
   std::optional<T> pop() {
     if (!fetch_next()) return std::nullopt;
     ++next_;
-    return early_.pop_front();
+    return std::move(early_.pop_front().item);
   }
 
   /// Nothing to pop now. After a seq_cst fence of the consumer this sees every item enqueued before a producer's fence.
@@ -46,6 +51,10 @@ class MpscQueue {
     std::uint64_t ticket = 0;
     T item{};
   };
+  struct Place {
+    bool arrived = false;
+    T item{};
+  };
 
   // relaxed: of two pushes where one happens before the other, the first reads this word first anyway.
   std::uint64_t take_ticket() { return tickets_.fetch_add(1, std::memory_order_relaxed); }
@@ -53,11 +62,11 @@ class MpscQueue {
   /// Takes items until the one with the next ticket is at the front of early_.
   bool fetch_next() {
     Numbered got;
-    while (early_.empty() || !early_.front()) {
+    while (early_.empty() || !early_.front().arrived) {
       if (!queue_.try_dequeue(consumer_, got)) return false;
       const auto ahead = static_cast<std::size_t>(got.ticket - next_);
-      while (early_.size() <= ahead) early_.push_back(std::nullopt);
-      early_[ahead] = std::move(got.item);
+      while (early_.size() <= ahead) early_.push_back({});
+      early_[ahead] = {true, std::move(got.item)};
     }
     return true;
   }
@@ -67,7 +76,7 @@ class MpscQueue {
   std::vector<moodycamel::ProducerToken> tokens_;
   alignas(64) std::atomic<std::uint64_t> tickets_{0};
   alignas(64) std::uint64_t next_ = 0;  // the consumer's: the ticket to hand out next
-  Ring<std::optional<T>> early_;        // early_[i] has ticket next_ + i; empty: not arrived yet
+  Ring<Place> early_;                   // early_[i] is for ticket next_ + i
 };
 
 }  // namespace bramble

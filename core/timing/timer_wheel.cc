@@ -2,6 +2,8 @@
 
 #include <bit>
 
+#include "core/base/check.h"
+
 namespace bramble {
 
 // Ticks are numbers of 7 digits in base 64. A timer is filed by the highest digit in which its tick differs from now_:
@@ -28,14 +30,12 @@ void TimerWheel::arm(Timer& timer, SteadyTime when) {
 
 void TimerWheel::disarm(Timer& timer) {
   if (!timer.armed()) return;
-  TimerLink* const before = timer.previous;
-  before->next = timer.next;
-  timer.next->previous = before;
-  if (before == timer.next) {  // it was alone, so both of its neighbours are its slot
+  const TimerLink* const before = timer.previous;
+  timer.unlink();
+  if (before->next == before) {  // it was alone, so before is its slot
     const auto slot = static_cast<std::size_t>(before - slots_.data());
     occupied_[slot / kSlots] &= ~(std::uint64_t{1} << slot % kSlots);
   }
-  timer.previous = timer.next = nullptr;
 }
 
 void TimerWheel::advance(SteadyTime now) {
@@ -68,8 +68,11 @@ std::uint64_t TimerWheel::tick_after(SteadyTime when) const {
 
 std::optional<std::size_t> TimerWheel::first_slot() const {
   for (std::size_t level = 0; level < kLevels; ++level) {
-    if (occupied_[level] == 0) continue;
-    return level * kSlots + static_cast<std::size_t>(std::countr_zero(occupied_[level]));
+    while (occupied_[level] != 0) {
+      const std::size_t slot = level * kSlots + static_cast<std::size_t>(std::countr_zero(occupied_[level]));
+      if (slots_[slot].next != &slots_[slot]) return slot;
+      occupied_[level] &= occupied_[level] - 1;
+    }
   }
   return std::nullopt;
 }

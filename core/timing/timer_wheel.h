@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <optional>
 
-#include "core/base/check.h"
 #include "core/base/time.h"
 
 namespace bramble {
@@ -15,17 +14,26 @@ class TimerWheel;
 /// A place in a ring of timers: one of them, or the slot that holds them.
 struct TimerLink {
   TimerLink* previous = nullptr;
-  TimerLink* next = nullptr;
+  TimerLink* next = nullptr;  ///< null: in no ring
+
+  void unlink() {
+    previous->next = next;
+    next->previous = previous;
+    previous = next = nullptr;
+  }
 };
 
 /// A deadline, and what to call when it has passed. Derive from it, or from a small struct that knows its owner, and
-/// cast back in `due`. 32 bytes, nothing allocated. Lifetime: disarmed before it is destroyed; it is when `due` is
-/// called, and once its wheel is gone. Threads: the wheel's.
+/// cast back in `due`. 32 bytes, nothing allocated.
+/// Lifetime: its owner's; it may be destroyed while armed. It is armed no more when `due` is called.
+/// Threads: the wheel's.
 class Timer : private TimerLink {
  public:
   using Due = void (*)(Timer& timer);
   explicit Timer(Due due) : due_(due) {}
-  ~Timer() { check(!armed(), "a Timer destroyed while it is armed"); }
+  ~Timer() {
+    if (armed()) unlink();
+  }
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
@@ -40,10 +48,10 @@ static_assert(sizeof(Timer) <= 32);
 
 /// Thousands of deadlines, told the time. A timer is due in the first advance() that reaches its deadline, never early
 /// and at most one tick (10 ms) late.
-/// Holds 7 levels of 64 slots, enough for every deadline that SteadyTime can name: a slot of level n is 64^n ticks wide,
-/// and is dealt out to the levels below when its time begins.
-/// Cost: arm and disarm O(1); advance O(1) for each timer that fires or is dealt out (at most six times in its life) and
-/// for each slot found occupied, whatever time has passed. 7 KiB a wheel.  Threads: one, its reactor's.
+/// Holds 7 levels of 64 slots, enough for every deadline that SteadyTime can name: a slot of level n is 64^n ticks
+/// wide, and is dealt out to the levels below when its time begins. Cost: arm and disarm O(1); advance O(1) for each
+/// timer that fires or is dealt out (at most six times in its life) and for each slot found occupied, whatever time has
+/// passed. 7 KiB a wheel.  Threads: one, its reactor's.
 class TimerWheel {
  public:
   static constexpr Milliseconds kTick{10};
@@ -87,7 +95,9 @@ class TimerWheel {
   SteadyTime origin_;      ///< tick 0
   std::uint64_t now_ = 0;  ///< the last tick that has begun
   bool advancing_ = false;
-  std::array<std::uint64_t, kLevels + 1> occupied_{};  ///< a bit a slot; the last word is the due slot's
+  /// A bit a slot; the last word is the due slot's. Clear: the slot is empty. Set: it was not when last looked at; its
+  /// last timer may have been destroyed since, which first_slot() finds out.
+  mutable std::array<std::uint64_t, kLevels + 1> occupied_{};
   std::array<TimerLink, kDueSlot + 1> slots_;
 };
 
