@@ -1,6 +1,5 @@
 #include "core/mqtt/application_message.h"
 
-
 #include <new>
 
 #include "core/base/bytes.h"

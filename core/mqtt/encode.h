@@ -24,14 +24,16 @@ struct PublishHeader {
   Qos qos = Qos::at_most_once;
   bool retain = false;
   bool dup = false;
-  PacketId packet_id = 0;                 ///< 0 at QoS 0
+  PacketId packet_id = 0;                    ///< 0 at QoS 0
   std::uint32_t message_expiry = kNoExpiry;  ///< seconds left; kNoExpiry: no property
-  std::uint16_t topic_alias = 0;          ///< 0: none
-  bool topic_omitted = false;             ///< the alias alone names the topic: an empty Topic Name is sent
+  std::uint16_t topic_alias = 0;             ///< 0: none
+  bool topic_omitted = false;                ///< the alias alone names the topic: an empty Topic Name is sent
   std::span<const std::uint32_t> subscription_identifiers{};
 };
 
 /// Bytes of the whole packet (fixed header included), so that memory can be had and Maximum Packet Size be checked.
+/// A message near the standard's own limit can outgrow it by the properties added here: more than kPacketSizeMax must
+/// not be sent.
 std::size_t publish_size(Version version, const PublishHeader& header, const PublishContent& content);
 /// Bytes of it up to the payload.
 std::size_t publish_head_size(Version version, const PublishHeader& header, const PublishContent& content);
@@ -42,8 +44,11 @@ char* write_publish_head(char* to, Version version, const PublishHeader& header,
 
 void append_publish(std::string& out, Version version, const PublishHeader& header, const PublishContent& content);
 void append_connect(std::string& out, const Connect& connect);
+/// In 3.x a code without a Return code appends nothing: the connection is closed without a CONNACK. In MQTT 5 a code
+/// that a CONNACK may not carry becomes unspecified_error.
 void append_connack(std::string& out, Version version, const Connack& connack);
-/// PUBACK, PUBREC, PUBREL, PUBCOMP. Two bytes of body when the code is success or the version below 5.
+/// PUBACK, PUBREC, PUBREL, PUBCOMP. A code that this packet may not carry is our bug (checked). Two bytes of body when
+/// the code is success or the version below 5.
 void append_ack(std::string& out, Version version, PacketType type, PacketId id, ReasonCode code = ReasonCode::success,
                 std::string_view reason_string = {});
 void append_subscribe(std::string& out, Version version, const Subscribe& subscribe);
@@ -54,7 +59,8 @@ void append_suback(std::string& out, Version version, PacketId id, std::span<con
 void append_unsuback(std::string& out, Version version, PacketId id, std::span<const ReasonCode> codes);
 void append_pingreq(std::string& out);
 void append_pingresp(std::string& out);
-/// Only sent by a server in MQTT 5; for 3.x clients (our own) an empty DISCONNECT.
+/// Only sent by a server in MQTT 5; for 3.x clients (our own) an empty DISCONNECT. A code that a DISCONNECT may not
+/// carry becomes unspecified_error.
 void append_disconnect(std::string& out, Version version, ReasonCode code, std::string_view reason_string = {});
 void append_auth(std::string& out, ReasonCode code, std::string_view authentication_method);
 

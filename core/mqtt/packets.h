@@ -15,7 +15,8 @@
 namespace bramble::mqtt {
 
 /// Properties of a PUBLISH or a Will that go on to subscribers unchanged and in order: the encoded bytes as received,
-/// with Topic Alias and Message Expiry Interval cut out (hence at most three pieces).  [MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-18] [MQTT-3.3.2-20]
+/// with Topic Alias and Message Expiry Interval cut out (hence at most three pieces).  [MQTT-3.3.2-15] [MQTT-3.3.2-16]
+/// [MQTT-3.3.2-18] [MQTT-3.3.2-20]
 struct ForwardedProperties {
   std::array<std::string_view, 3> pieces{};
   std::size_t size() const { return pieces[0].size() + pieces[1].size() + pieces[2].size(); }
@@ -33,7 +34,7 @@ struct WillFields {
 
 struct Connect {
   Version version = Version::v5;
-  bool bridge = false;  ///< bit 7 of the Protocol Version was set: Mosquitto's mark of a bridge (3.1, 3.1.1)
+  bool bridge = false;      ///< bit 7 of the Protocol Version was set: Mosquitto's mark of a bridge (3.1, 3.1.1)
   bool clean_start = true;  ///< Clean Session in 3.1 and 3.1.1
   std::uint16_t keep_alive = 0;
   std::string_view client_id;
@@ -46,7 +47,7 @@ struct Connect {
   std::uint32_t maximum_packet_size = 0;  ///< 0: no limit
   std::uint16_t topic_alias_maximum = 0;
   bool request_response_information = false;
-  bool request_problem_information = true;
+  std::optional<bool> request_problem_information;  ///< absent: true, but nobody asked
   std::optional<std::string_view> authentication_method;
   std::optional<std::string_view> authentication_data;
 };
@@ -75,7 +76,7 @@ struct Publish {
   Qos qos = Qos::at_most_once;
   bool retain = false;
   bool dup = false;
-  PacketId packet_id = 0;  ///< 0 at QoS 0
+  PacketId packet_id = 0;                    ///< 0 at QoS 0
   std::optional<std::uint16_t> topic_alias;  ///< as sent: 0 too
   std::uint32_t message_expiry = kNoExpiry;
   std::optional<std::uint8_t> payload_format;

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/mqtt/place.h"
+
 namespace bramble::mqtt {
 
 /// Every Reason Code of MQTT 5 (section 2.4). The names and 3.1.1 return codes are rows in reason_code.cc.
@@ -58,6 +60,16 @@ std::string_view name(ReasonCode code);
 /// The Return code of a 3.1 or 3.1.1 CONNACK that says the same (section 3.2.2.3 of 3.1.1); 0 if none does, in which
 /// case the Network Connection is closed without a CONNACK.
 std::uint8_t connack_return_code(ReasonCode code);
+/// The other way round: what a Return code of a 3.x CONNACK means. unspecified_error for one that is not defined.
+ReasonCode from_connack_return_code(std::uint8_t return_code);
+
+/// May this packet carry it? False for bytes that are no Reason Code at all.
+bool allowed_in(ReasonCode code, Place place);
+
+/// `code`, or unspecified_error if this packet may not carry it: what ends a connection may come from anywhere.
+inline ReasonCode code_for(Place place, ReasonCode code) {
+  return allowed_in(code, place) ? code : ReasonCode::unspecified_error;
+}
 
 /// Codes of 0x80 and above are failures.
 constexpr bool failed(ReasonCode code) { return static_cast<std::uint8_t>(code) >= 0x80; }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "core/base/strong.h"
@@ -33,6 +34,7 @@ enum class PacketType : std::uint8_t {
 using PacketId = std::uint16_t;
 
 inline constexpr std::uint32_t kRemainingLengthMax = 268'435'455;
+inline constexpr std::size_t kPacketSizeMax = 5 + std::size_t{kRemainingLengthMax};
 inline constexpr std::uint32_t kSessionNeverExpires = 0xFFFF'FFFF;
 inline constexpr std::uint32_t kNoExpiry = 0xFFFF'FFFF;  ///< a Message Expiry Interval that is absent
 inline constexpr std::uint16_t kReceiveMaximumDefault = 65'535;

@@ -1,0 +1,81 @@
+#include "core/base/bytes.h"
+#include "core/mqtt/decode.h"
+#include "core/mqtt/message_properties.h"
+
+namespace bramble::mqtt {
+
+namespace {
+
+Failure cut_short() { return malformed("a PUBLISH that ends inside its variable header"); }
+
+/// Fills in what the properties say. Out of line: most PUBLISHes have none.
+Result<void> read_properties(ByteReader& body, Sender sender, Publish& publish) {
+  PropertyReader properties(body, in_publish);
+  ForwardedPieces forwarded(properties.position());
+  for (Property property; properties.next(property);) {
+    switch (property.id) {
+      case PropertyId::topic_alias:
+        publish.topic_alias = static_cast<std::uint16_t>(property.number);
+        forwarded.cut_out(property);
+        break;
+      case PropertyId::message_expiry_interval:
+        publish.message_expiry = property.number;
+        forwarded.cut_out(property);
+        break;
+      case PropertyId::payload_format_indicator:
+        publish.payload_format = static_cast<std::uint8_t>(property.number);
+        break;
+      case PropertyId::response_topic:
+        if (const auto valid = check_response_topic(property.text); !valid) return Failure(valid.error());
+        publish.response_topic = property.text;
+        break;
+      case PropertyId::subscription_identifier:
+        if (sender == Sender::client) return protocol_error("a client's Subscription Identifier  [MQTT-3.3.4-6]");
+        break;
+      default: break;
+    }
+  }
+  if (properties.failed()) return properties.failure();
+  publish.properties = forwarded.finish(properties.position());
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_response_topic(std::string_view topic) {
+  if (!has_wildcard(topic)) return {};
+  return protocol_error("a Response Topic with a wildcard  [MQTT-3.3.2-14]");
+}
+
+Result<Publish> decode_publish(const Frame& frame, Version version, Sender sender) {
+  const unsigned qos = (frame.flags >> 1) & 3u;
+  const bool dup = (frame.flags & 8u) != 0;
+  if (qos == 3) return malformed("both QoS bits are set  [MQTT-3.3.1-4]");
+  if (qos == 0 && dup) return malformed("DUP is set at QoS 0  [MQTT-3.3.1-2]");
+
+  Publish publish;
+  ByteReader body(frame.body);
+  publish.topic = body.prefixed();
+  publish.qos = static_cast<Qos>(qos);
+  publish.retain = (frame.flags & 1u) != 0;
+  publish.dup = dup;
+  if (qos > 0) publish.packet_id = body.u16();
+  if (body.failed()) return cut_short();
+  if (qos > 0 && publish.packet_id == 0) return protocol_error("Packet Identifier 0  [MQTT-2.2.1-3]");
+
+  if (version == Version::v5) {
+    if (body.empty()) return cut_short();
+    if (*body.position() == 0) {
+      body.u8();
+    } else if (const auto read = read_properties(body, sender, publish); !read) {
+      return Failure(read.error());
+    }
+  }
+  if (publish.topic.empty() && !publish.topic_alias) {
+    return protocol_error("neither a Topic Name nor a Topic Alias  [MQTT-4.7.3-1]");
+  }
+  publish.payload = body.rest();
+  return publish;
+}
+
+}  // namespace bramble::mqtt
