@@ -114,7 +114,8 @@ TEST_CASE("[MQTT-3.3.2-6] a message that waited has that much less of its Messag
   Client(shared_broker(), persistent(Version::v5, id)).subscribe(id, 1);
   Client(shared_broker(), persistent(Version::v5, id)).disconnect();
   Client(shared_broker())
-      .publish({.topic = id, .payload = "x", .qos = 1, .retain = true, .properties = property(Prop::message_expiry, 100)});
+      .publish(
+          {.topic = id, .payload = "x", .qos = 1, .retain = true, .properties = property(Prop::message_expiry, 100)});
   let_pass(std::chrono::milliseconds(2100));
   Client queued(shared_broker(), persistent(Version::v5, id));
   Client retained(shared_broker());

@@ -71,7 +71,6 @@ TEST_CASE("[MQTT-3.8.3-3] of two subscriptions only the one with No Local leaves
 }
 
 TEST_CASE("[MQTT-3.8.3-5] [3.1.1: MQTT-3-8.3-4] reserved bits in the Subscription Options close the connection") {
-  Client client(shared_broker(), Version::v3_1_1);
   for (const unsigned options : {0x03u, 0x04u, 0x08u, 0x10u, 0x20u, 0x40u, 0x80u}) {
     CAPTURE(options);
     Client v3(shared_broker(), Version::v3_1_1);
