@@ -24,7 +24,8 @@ void subscribe(const OnReactor& here, Connection& from, const TopicFilter& filte
   if (filter.shared() || !wants_retained(handling, is_new)) return;  // no retained messages for shared ones  (4.8.2)
   // The bit is set; a PUBLISH that did not see it has set its retained message before (DESIGN 4.6).
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  session.replays.push_back({parts.retained.begin(filter.filter()), parts.sessions.id_of(filter), subscriber});
+  const Filter* wanted = parts.router.table().find(filter);
+  session.replays.push_back({wanted->id(), wanted, subscriber, {}});
 }
 
 }  // namespace

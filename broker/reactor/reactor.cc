@@ -117,6 +117,7 @@ void Reactor::end_turn() {
   timers_.advance(now_);
   handler_->on_turn_end(here);
   quiescence_.quiescent(id_);
+  reclaiming_ = quiescence_.collect(id_);
   budget_ = kDeliveriesPerTurn;
   if (stopping_) return io_.stop();
   if (std::exchange(worked_, false)) {
@@ -127,10 +128,9 @@ void Reactor::end_turn() {
 }
 
 void Reactor::sleep(const OnReactor&) {
-  const bool waiting = quiescence_.collect(id_);
   if (!inbox_.fall_asleep()) return post_turn_end();
   SteadyTime wake = timers_.next().value_or(SteadyTime::max());
-  if (waiting) wake = std::min(wake, now_ + kReclaimEvery);
+  if (reclaiming_) wake = std::min(wake, now_ + kReclaimEvery);
   if (wake < alarm_at_) wake_at(wake);
   quiescence_.offline(id_);
   online_ = false;

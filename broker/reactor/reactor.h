@@ -103,6 +103,7 @@ class Reactor {
   bool turn_end_posted_ = false;
   bool worked_ = false;
   bool stopping_ = false;
+  bool reclaiming_ = false;  ///< something unlinked waits for other reactors to end their turns
   std::atomic<int> load_{0};
   std::thread thread_;
 };

@@ -27,9 +27,10 @@ struct DeliveryRules {
 
 /// A retained replay that is under way: what one SUBSCRIBE has still to get.
 struct PendingReplay {
-  RetainedMessages::Replay replay;
   FilterId filter;
+  const Filter* wanted = nullptr;  ///< alive while the session is on it
   Subscriber subscriber;
+  std::optional<RetainedMessages::Replay> replay;  ///< begun when its turn comes: finding the topics takes time
 };
 
 /// MQTT's Session on the reactor that owns it for life: subscriptions, what is in flight, what waits, the Will, and the
@@ -77,7 +78,7 @@ class OwnedSession final : public Recipient {
   std::size_t unreleased() const { return inbound_ ? inbound_->count() : 0; }
 
   Subscriptions subscriptions;
-  std::vector<PendingReplay> replays;
+  Ring<PendingReplay> replays;
   std::unique_ptr<Will> will;
   std::uint32_t expiry_seconds = 0;  ///< Session Expiry Interval
   bool ended = false;                ///< its subscriptions are being taken off; gets nothing any more
