@@ -5,9 +5,8 @@
 
 namespace bramble {
 
-void check_failed(const char* why, const SourcePlace& where) {
-  std::fprintf(stderr, "bramble: this is our bug, please report it: %s (%s:%d, %s)\n", why, where.file, where.line,
-               where.function);
+void check_failed(const char* why, const char* file, int line) {
+  std::fprintf(stderr, "bramble: this is our bug, please report it: %s (%s:%d)\n", why, file, line);
   std::abort();
 }
 

@@ -47,7 +47,7 @@ struct Connect {
   std::uint32_t maximum_packet_size = 0;  ///< 0: no limit
   std::uint16_t topic_alias_maximum = 0;
   bool request_response_information = false;
-  bool request_problem_information = true;
+  std::optional<bool> request_problem_information;  ///< absent: true, but nobody asked
   std::optional<std::string_view> authentication_method;
   std::optional<std::string_view> authentication_data;
 };

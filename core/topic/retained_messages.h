@@ -1,18 +1,113 @@
 #pragma once
 
-// CONTRACT (to be completed by the implementation)
-//
-// class RetainedMessages: the last retained message of each topic. Reading takes no lock; writers share one small mutex
-// (or one a part). Values are freed through Quiescence: an entry gives up its payload when it is reclaimed, not when it
-// is unlinked, so a reader inside its turn may MessagePtr::share() what it found.
-//   RetainedMessages(Quiescence&, std::uint64_t seed);
-//   void set(ReactorId here, MessagePtr message);     // replaces; an empty payload removes [MQTT-3.3.1-6] [MQTT-3.3.1-7]
-//                                                     // ends with the value visible; the caller fences (seq_cst) before it matches
-//   class Replay: what is left to send of one filter. Small, owned by the session; survives across turns and holds no pointer
-//       into the tree: its only cursor is a slot number (a narrow filter may keep the few slot numbers it found).
-//   Replay begin(const TopicFilter&) const;           // bounded work: a wide filter becomes a scan by slot number
-//   /// Up to `most` live messages, looked up now, and at most a bounded number of slots looked at; false when done.
-//   bool next(Replay&, SteadyTime now, std::size_t most, std::vector<MessagePtr>& out) const;
-//   void expire(ReactorId here, SteadyTime now, ...);  // a sliced sweep that removes messages whose expiry has passed, only if
-//                                                      // the value is still the one that was seen (a rising version)
-//   std::size_t count() const; std::size_t bytes() const;   // for $SYS
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/hash.h"
+#include "core/base/time.h"
+#include "core/mqtt/application_message.h"
+#include "core/sync/quiescence.h"
+#include "core/topic/topic.h"
+
+namespace bramble {
+
+/// The last retained message of each topic.  [MQTT-3.3.1-5]
+/// Threads: any reactor that is online in `quiescence`, with its own ReactorId. Reading takes no lock; writers share
+/// one mutex for the moment of the change. A message that was replaced or removed gives up its count when it is
+/// reclaimed, so a reader may share() what it found until its turn ends. A PUBLISH sets, fences (seq_cst), then
+/// matches; a SUBSCRIBE sets its bit, fences, then replays: so a message set while a replay goes on is seen by it or
+/// delivered live, and never an older one after it, because a replay looks each message up when it gives it. Cost: set
+/// and an exact look-up O(levels). About 170 bytes a topic beside the message.
+class RetainedMessages {
+  struct Node;
+
+ public:
+  RetainedMessages(Quiescence& quiescence, std::uint64_t seed);
+  ~RetainedMessages();  ///< no reactor runs any more
+  RetainedMessages(const RetainedMessages&) = delete;
+
+  /// Replaces the message on its topic; an empty payload removes it.  [MQTT-3.3.1-6] [MQTT-3.3.1-7]
+  /// Gives the version of this change, which is greater than those of all before: who stores changes keeps the
+  /// greatest.
+  std::uint64_t set(ReactorId here, MessagePtr message);
+
+  /// Nothing when there is none; the caller looks at the expiry.
+  MessagePtr find(std::string_view topic) const;
+
+  /// What is left to send of one filter: a few topics' numbers, or the next of all numbers. Owned by a session across
+  /// turns; holds no pointer into the tree.
+  class Replay {
+   public:
+    const std::string& filter() const { return filter_; }
+
+   private:
+    friend class RetainedMessages;
+    std::string filter_;
+    std::vector<std::uint32_t> found_;  // narrow: the topics' slots
+    std::uint32_t next_ = 0;            // place in found_; wide: the slot
+    std::uint32_t end_ = 0;             // of found_; wide: of the slots there were at begin()
+    bool wide_ = false;
+  };
+  /// `filter` without a share name. Bounded work: at most 10,000 steps in the tree.
+  Replay begin(std::string_view filter) const;
+  /// Appends up to `most` messages that are there now and have not expired, after a look at a bounded number of slots
+  /// (so it may append none and still not be done). False when done.
+  bool next(Replay& replay, SteadyTime now, std::size_t most, std::vector<MessagePtr>& out) const;
+
+  /// One who sweeps: where it stands. Several may, at any time.
+  struct Sweep {
+    std::uint32_t slot = 0;
+  };
+  struct Expired {
+    MessagePtr message;
+    std::uint64_t version;
+  };
+  /// Removes messages whose expiry has passed among the next `slots` slots, unless they were replaced meanwhile, and
+  /// appends them to `removed`. True when the sweep came to the end and starts again from the beginning.
+  bool expire(ReactorId here, SteadyTime now, Sweep& sweep, std::size_t slots, std::vector<Expired>& removed);
+
+  std::size_t count() const { return count_.load(std::memory_order_relaxed); }
+  std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }  ///< messages and what holds them
+  std::size_t nodes() const { return nodes_; }  ///< of the tree, without the root. Only while nobody writes
+
+ private:
+  using Slot = std::atomic<std::uint64_t>;  // 0, a Node*, or free: the number of the next free one << 1 | 1
+  static constexpr std::uint32_t kChunkBits = 10;
+  static constexpr std::uint32_t kChunks = 21;
+  static constexpr std::uint32_t kSlotsMax = ((1u << kChunks) - 1) << kChunkBits;
+
+  Node* walk(std::string_view topic) const;
+  Node& walk_or_make(ReactorId here, std::string_view topic);
+  void put(ReactorId here, Node& node, MessagePtr message);
+  void take(ReactorId here, Node& node);
+  void retire(ReactorId here, const ApplicationMessage* message);
+  void prune(ReactorId here, Node* node);
+  void weigh(std::size_t more, std::size_t less);
+  static const ApplicationMessage* message_of(const Node& node);
+  Slot* slot(std::uint32_t number) const;
+  Node* node_in(std::uint32_t number) const;
+  std::uint32_t take_slot();
+  void give_slot(std::uint32_t number);
+  bool collect(std::string_view filter, std::vector<std::uint32_t>& found) const;
+
+  Quiescence& quiescence_;
+  const SeededHash hash_;
+  Node* const root_;
+  std::array<std::atomic<Slot*>, kChunks>
+      chunks_{};                             // chunk i has 1024 << i slots; made once, never freed before the end
+  std::atomic<std::uint32_t> slots_end_{0};  // slots below it have been used
+  std::atomic<std::size_t> count_{0};
+  std::atomic<std::size_t> bytes_{0};
+
+  std::mutex mutex_;  // guards all changes, and:
+  std::uint64_t version_ = 0;
+  std::uint32_t free_slot_ = 0xFFFF'FFFF;  // the first of the chain; all ones: none
+  std::size_t nodes_ = 0;
+};
+
+}  // namespace bramble

@@ -1,0 +1,75 @@
+#include <algorithm>
+#include <atomic>
+
+#include "broker/connection/connections.h"
+#include "broker/connection/handlers.h"
+
+namespace bramble {
+
+using mqtt::ReasonCode;
+
+namespace {
+
+bool wants_retained(mqtt::RetainHandling handling, bool is_new) {
+  return handling == mqtt::RetainHandling::send_at_subscribe ||
+         (handling == mqtt::RetainHandling::send_if_new && is_new);
+}
+
+void subscribe(const OnReactor& here, Connection& from, const TopicFilter& filter, const Subscriber& subscriber,
+               mqtt::RetainHandling handling) {
+  ShardParts& parts = from.parts();
+  OwnedSession& session = from.session();
+  const bool is_new = parts.sessions.subscribe(here, session, filter, subscriber);
+  log::write(LogType::subscribe, "{} {} {}", session.client_id(), static_cast<int>(subscriber.qos), filter.text());
+  if (filter.shared() || !wants_retained(handling, is_new)) return;  // no retained messages for shared ones  (4.8.2)
+  // The bit is set; a PUBLISH that did not see it has set its retained message before (DESIGN 4.6).
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  session.replays.push_back({parts.retained.begin(filter.filter()), parts.sessions.id_of(filter), subscriber});
+}
+
+}  // namespace
+
+Result<void> on_subscribe(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
+  const auto decoded = mqtt::decode_subscribe(frame, from.version());
+  if (!decoded) return Failure(decoded.error());
+  // all are checked before one is taken
+  for (const auto& entry : decoded->entries) {
+    const auto filter = TopicFilter::parse(entry.filter);
+    if (!filter) return Failure(filter.error());
+    if (filter->shared() && entry.options.no_local) return protocol_error("No Local on a shared subscription");  // [MQTT-3.8.3-4]
+  }
+  std::vector<ReasonCode> codes;
+  codes.reserve(decoded->entries.size());
+  for (const auto& entry : decoded->entries) {
+    Subscriber subscriber;
+    subscriber.recipient = &from.session();
+    subscriber.subscription_identifier = decoded->subscription_identifier;
+    subscriber.qos = std::min(entry.options.qos, from.listener().max_qos);
+    subscriber.no_local = entry.options.no_local;
+    subscriber.retain_as_published = entry.options.retain_as_published;
+    subscribe(here, from, *TopicFilter::parse(entry.filter), subscriber, entry.options.retain_handling);
+    codes.push_back(static_cast<ReasonCode>(subscriber.qos));
+  }
+  from.send([&](std::string& out) { mqtt::append_suback(out, from.version(), decoded->packet_id, codes); });
+  if (!from.session().replays.empty()) from.parts().connections.replay_later(here, from);
+  return {};
+}
+
+Result<void> on_unsubscribe(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
+  const auto decoded = mqtt::decode_unsubscribe(frame, from.version());
+  if (!decoded) return Failure(decoded.error());
+  for (const auto text : decoded->filters) {
+    if (const auto filter = TopicFilter::parse(text); !filter) return Failure(filter.error());
+  }
+  std::vector<ReasonCode> codes;
+  codes.reserve(decoded->filters.size());
+  for (const auto text : decoded->filters) {
+    const bool was_on_it = from.parts().sessions.unsubscribe(here, from.session(), *TopicFilter::parse(text));
+    log::write(LogType::unsubscribe, "{} {}", from.session().client_id(), text);
+    codes.push_back(was_on_it ? ReasonCode::success : ReasonCode::no_subscription_existed);
+  }
+  from.send([&](std::string& out) { mqtt::append_unsuback(out, from.version(), decoded->packet_id, codes); });
+  return {};
+}
+
+}  // namespace bramble

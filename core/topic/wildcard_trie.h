@@ -1,0 +1,72 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+#include "core/base/hash.h"
+#include "core/sync/quiescence.h"
+#include "core/topic/filter.h"
+
+namespace bramble {
+
+/// The filters with wildcards, as a tree of their levels. It does not own the filters.
+/// Threads: find(), match() and empty() any reactor that is online, without locks; insert() and erase() holding
+/// mutex(). Cost: a match visits each node at most once and goes on at most twice from each, so it is bounded by the
+/// nodes there are, however hostile the filters; its stack is the caller's, so depth is no danger. About 80 bytes a
+/// node.
+class WildcardTrie {
+  struct Node;
+  class TopicLevels;
+
+ public:
+  /// What a match works with, kept by the caller so that matching allocates nothing in steady state.
+  class Scratch {
+    friend class WildcardTrie;
+    struct Level {
+      std::uint64_t hash;
+      std::string_view text;
+    };
+    struct Branch {
+      const Node* node;
+      std::size_t depth;
+    };
+    std::vector<Level> levels_;     // the topic's, as far as the tree is deep
+    std::vector<Branch> branches_;  // the '+' that still have to be tried
+  };
+
+  explicit WildcardTrie(const SeededHash& hash);
+  ~WildcardTrie();
+  WildcardTrie(const WildcardTrie&) = delete;
+
+  /// No filter at all: nothing to match, so the topic need not be split.
+  bool empty() const { return filters_.load(std::memory_order_acquire) == 0; }
+  Filter* find(std::string_view filter) const;
+  /// Appends the filters that match.  [MQTT-4.7.1-1] [MQTT-4.7.2-1]
+  void match(std::string_view topic, Scratch& scratch, std::vector<Filter*>& out) const;
+
+  std::mutex& mutex() { return mutex_; }
+  void insert(Filter& filter, Quiescence& quiescence, ReactorId here);
+  void erase(Filter& filter, Quiescence& quiescence, ReactorId here);
+
+  std::vector<Filter*> all() const;             ///< for figures and the end. Only while nobody writes
+  std::size_t nodes() const { return nodes_; }  ///< without the root. Writer only
+  std::size_t bytes() const;                    ///< of nodes and their tables. Only while nobody writes
+
+ private:
+  Node& child_of(Node& node, std::string_view level, Quiescence& quiescence, ReactorId here);
+  Node* walk(std::string_view filter) const;
+  void prune(Node* node, Quiescence& quiescence, ReactorId here);
+  template <class Visit>
+  void each_node(Visit visit) const;
+
+  const SeededHash hash_;
+  Node* const root_;
+  std::atomic<std::size_t> filters_{0};
+  std::size_t nodes_ = 0;
+  std::mutex mutex_;
+};
+
+}  // namespace bramble
