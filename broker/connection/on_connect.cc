@@ -89,11 +89,10 @@ Found find_session(const OnReactor& here, ShardParts& parts, std::string_view cl
   return {parts.sessions.begin_anew(here, *session), false};
 }
 
-mqtt::Connack accepted(const Connection& from, const mqtt::Connect& connect, bool session_present) {
+mqtt::Connack accepted(const Connection& from, const mqtt::Connect& connect) {
   const ListenerOptions& listener = from.listener();
   const BrokerOptions& options = from.parts().config->broker;
   mqtt::Connack connack;
-  connack.session_present = session_present;
   if (connect.version != Version::v5) return connack;
   if (listener.max_topic_alias != 0) connack.topic_alias_maximum = listener.max_topic_alias;
   if (options.max_keepalive != 0 && (connect.keep_alive == 0 || connect.keep_alive > options.max_keepalive)) {
@@ -106,13 +105,21 @@ mqtt::Connack accepted(const Connection& from, const mqtt::Connect& connect, boo
   return connack;
 }
 
+bool fits(const mqtt::Connack& connack, const mqtt::Connect& connect, std::string& scratch) {
+  if (connect.maximum_packet_size == 0) return true;
+  scratch.clear();
+  mqtt::append_connack(scratch, connect.version, connack);
+  return scratch.size() <= connect.maximum_packet_size;  // [MQTT-3.1.2-24]
+}
+
 }  // namespace
 
 ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
   const ConnectOutcome done{here.id()};
   ShardParts& parts = from.parts();
-  Version version = Version::v3_1_1;
+  Version version{};
   const auto decoded = mqtt::decode_connect(frame, &version);
+  if (version == Version{}) return from.fail(here, decoded.error()), done;  // not MQTT at all: no form to answer in
   from.set_version(version);
   if (!decoded) return from.refuse(here, decoded.error()), done;
   const mqtt::Connect& connect = *decoded;
@@ -121,6 +128,12 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   const bool assigned = connect.client_id.empty();
   const std::string client_id =
       assigned ? made_up_client_id(parts.config->broker.auto_id_prefix) : std::string(connect.client_id);
+  mqtt::Connack connack = accepted(from, connect);
+  if (assigned && connect.version == Version::v5) connack.assigned_client_identifier = client_id;  // [MQTT-3.1.3-7]
+  if (!fits(connack, connect, parts.packet)) {
+    const Error error{ReasonCode::packet_too_large, "its Maximum Packet Size leaves no room for a CONNACK"};
+    return from.refuse(here, error), done;
+  }
   if (const ReactorId owner = parts.directory.claim(client_id, here.id()); owner != here.id()) {
     return {owner, client_id};
   }
@@ -128,8 +141,7 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   session.expiry_seconds = connect.session_expiry;
   if (connect.will) session.will = std::make_unique<Will>(Will::copy(*connect.will));
 
-  mqtt::Connack connack = accepted(from, connect, present);
-  if (assigned && connect.version == Version::v5) connack.assigned_client_identifier = client_id;  // [MQTT-3.1.3-7]
+  connack.session_present = present;
   from.send([&](std::string& out) { mqtt::append_connack(out, connect.version, connack); });
 
   Connection::Settled settled;

@@ -102,8 +102,10 @@ Interrupts::Interrupts() {
   sigemptyset(&signals_);
   sigaddset(&signals_, SIGINT);
   sigaddset(&signals_, SIGTERM);
-  ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  ::pthread_sigmask(SIG_BLOCK, &signals_, &mask_before_);
 }
+
+Interrupts::~Interrupts() { ::pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr); }
 
 bool Interrupts::sleep_until(SteadyTime until) {
   const auto wait = std::max(until - std::chrono::steady_clock::now(), SteadyTime::duration::zero());

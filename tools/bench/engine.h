@@ -110,12 +110,15 @@ class Engine {
 class Interrupts {
  public:
   Interrupts();
+  ~Interrupts();
+  Interrupts(const Interrupts&) = delete;
   /// Sleeps until `until`, or returns true at once if the user wants the run to end.
   bool sleep_until(SteadyTime until);
   bool seen() const { return seen_; }
 
  private:
   sigset_t signals_{};
+  sigset_t mask_before_{};
   bool seen_ = false;
 };
 

@@ -19,6 +19,7 @@ constexpr auto kConnectingMax = 120s;
 constexpr auto kStallAfter = 1500ms;  ///< no delivery for so long: what is outstanding will not come any more
 constexpr std::chrono::seconds kDrainQuietMax = 3s;
 constexpr std::chrono::seconds kDrainMax = 60s;
+constexpr auto kLateDuplicates = 20ms;  ///< how long a second copy of the last messages is waited for
 constexpr auto kLookEvery = 20ms;
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
@@ -41,9 +42,11 @@ class FlowRun {
   void tell_first_fault(const char* when);
   FlowSample sample() const;
   std::size_t clients() const { return plan_.publishers.size() + plan_.subscribers.size(); }
-  /// QoS 0 into the blue: sockets take far more than the broker has read, so only the whole run, until its last
-  /// PINGRESP, tells a rate.
-  bool nothing_answers() const { return state_.times_acks && run_.options.qos == mqtt::Qos::at_most_once; }
+  /// Whether what is measured lasts from the first message to the end of the drain: so many messages in all, or QoS 0
+  /// into the blue, of which sockets take far more than the broker has read: only its last PINGRESP tells a rate.
+  bool whole_run() const {
+    return run_.options.count > 0 || (state_.times_acks && run_.options.qos == mqtt::Qos::at_most_once);
+  }
   bool settled() const;
   bool all_sent() const;
   std::uint64_t sum(Count Lane::*count) const;
@@ -86,11 +89,12 @@ void FlowRun::go() {
   start_flow();
   FlowSample before = sample();
   const bool warm = watch("warm up", state_.measure_from);
-  if (!nothing_answers()) before = sample();
+  if (!whole_run()) before = sample();
   if (warm) watch("measure", state_.measure_until);
   FlowSample after = sample();
   const bool complete = drain();
-  if (nothing_answers()) after = sample();
+  if (whole_run()) after = sample();
+  run_.interrupts.sleep_until(now() + kLateDuplicates);
   engine_.stop();
   tell_first_fault("a connection ended during the run: ");
   report_flow(run_, plan_, workers_, {before, after, sum(&Lane::measured), stalls_, warm, complete});
@@ -121,8 +125,7 @@ void FlowRun::start_flow() {
 bool FlowRun::watch(std::string_view what, SteadyTime until) {
   while (now() < until) {
     if (run_.interrupts.sleep_until(std::min(until, now() + kLookEvery))) return false;
-    if (run_.options.count > 0 && all_sent() && settled()) return true;
-    if (state_.ended == clients()) return true;
+    if (all_sent() || state_.ended == clients()) return true;
     forgive_if_stalled();
     if (progress_->due(now())) {
       progress_->line(now(), what, sum(&Lane::published), sum(&Lane::delivered), sum(&Lane::arrivals));
@@ -153,25 +156,26 @@ bool FlowRun::drain() {
   std::uint64_t before = 0;
   SteadyTime last_progress = now();
   while (now() < give_up && now() - last_progress < quiet_max) {
-    if (run_.interrupts.sleep_until(now() + 10ms)) return false;
+    if (run_.interrupts.sleep_until(now() + 1ms)) return false;
     const std::uint64_t arrived = sum(&Lane::delivered) + sum(&Lane::acknowledged) + sum(&Lane::read);
     if (arrived != before) {
       before = arrived;
       last_progress = now();
-    } else if (settled() && (!state_.times_acks || sum(&Lane::read) >= plan_.publishers.size())) {
-      return true;  // and nothing more came in the time we slept: no late duplicate either
     }
+    if (settled()) return true;
   }
   return true;
 }
 
 bool FlowRun::settled() const {
-  const bool acknowledged =
-      run_.options.qos == mqtt::Qos::at_most_once || sum(&Lane::acknowledged) >= sum(&Lane::published);
-  return acknowledged && sum(&Lane::delivered) >= sum(&Lane::expected);
+  if (run_.options.qos != mqtt::Qos::at_most_once && sum(&Lane::acknowledged) < sum(&Lane::published)) return false;
+  if (state_.times_acks && sum(&Lane::read) < plan_.publishers.size()) return false;
+  return sum(&Lane::delivered) >= sum(&Lane::expected);
 }
 
-bool FlowRun::all_sent() const { return !state_.strangers && sum(&Lane::published) >= run_.options.count; }
+bool FlowRun::all_sent() const {
+  return run_.options.count > 0 && !state_.strangers && sum(&Lane::published) >= run_.options.count;
+}
 
 void FlowRun::disconnect_all() {
   for (const auto& worker : workers_) {

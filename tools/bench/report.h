@@ -24,6 +24,8 @@ class Report {
   /// What makes the run a failure.
   void fault(std::string text) { faults_.push_back(std::move(text)); }
   bool failed() const { return !faults_.empty(); }
+  const std::vector<std::string>& faults() const { return faults_; }
+  const std::vector<std::string>& notes() const { return notes_; }
 
   void print_table(std::FILE* to) const;
   void print_json(std::FILE* to) const;
