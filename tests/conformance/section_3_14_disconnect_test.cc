@@ -40,7 +40,6 @@ TEST_CASE("[MQTT-4.13.1-1] [MQTT-3.14.2-1] a broken DISCONNECT is answered with 
       {"properties cut off", "E0 04 00 05 1F 00"_hex},
       {"a property of another packet", "E0 05 00 03 23 0001"_hex},
       {"Reason String twice", "E0 0A 00 08 1F 0001 'a' 1F 0001 'a'"_hex},
-      {"a Server Reference, which only a server sends", "E0 06 00 04 1C 0001 'a'"_hex},
   };
   for (const Case& each : cases) {
     CAPTURE(each.what);
