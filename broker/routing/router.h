@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "broker/log.h"
 #include "broker/reactor/mesh.h"
 #include "broker/routing/shared_picker.h"
 #include "broker/session/owned_session.h"
@@ -87,6 +88,7 @@ class Router {
   std::vector<FilterId> here_filters_;              ///< of the PUBLISH at hand
   std::vector<FilterId> there_filters_;
   Ring<Waiting> backlog_;
+  log::LinePerMinute inbox_line_;
 };
 
 }  // namespace bramble
