@@ -112,8 +112,8 @@ std::size_t Connection::handle_packets(const OnReactor& here, std::string_view b
     }
     if (frame->size == 0) break;
     if (frame->type == PacketType::publish && state_ == State::connected &&
-        (parts_.router.backlogged() || !reactor_.budget_left(here))) {
-      held_ = true;  // it would only join the backlog; all but PUBLISH goes on
+        (parts_.router.backlogged() || !reactor_.caught_up(here))) {
+      held_ = true;  // something goes before it; all but PUBLISH goes on
       heard_ = here.now();
       parts_.connections.resume_later(*this);
       break;
