@@ -112,8 +112,8 @@ std::size_t Connection::handle_packets(const OnReactor& here, std::string_view b
     }
     if (frame->size == 0) break;
     if (frame->type == PacketType::publish && state_ == State::connected &&
-        (parts_.router.backlogged() || !reactor_.budget_left(here))) {
-      hold_packet(here);  // it would only join the backlog; all but PUBLISH goes on
+        (parts_.router.backlogged() || !reactor_.caught_up(here))) {
+      hold_packet(here);  // something goes before it; all but PUBLISH goes on
       break;
     }
     if (const auto done = handle(here, *frame, bytes.substr(handled)); !done) {
