@@ -3,10 +3,14 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "broker/config/option_row.h"
 
 namespace bramble {
 
+/// The kinds of log lines, a bit each.
 enum class LogType : std::uint32_t {
   error = 1,
   warning = 2,
@@ -18,6 +22,9 @@ enum class LogType : std::uint32_t {
   internal = 128,
   websockets = 256,
 };
+inline constexpr std::uint32_t kLogTypesDefault = 1 | 2 | 4 | 8;  ///< error, warning, notice, information
+inline constexpr std::uint32_t kLogTypesAll = 511;
+inline constexpr std::uint32_t kLogTypesNone = 1u << 31;  ///< asked for, and a bit that no line has
 
 /// Options of the whole broker. Each field has a row below; names are mosquitto.conf's, or ours where the help says so.
 struct BrokerOptions {
@@ -49,6 +56,80 @@ struct BrokerOptions {
   bool log_timestamp = true;
   std::string log_timestamp_format;  ///< empty: seconds since 1970
   bool connection_messages = true;
+};
+
+std::string read_persistent_client_expiration(BrokerOptions& options, std::string_view value);
+std::string show_persistent_client_expiration(const BrokerOptions& options);
+std::string read_log_dest(BrokerOptions& options, std::string_view value);
+std::string show_log_dest(const BrokerOptions& options);
+std::string read_log_type(BrokerOptions& options, std::string_view value);
+std::string show_log_type(const BrokerOptions& options);
+
+inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
+    {"user", &BrokerOptions::user, Reload::at_start,
+     "Account to change to after the ports are open, when started as root. Not given: mosquitto if there is such an "
+     "account, else nobody."},
+    {"pid_file", &BrokerOptions::pid_file, Reload::at_start,
+     "File to write the process id to. Not being able to stops the start."},
+    {"threads", &BrokerOptions::threads, Range{0, 64}, Reload::at_start,
+     "Reactor threads, 1 to 64. 0: one for each core the process may use. Bramble's own."},
+
+    {"allow_zero_length_clientid", &BrokerOptions::allow_zero_length_clientid, Reload::new_connections,
+     "Accept an empty client id, and make one up."},
+    {"auto_id_prefix", &BrokerOptions::auto_id_prefix, Reload::new_connections,
+     "What client ids that were made up begin with."},
+    {"max_inflight_messages", &BrokerOptions::max_inflight_messages, Range{0, 65535}, Reload::new_connections,
+     "QoS 1 and 2 messages in flight to one client, and the Receive Maximum that MQTT 5 clients are told. 0: no "
+     "limit."},
+    {"max_inflight_bytes", &BrokerOptions::max_inflight_bytes, Range{}, Reload::new_connections,
+     "Payload bytes of QoS 1 and 2 messages in flight to one client. 0: no limit."},
+    {"max_keepalive", &BrokerOptions::max_keepalive, Range{0, 65535}, Reload::new_connections,
+     "Largest Keep Alive, in seconds. MQTT 5 clients that ask for more, or for none, are told this one; older ones "
+     "that "
+     "do are refused. 0: no limit."},
+    {"max_packet_size", &BrokerOptions::max_packet_size, Range{20, kHighest<std::uint32_t>, 0}, Reload::new_connections,
+     "Largest packet a client may send, in bytes; MQTT 5 clients are told. 0: the standard's 256 MiB."},
+    {"max_queued_messages", &BrokerOptions::max_queued_messages, Range{}, Reload::new_connections,
+     "Messages queued for one session beyond those in flight; what comes after is dropped. 0: no limit."},
+    {"max_queued_bytes", &BrokerOptions::max_queued_bytes, Range{}, Reload::new_connections,
+     "Payload bytes queued for one session beyond those in flight; what comes after is dropped. 0: no limit."},
+    {"message_size_limit", &BrokerOptions::message_size_limit, Range{0, 268'435'455}, Reload::new_connections,
+     "Largest payload. A PUBLISH with a bigger one is acknowledged and goes nowhere. 0: no limit."},
+    {"queue_qos0_messages", &BrokerOptions::queue_qos0_messages, Reload::new_connections,
+     "Queue QoS 0 messages too for sessions whose client is away."},
+    {"retain_available", &BrokerOptions::retain_available, Reload::new_connections,
+     "Allow retained messages. MQTT 5 clients are told."},
+    {"set_tcp_nodelay", &BrokerOptions::set_tcp_nodelay, Reload::new_connections,
+     "Set TCP_NODELAY on client sockets: less delay for single small messages, more packets."},
+    {"upgrade_outgoing_qos", &BrokerOptions::upgrade_outgoing_qos, Reload::new_connections,
+     "Deliver at the subscription's QoS even if the message was published with less. Against the standard."},
+    {"persistent_client_expiration",
+     Special<BrokerOptions>{read_persistent_client_expiration, show_persistent_client_expiration}, Reload::at_once,
+     "End kept sessions whose client has been away this long: a number and h, d, w, m or y for hours, days, weeks, "
+     "months of 30 days, years of 365. Not given: never."},
+    {"max_output_bytes", &BrokerOptions::max_output_bytes, Range{1}, Reload::new_connections,
+     "Bytes waiting to be written to one client. Above it QoS 0 messages to that client are dropped and counted, "
+     "others "
+     "wait in its queue. Bramble's own."},
+    {"max_inbox_bytes", &BrokerOptions::max_inbox_bytes, Range{1}, Reload::at_start,
+     "Bytes waiting for one reactor thread. Above it the publishers that feed it are read more slowly; at twice as "
+     "much "
+     "QoS 0 messages are dropped and counted. Bramble's own."},
+
+    {"sys_interval", &BrokerOptions::sys_interval, Range{0, 65535}, Reload::at_once,
+     "Seconds between updates of the $SYS topics. 0: no $SYS topics."},
+    {"log_dest", Special<BrokerOptions>{read_log_dest, show_log_dest}, Reload::at_once,
+     "Where log lines go: stderr, stdout, syslog, topic ($SYS/broker/log/...), none, or file and a path. May be given "
+     "several times. Not given: stderr."},
+    {"log_type", Special<BrokerOptions>{read_log_type, show_log_type}, Reload::at_once,
+     "What is logged: error, warning, notice, information, subscribe, unsubscribe, websockets, debug, internal, none "
+     "or "
+     "all. May be given several times. Not given: error, warning, notice and information."},
+    {"log_timestamp", &BrokerOptions::log_timestamp, Reload::at_once, "Begin each log line with the time."},
+    {"log_timestamp_format", &BrokerOptions::log_timestamp_format, Reload::at_once,
+     "That time, as strftime writes it: %Y-%m-%dT%H:%M:%S. Not given: seconds since 1970."},
+    {"connection_messages", &BrokerOptions::connection_messages, Reload::at_once,
+     "Log clients that connect and disconnect."},
 };
 
 }  // namespace bramble

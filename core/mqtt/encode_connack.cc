@@ -14,16 +14,17 @@ void append_properties(std::string& out, const Connack& connack) {
   const auto text = [&writer](PropertyId id, const std::optional<std::string_view>& value) {
     if (value) writer.text(id, *value);
   };
+  // the order of Mosquitto 2.1, so that captures show no difference
+  number(PropertyId::topic_alias_maximum, connack.topic_alias_maximum);
+  text(PropertyId::assigned_client_identifier, connack.assigned_client_identifier);
   number(PropertyId::session_expiry_interval, connack.session_expiry);
-  number(PropertyId::receive_maximum, connack.receive_maximum);
+  number(PropertyId::server_keep_alive, connack.server_keep_alive);
   number(PropertyId::maximum_qos, connack.maximum_qos);
   number(PropertyId::retain_available, connack.retain_available);
-  number(PropertyId::maximum_packet_size, connack.maximum_packet_size);
-  text(PropertyId::assigned_client_identifier, connack.assigned_client_identifier);
-  number(PropertyId::topic_alias_maximum, connack.topic_alias_maximum);
   text(PropertyId::reason_string, connack.reason_string);
-  number(PropertyId::server_keep_alive, connack.server_keep_alive);
   text(PropertyId::response_information, connack.response_information);
+  number(PropertyId::maximum_packet_size, connack.maximum_packet_size);
+  number(PropertyId::receive_maximum, connack.receive_maximum);
   writer.finish();
 }
 

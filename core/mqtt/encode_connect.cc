@@ -25,7 +25,9 @@ void append_properties(std::string& out, const Connect& connect) {
   if (connect.maximum_packet_size != 0) writer.number(PropertyId::maximum_packet_size, connect.maximum_packet_size);
   if (connect.topic_alias_maximum != 0) writer.number(PropertyId::topic_alias_maximum, connect.topic_alias_maximum);
   if (connect.request_response_information) writer.number(PropertyId::request_response_information, 1);
-  if (!connect.request_problem_information) writer.number(PropertyId::request_problem_information, 0);
+  if (connect.request_problem_information) {
+    writer.number(PropertyId::request_problem_information, *connect.request_problem_information ? 1 : 0);
+  }
   if (connect.authentication_method) writer.text(PropertyId::authentication_method, *connect.authentication_method);
   if (connect.authentication_data) writer.text(PropertyId::authentication_data, *connect.authentication_data);
   writer.finish();

@@ -47,7 +47,7 @@ struct Connect {
   std::uint32_t maximum_packet_size = 0;  ///< 0: no limit
   std::uint16_t topic_alias_maximum = 0;
   bool request_response_information = false;
-  bool request_problem_information = true;
+  std::optional<bool> request_problem_information;  ///< absent: true, but nobody asked
   std::optional<std::string_view> authentication_method;
   std::optional<std::string_view> authentication_data;
 };
@@ -71,6 +71,7 @@ struct Connack {
 /// A PUBLISH as it came in. `topic` is not checked beyond its length prefix: TopicMemo::resolve or TopicName::parse
 /// does that. Empty with a topic_alias: the alias names the topic.
 struct Publish {
+  Publish() {}  // written out, so that making one is a few stores: g++ otherwise zeroes all 128 bytes first (rep stos)
   std::string_view topic;
   std::string_view payload;
   Qos qos = Qos::at_most_once;

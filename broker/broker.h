@@ -1,0 +1,41 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/shard.h"
+
+namespace bramble {
+
+/// The broker: builds each part, hands each what it needs, starts and stops in order.  Threads: main.
+class Broker {
+ public:
+  /// Opens the listeners; no thread runs yet, so privileges may still be given up.
+  /// Errors: a line for each listener that cannot be opened.
+  static OrMessage<std::unique_ptr<Broker>> build(std::shared_ptr<const Config> config);
+  ~Broker();
+
+  void start();
+  /// Tells the clients, and waits for the reactors to end.
+  void stop();
+
+  std::vector<std::string> addresses() const;
+  unsigned reactors() const { return mesh_.size(); }
+
+ private:
+  explicit Broker(std::shared_ptr<const Config> config, std::vector<std::unique_ptr<Listener>> listeners);
+
+  std::shared_ptr<const Config> config_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  Counters counters_;
+  Quiescence quiescence_;
+  SubscriptionTable table_;
+  RetainedMessages retained_;
+  SessionDirectory directory_;
+  Mesh mesh_;
+  Commons commons_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+};
+
+}  // namespace bramble

@@ -1,0 +1,97 @@
+#include "broker/config/command_line.h"
+
+#include <functional>
+#include <string_view>
+#include <utility>
+
+namespace bramble {
+
+namespace {
+
+tl::unexpected<std::string> wrong(std::string message) { return tl::unexpected<std::string>(std::move(message)); }
+
+// What -c and -p take from the next argument; nothing and a message if it is not there or not right.
+std::string take_value(CommandLine& to, std::string_view flag, std::string_view value) {
+  if (flag == "-c" || flag == "--config-file") {
+    to.config_file = value;
+    return {};
+  }
+  const auto port = parse_number(value);
+  if (!port || *port < 0 || *port > 65535) {
+    return "Error: Invalid port specified (" + std::string(value) + "): a whole number from 0 to 65535.";
+  }
+  to.ports.push_back(static_cast<std::uint16_t>(*port));
+  return {};
+}
+
+struct Flag {
+  std::string_view letter, name;
+  bool CommandLine::*field;
+};
+constexpr Flag kFlags[] = {
+    {"-v", "--verbose", &CommandLine::verbose}, {"-q", "--quiet", &CommandLine::quiet},
+    {"-d", "--daemon", &CommandLine::daemon},   {"", "--test-config", &CommandLine::test_config},
+    {"", "--version", &CommandLine::version},   {"-h", "--help", &CommandLine::help},
+};
+
+bool set_flag(CommandLine& to, std::string_view argument) {
+  for (const Flag& flag : kFlags) {
+    if (argument != flag.name && (flag.letter.empty() || argument != flag.letter)) continue;
+    to.*flag.field = true;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+OrMessage<CommandLine> parse_command_line(int argc, const char* const* argv) {
+  CommandLine result;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (set_flag(result, argument)) continue;
+    if (argument != "-c" && argument != "--config-file" && argument != "-p" && argument != "--port") {
+      return wrong("Error: Unknown option '" + std::string(argument) + "'.");
+    }
+    if (i + 1 == argc) return wrong("Error: " + std::string(argument) + " given, but no value behind it.");
+    if (std::string message = take_value(result, argument, argv[++i]); !message.empty()) return wrong(message);
+  }
+  return result;
+}
+
+std::string version_line() { return "bramble version " BRAMBLE_VERSION; }
+
+std::string usage() {
+  return version_line() +
+         "\n\n"
+         "A multithreaded MQTT broker for MQTT 5.0, 3.1.1 and 3.1.\n\n"
+         "Usage: bramble [-c FILE] [-p PORT] [-v | -q] [-d]\n"
+         "       bramble --test-config -c FILE\n\n"
+         " -c, --config-file FILE  read this configuration, in mosquitto.conf's language\n"
+         " -p, --port PORT         listen on this port of this machine only; may be given several times. Not used "
+         "when\n"
+         "                         the configuration opens a listener\n"
+         " -v, --verbose           log everything\n"
+         " -q, --quiet             log nothing, whatever -v and the configuration say\n"
+         " -d, --daemon            run in the background\n"
+         "     --test-config       read the configuration, say what is wrong with it, and end: status 0 or 3\n"
+         "     --version           print the version\n"
+         " -h, --help              print this\n\n"
+         "Without a configuration Bramble listens on port 1883 of this machine only, and lets everyone in.\n";
+}
+
+OrMessage<Config> load_config(const CommandLine& command_line) {
+  std::vector<ConfigLine> lines;
+  if (!command_line.config_file.empty()) {
+    auto read = read_config_file(command_line.config_file);
+    if (!read) return wrong(std::move(read.error()));
+    lines = std::move(*read);
+  }
+  auto config = make_config(lines, command_line.ports);
+  if (!config) return config;
+  if (command_line.verbose) config->broker.log_type = kLogTypesAll;
+  if (command_line.quiet) config->broker.log_dest = {"none"};
+  return config;
+}
+
+}  // namespace bramble

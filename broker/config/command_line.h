@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "broker/config/config.h"
+
+namespace bramble {
+
+/// Exit statuses that scripts written for Mosquitto know.
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitStartFailed = 1;  ///< a port that cannot be opened, a user that does not exist
+inline constexpr int kExitBadConfig = 3;    ///< a wrong flag, a wrong line in a file
+
+/// What was asked for on the command line.
+struct CommandLine {
+  std::string config_file;           ///< -c; empty: none
+  std::vector<std::uint16_t> ports;  ///< -p, in order
+  bool verbose = false;              ///< -v: every type of log line
+  bool quiet = false;                ///< -q: no log at all, over -v and the file
+  bool daemon = false;               ///< -d
+  bool test_config = false;          ///< --test-config: read, say what is wrong, end
+  bool version = false;              ///< --version
+  bool help = false;                 ///< -h, --help
+};
+
+/// Errors: one line such as "Error: Unknown option '-x'.", for stderr; the status is kExitBadConfig.
+OrMessage<CommandLine> parse_command_line(int argc, const char* const* argv);
+
+/// What -h prints.
+std::string usage();
+/// What --version prints: "bramble version 0.1.0".
+std::string version_line();
+
+/// The configuration that the file and the flags make together.  Errors: as make_config's and read_config_file's.
+OrMessage<Config> load_config(const CommandLine& command_line);
+
+}  // namespace bramble

@@ -1,0 +1,94 @@
+#include "broker/config/config_file.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+#include <utility>
+
+namespace bramble {
+
+namespace {
+
+constexpr std::string_view kBlanks = " \t\r\n";
+
+std::string_view trim(std::string_view text) {
+  const auto first = text.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+}
+
+tl::unexpected<std::string> wrong(std::string message) { return tl::unexpected<std::string>(std::move(message)); }
+
+OrMessage<std::string> read_text(const std::string& path) {
+  std::error_code unknown;
+  std::ifstream file(path, std::ios::binary);
+  if (!file || std::filesystem::is_directory(path, unknown)) {
+    return wrong("cannot be read: " + (file ? "it is a folder" : std::generic_category().message(errno)));
+  }
+  return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+}
+
+bool before(const std::string& left, const std::string& right) {
+  const auto both = std::mismatch(left.begin(), left.end(), right.begin(), right.end());
+  if (both.first == left.end() || both.second == right.end()) return left.size() < right.size();
+  const auto l = static_cast<unsigned char>(*both.first);
+  const auto r = static_cast<unsigned char>(*both.second);
+  const int by_letter = std::toupper(l) - std::toupper(r);
+  return by_letter != 0 ? by_letter < 0 : l < r;
+}
+
+OrMessage<std::vector<std::string>> conf_files(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (name.ends_with(".conf")) names.push_back(name);
+  }
+  if (error) return wrong("folder " + folder + " cannot be read: " + error.message());
+  std::ranges::sort(names, before);
+  for (std::string& name : names) name = folder + "/" + name;
+  return names;
+}
+
+}  // namespace
+
+std::vector<ConfigLine> split_config(std::string_view text, std::string_view file_name, std::size_t file) {
+  std::vector<ConfigLine> lines;
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const auto end = std::min(text.find('\n'), text.size());
+    const std::string_view line = trim(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.empty() || line.front() == '#') continue;
+    const auto name_end = std::min(line.find_first_of(kBlanks), line.size());
+    lines.push_back({std::string(line.substr(0, name_end)), std::string(trim(line.substr(name_end))),
+                     std::string(file_name) + ":" + std::to_string(number), file});
+  }
+  return lines;
+}
+
+OrMessage<std::vector<ConfigLine>> read_config_file(const std::string& path) {
+  const auto text = read_text(path);
+  if (!text) return wrong(path + ": " + text.error());
+  std::vector<ConfigLine> all;
+  std::size_t files = 0;
+  for (ConfigLine& line : split_config(*text, path)) {
+    if (line.name != "include_dir") {
+      all.push_back(std::move(line));
+      continue;
+    }
+    const auto included = conf_files(line.value);
+    if (!included) return wrong(line.where + ": include_dir: " + included.error());
+    for (const std::string& name : *included) {
+      const auto included_text = read_text(name);
+      if (!included_text) return wrong(line.where + ": include_dir: " + name + " " + included_text.error());
+      std::ranges::move(split_config(*included_text, name, ++files), std::back_inserter(all));
+    }
+  }
+  return all;
+}
+
+}  // namespace bramble

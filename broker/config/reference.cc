@@ -1,0 +1,60 @@
+#include "broker/config/reference.h"
+
+#include <string_view>
+
+#include "broker/config/config.h"
+
+namespace bramble {
+
+namespace {
+
+constexpr std::size_t kWidth = 100;
+
+// Words of `text` behind "# ", in lines that fit.
+std::string comment(std::string_view text) {
+  std::string lines, line = "#";
+  while (!text.empty()) {
+    const auto end = std::min(text.find(' '), text.size());
+    if (line.size() + 1 + end > kWidth) {
+      lines += line + "\n";
+      line = "#";
+    }
+    line += " " + std::string(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines + line + "\n";
+}
+
+template <class Options, class Rows>
+std::string section(std::string_view title, const Rows& rows, const Options& defaults) {
+  std::string text = "\n# --- " + std::string(title) + "\n";
+  for (const auto& row : rows) {
+    const std::string value = show_option(row, defaults);
+    text += "\n" + comment(row.help);
+    text += "#" + std::string(row.name) + (value.empty() ? "" : " " + value) + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string config_reference() {
+  return comment(
+             "Every option of Bramble with its default; one without a value is not given. Made by "
+             "make_config_reference "
+             "from the rows in broker/config: change it there.") +
+         section("the whole broker", kBrokerOptions, BrokerOptions{}) +
+         section("who may log in", kAuthOptions, AuthOptions{}) +
+         section("what survives a restart", kStoreOptions, StoreOptions{}) + "\n# --- more files\n\n" +
+         comment(
+             "Reads every *.conf of a folder in its place: letter by letter, the upper case of a letter before its "
+             "lower case. Only the main file may have it.") +
+         "#include_dir\n\n# --- listeners\n\n" +
+         comment(
+             "Opens a listener: a port, and an address or host name if it is not to be on all interfaces. The options "
+             "below apply to the listener they follow, and before any to the default listener, which `port` and "
+             "`bind_address` open.") +
+         "#listener 1883\n" + section("of one listener", kListenerOptions, ListenerOptions{});
+}
+
+}  // namespace bramble

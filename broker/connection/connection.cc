@@ -1,0 +1,380 @@
+#include "broker/connection/connection.h"
+
+#include <sys/epoll.h>
+
+#include <cstring>
+
+#include "broker/connection/connections.h"
+#include "broker/connection/handlers.h"
+#include "core/base/bytes.h"
+
+namespace bramble {
+
+using mqtt::PacketType;
+using mqtt::ReasonCode;
+using mqtt::Version;
+
+namespace {
+constexpr Seconds kConnectWithin{30};
+constexpr std::size_t kSipBytes = 4096;
+constexpr std::size_t kRepliesMax = 64 * 1024;  // acknowledgements and pings beyond max_output_bytes before reading stops
+}  // namespace
+
+Connection::Connection(ShardParts& parts, Reactor& reactor, std::unique_ptr<Transport> transport,
+                       std::uint32_t listener)
+    : parts_(parts),
+      reactor_(reactor),
+      transport_(std::move(transport)),
+      output_max_(parts.config->broker.max_output_bytes),
+      listener_(listener) {}
+
+Connection::~Connection() = default;
+
+void Connection::start(const OnReactor& here) {
+  heard_ = here.now();
+  reactor_.timers(here).arm(deadline_, here.now() + kConnectWithin);
+  interest_ = EPOLLIN;
+  if (!reactor_.readiness(here).add(transport_->descriptor(), *this, interest_)) {
+    lost(here, "the kernel cannot watch another socket");
+  }
+}
+
+std::string Connection::describe() const {
+  return session_ ? fmt::format("{} [{}]", session_->client_id(), peer()) : peer();
+}
+
+TopicMemo& Connection::memo() {
+  if (!memo_) memo_ = std::make_unique<TopicMemo>();
+  return *memo_;
+}
+
+// --- in ---
+
+void Connection::ready(const OnReactor& here, std::uint32_t events) {
+  if (state_ >= State::closing) return;
+  if (events & EPOLLOUT) {
+    blocked_ = false;
+    mark_dirty();
+    update_interest(here);
+  }
+  if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !held_) {
+    const bool busy = parts_.router.backlogged() || !reactor_.budget_left(here);
+    read(here, busy ? kSipBytes : Reactor::kReadBytes);
+  }
+}
+
+void Connection::sip(const OnReactor& here) {
+  if (state_ >= State::closing || held_) return;
+  heard_ = here.now();  // its silence was our doing
+  read(here, kSipBytes);
+}
+
+void Connection::read(const OnReactor& here, std::size_t size_max) {
+  char* const buffer = reactor_.read_buffer(here);
+  const auto moved = transport_->read(buffer, size_max);
+  if (moved.state == Transport::State::closed) return lost(here, "closed its connection");
+  if (moved.bytes == 0) return;
+  heard_ = here.now();
+  reactor_.counters(here).add(Metric::bytes_received, static_cast<std::int64_t>(moved.bytes));
+  reactor_.drain_inbox(here);  // what was routed before these bytes came is delivered before them (DESIGN 4.4)
+  if (state_ >= State::closing) return;
+  const std::string_view bytes(buffer, moved.bytes);
+  if (unread_) {
+    unread_->append(bytes);
+    return handle_unread(here);
+  }
+  const std::size_t handled = handle_packets(here, bytes);
+  if (state_ < State::closing && handled < bytes.size()) take_unread(std::string(bytes.substr(handled)));
+}
+
+void Connection::resume(const OnReactor& here) {
+  held_ = false;
+  if (state_ < State::closing && unread_) handle_unread(here);
+}
+
+void Connection::handle_unread(const OnReactor& here) {
+  // the handlers may close or move this connection, which takes unread_ away
+  const std::unique_ptr<std::string> bytes = std::move(unread_);
+  const std::size_t handled = handle_packets(here, *bytes);
+  if (state_ >= State::closing || handled == bytes->size()) return;
+  bytes->erase(0, handled);
+  take_unread(std::move(*bytes));
+}
+
+std::size_t Connection::handle_packets(const OnReactor& here, std::string_view bytes) {
+  const std::uint32_t size_max = parts_.config->broker.max_packet_size;
+  std::size_t handled = 0;
+  while (handled < bytes.size()) {
+    const auto frame = mqtt::next_frame(bytes.substr(handled), size_max);
+    if (!frame) {
+      fail(here, frame.error());
+      return handled;
+    }
+    if (frame->size == 0) break;
+    if (frame->type == PacketType::publish && state_ == State::connected &&
+        (parts_.router.backlogged() || !reactor_.caught_up(here))) {
+      hold_packet(here);  // something goes before it; all but PUBLISH goes on
+      break;
+    }
+    if (const auto done = handle(here, *frame, bytes.substr(handled)); !done) {
+      fail(here, done.error());
+      return handled;
+    }
+    if (state_ >= State::closing) return handled;
+    if (held_) break;
+    reactor_.counters(here).add(Metric::messages_received);
+    handled += frame->size;
+  }
+  if (out_.bytes() > output_max_ + kRepliesMax) update_interest(here);
+  return handled;
+}
+
+void Connection::hold_packet(const OnReactor& here) {
+  held_ = true;
+  heard_ = here.now();
+  parts_.connections.resume_later(*this);
+  reactor_.want_turn(here);
+}
+
+Result<void> Connection::handle(const OnReactor& here, const mqtt::Frame& frame, std::string_view from_here) {
+  if (state_ == State::awaiting_connect) {
+    if (frame.type != PacketType::connect) {
+      lost(here, "sent something before CONNECT");  // [MQTT-3.1.0-1]; there is no version to answer in
+      return {};
+    }
+    const auto outcome = on_connect(here, *this, frame);
+    if (outcome.owner != here.id()) move_to(here, outcome.owner, outcome.client_id, from_here);
+    return {};
+  }
+  switch (frame.type) {
+    case PacketType::publish: return on_publish(here, *this, frame);
+    case PacketType::puback: return on_puback(here, *this, frame);
+    case PacketType::pubrec: return on_pubrec(here, *this, frame);
+    case PacketType::pubrel: return on_pubrel(here, *this, frame);
+    case PacketType::pubcomp: return on_pubcomp(here, *this, frame);
+    case PacketType::subscribe: return on_subscribe(here, *this, frame);
+    case PacketType::unsubscribe: return on_unsubscribe(here, *this, frame);
+    case PacketType::pingreq: return on_pingreq(here, *this, frame);
+    case PacketType::disconnect: return on_disconnect(here, *this, frame);
+    case PacketType::auth: return on_auth(here, *this, frame);
+    case PacketType::connect: return protocol_error("a second CONNECT");  // [MQTT-3.1.0-2]
+    default: return protocol_error("a packet that only a server sends");
+  }
+}
+
+void Connection::set_paused(const OnReactor& here, bool paused) {
+  paused_ = paused;
+  if (state_ < State::closing) update_interest(here);
+}
+
+void Connection::update_interest(const OnReactor& here) {
+  const bool replies_pile_up = out_.bytes() > output_max_ + kRepliesMax;
+  std::uint32_t wanted = paused_ || (replies_pile_up && blocked_) ? 0u : static_cast<std::uint32_t>(EPOLLIN);
+  if (blocked_) wanted |= EPOLLOUT;
+  if (wanted == interest_) return;
+  interest_ = wanted;
+  reactor_.readiness(here).change(transport_->descriptor(), *this, interest_);
+}
+
+// --- out ---
+
+void Connection::mark_dirty() {
+  if (dirty_) return;
+  dirty_ = true;
+  parts_.connections.flush_later(*this);
+}
+
+char* Connection::extend(std::size_t size) {
+  mark_dirty();
+  return out_.extend(size);
+}
+
+void Connection::queue_packet(std::string_view packet) {
+  if (packet.empty()) return;
+  std::memcpy(extend(packet.size()), packet.data(), packet.size());
+}
+
+void Connection::send_ack(PacketType type, mqtt::PacketId id, ReasonCode code) {
+  send([&](std::string& out) { mqtt::append_ack(out, version_, type, id, code); });
+}
+
+void Connection::send_pubrel(mqtt::PacketId id) { send_ack(PacketType::pubrel, id, ReasonCode::success); }
+
+std::uint16_t Connection::alias_for(std::string_view topic, bool& is_new) {
+  if (!outbound_aliases_) outbound_aliases_ = std::make_unique<OutboundAliases>();
+  const auto next = static_cast<std::uint16_t>(outbound_aliases_->size() + 1);
+  const auto found = outbound_aliases_->find(std::string(topic));
+  is_new = found == outbound_aliases_->end();
+  if (!is_new) return found->second;
+  return next <= alias_maximum_ ? next : std::uint16_t{0};
+}
+
+PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::PublishHeader header) {
+  const mqtt::PublishContent& content = publication.content();
+  bool new_alias = false;
+  if (is_v5()) {
+    header.message_expiry = publication.expiry_left();
+    if (alias_maximum_ != 0) {
+      header.topic_alias = alias_for(content.topic, new_alias);
+      header.topic_omitted = header.topic_alias != 0 && !new_alias;
+    }
+    if (maximum_packet_size_ != 0 && mqtt::publish_size(version_, header, content) > maximum_packet_size_) {
+      return Sent::too_large;  // [MQTT-3.1.2-24]
+    }
+    if (new_alias && header.topic_alias != 0) outbound_aliases_->emplace(content.topic, header.topic_alias);
+  }
+  auto& counters = reactor_.counters(OnReactor::current());
+  counters.add(Metric::messages_sent);
+  counters.add(Metric::publish_sent);
+  counters.add(Metric::publish_bytes_sent, static_cast<std::int64_t>(content.payload.size()));
+  if (content.payload.size() >= WriteQueue::kReferenceFrom) {
+    char* const head = extend(mqtt::publish_head_size(version_, header, content));
+    mqtt::write_publish_head(head, version_, header, content);
+    const LocalMessage& keeper = publication.local();
+    out_.append_reference(keeper->payload(), keeper);
+    return Sent::yes;
+  }
+  const bool plain = header.topic_alias == 0 && header.subscription_identifiers.empty() && !header.dup;
+  if (!plain) {
+    char* const at = extend(mqtt::publish_size(version_, header, content));
+    ByteWriter(mqtt::write_publish_head(at, version_, header, content)).bytes(content.payload);
+    return Sent::yes;
+  }
+  const auto frame = publication.shared_frame(version_, header);
+  char* const at = extend(frame.bytes.size());
+  std::memcpy(at, frame.bytes.data(), frame.bytes.size());
+  if (frame.packet_id_at != 0) ByteWriter(at + frame.packet_id_at).u16(header.packet_id);
+  return Sent::yes;
+}
+
+void Connection::flush(const OnReactor& here) {
+  dirty_ = false;
+  if (blocked_ || out_.empty() || state_ == State::closed) return;
+  const bool was_full = !has_room();
+  const auto moved = out_.flush(*transport_);
+  reactor_.counters(here).add(Metric::bytes_sent, static_cast<std::int64_t>(moved.bytes));
+  if (moved.state == Transport::State::closed) {
+    out_.clear();
+    return lost(here, "closed its connection");
+  }
+  if (!out_.empty()) {
+    blocked_ = moved.state == Transport::State::would_block || moved.bytes != 0;
+    if (state_ != State::closing) update_interest(here);
+  } else if (interest_ != EPOLLIN && state_ != State::closing) {
+    update_interest(here);
+  }
+  if (session_ && has_room() && was_full) {
+    session_->pump(here, parts_.router.scratch());
+    if (!session_->replays.empty()) parts_.connections.replay_later(here, *this);
+  }
+}
+
+// --- begin and end ---
+
+void Connection::established(const OnReactor& here, OwnedSession& session, const Settled& settled) {
+  session_ = &session;
+  state_ = State::connected;
+  version_ = settled.version;
+  keep_alive_ = settled.keep_alive;
+  maximum_packet_size_ = settled.maximum_packet_size;
+  alias_maximum_ = settled.topic_alias_maximum;
+  reason_strings_ = settled.reason_strings;
+  reactor_.counters(here).add(Metric::clients_connected);
+  reactor_.counters(here).add(Metric::connections);
+  if (keep_alive_ == 0) {
+    reactor_.timers(here).disarm(deadline_);
+  } else {
+    reactor_.timers(here).arm(deadline_, here.now() + Milliseconds(1500 * keep_alive_));
+  }
+  if (parts_.config->broker.connection_messages) {
+    log::write(LogType::notice, "New client connected from {} as {} (p{}, c{}, k{}).", peer(), session.client_id(),
+               version_ == Version::v5 ? 5 : version_ == Version::v3_1_1 ? 2 : 1, settled.clean_start ? 1 : 0,
+               keep_alive_);
+  }
+  parts_.sessions.present(here, session, *this, settled.receive_maximum, parts_.router.scratch());
+  if (!session.replays.empty()) parts_.connections.replay_later(here, *this);
+}
+
+void Connection::deadline(const OnReactor& here) {
+  if (state_ == State::awaiting_connect) return lost(here, "did not send CONNECT in time");
+  if (state_ != State::connected) return;
+  if (held_ || paused_) heard_ = here.now();
+  const SteadyTime due = heard_ + Milliseconds(1500 * keep_alive_);
+  if (here.now() < due) {
+    reactor_.timers(here).arm(deadline_, due);  // it has been heard since: one timer re-armed, not one a packet
+    return;
+  }
+  close(here, ReasonCode::keep_alive_timeout, "has exceeded timeout, disconnecting", false);  // [MQTT-3.1.2-22]
+}
+
+void Connection::fail(const OnReactor& here, const Error& error) {
+  if (state_ == State::awaiting_connect) return lost(here, error.what);  // no version to answer in
+  close(here, error.code, error.what, false);
+}
+
+void Connection::refuse(const OnReactor& here, const Error& error) {
+  mqtt::Connack connack;
+  connack.code = error.code;
+  send([&](std::string& out) { mqtt::append_connack(out, version_, connack); });
+  if (parts_.config->broker.connection_messages) {
+    log::write(LogType::notice, "Client {} refused: {} ({}).", peer(), error.what, name(error.code));
+  }
+  lost(here, "");
+}
+
+void Connection::close(const OnReactor& here, ReasonCode code, const char* why, bool keep_session) {
+  if (state_ >= State::closing) return;
+  if (parts_.config->broker.connection_messages) log::write(LogType::notice, "Client {} {}.", describe(), why);
+  if (state_ == State::connected && is_v5()) {
+    const std::string_view words = reason_strings_ ? why : "";
+    send([&](std::string& out) { mqtt::append_disconnect(out, version_, code, words); });
+  }
+  if (keep_session && session_) {
+    session_->disconnected();
+    session_ = nullptr;
+    reactor_.counters(here).subtract(Metric::clients_connected);
+  }
+  lost(here, "");
+}
+
+void Connection::disconnect(const OnReactor& here, bool with_will) {
+  if (!with_will) session_->will.reset();  // [MQTT-3.14.4-3]
+  lost(here, "disconnected");
+}
+
+/// The connection is over, whoever ended it: the session goes on without it, what waits is written once, then it closes.
+void Connection::lost(const OnReactor& here, const char* why) {
+  if (state_ >= State::closing) return;
+  if (*why != '\0' && parts_.config->broker.connection_messages) {
+    log::write(LogType::notice, "Client {} {}.", describe(), why);
+  }
+  state_ = State::closing;
+  reactor_.timers(here).disarm(deadline_);
+  leave_session(here);
+  unread_.reset();
+  parts_.connections.closed(*this);
+  reactor_.want_turn(here);
+}
+
+void Connection::leave_session(const OnReactor& here) {
+  if (!session_) return;
+  OwnedSession& session = *std::exchange(session_, nullptr);
+  reactor_.counters(here).subtract(Metric::clients_connected);
+  parts_.sessions.absent(here, session, parts_.config->broker.persistent_client_expiration);
+}
+
+void Connection::move_to(const OnReactor& here, ReactorId owner, const std::string& client_id,
+                         std::string_view unread) {
+  auto moved = std::make_unique<ConnectionMoved>();
+  moved->listener = listener_;
+  moved->unread = std::string(unread);
+  moved->client_id = client_id;
+  reactor_.timers(here).disarm(deadline_);
+  reactor_.readiness(here).remove(transport_->descriptor());
+  moved->transport = std::move(transport_);
+  state_ = State::closing;
+  parts_.connections.closed(*this);
+  parts_.mesh.post(here, owner, std::move(moved));
+}
+
+}  // namespace bramble

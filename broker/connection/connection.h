@@ -1,0 +1,160 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "broker/connection/shard_parts.h"
+#include "broker/connection/write_queue.h"
+#include "broker/log.h"
+#include "broker/reactor/readiness.h"
+#include "broker/reactor/reactor_timer.h"
+#include "broker/routing/topic_memo.h"
+#include "core/mqtt/decode.h"
+#include "core/mqtt/encode.h"
+
+namespace bramble {
+
+/// Topic Aliases of one direction, made at their first use.
+using InboundAliases = std::unordered_map<std::uint16_t, std::string>;
+using OutboundAliases = std::unordered_map<std::string, std::uint16_t>;
+
+/// MQTT's Network Connection: one client's transport and the packets on it, from accept to close. Bytes in become
+/// packets for the on_* functions (handlers.h); packets out wait in the WriteQueue for the end of the turn.
+/// Threads: the reactor it was given to, until it moves with its socket to the reactor that owns its session.
+/// Lifetime: owned by Connections, until the end of the turn in which it closes.
+class Connection final : public Watcher, public PacketSink {
+ public:
+  enum class State : std::uint8_t { awaiting_connect, connected, closing, closed };
+
+  Connection(ShardParts& parts, Reactor& reactor, std::unique_ptr<Transport> transport, std::uint32_t listener);
+  Connection(const Connection&) = delete;
+  ~Connection();
+
+  ShardParts& parts() const { return parts_; }
+  const ListenerOptions& listener() const { return parts_.listeners[listener_]->options(); }
+  State state() const { return state_; }
+  mqtt::Version version() const { return version_; }
+  bool is_v5() const { return version_ == mqtt::Version::v5; }
+  OwnedSession& session() const { return *session_; }  ///< while connected
+  TopicMemo& memo();
+  std::string peer() const { return transport_ ? transport_->peer() : std::string(); }
+
+  // --- in ---
+  void ready(const OnReactor& here, std::uint32_t events) override;
+  /// Waits for what the socket has; CONNECT must come within a time.
+  void start(const OnReactor& here);
+  /// Handles what has been read before: bytes that came with a moved connection, or were held back.
+  void resume(const OnReactor& here);
+  void take_unread(std::string bytes) { unread_ = std::make_unique<std::string>(std::move(bytes)); }
+  /// Reads and handles a little of what a slowed publisher has sent  (DESIGN 4.8).
+  void sip(const OnReactor& here);
+  void set_paused(const OnReactor& here, bool paused);
+  bool paused() const { return paused_; }
+
+  // --- out ---
+  Sent send_publish(Publication& publication, mqtt::PublishHeader header) override;
+  void send_pubrel(mqtt::PacketId id) override;
+  bool has_room() const override { return out_.bytes() < output_max_; }
+  void send_ack(mqtt::PacketType type, mqtt::PacketId id, mqtt::ReasonCode code);
+  /// Whatever `encode(std::string& out)` appends, as one packet.
+  template <class Encode>
+  void send(Encode encode) {
+    parts_.packet.clear();
+    encode(parts_.packet);
+    queue_packet(parts_.packet);
+  }
+  /// Writes what waits. Called once a turn by Connections.
+  void flush(const OnReactor& here);
+
+  // --- begin and end ---
+  /// A session is attached; from now on the client is there. What CONNECT settled:
+  struct Settled {
+    mqtt::Version version = mqtt::Version::v5;
+    std::uint16_t keep_alive = 0;  ///< seconds; 0: none
+    std::uint16_t receive_maximum = mqtt::kReceiveMaximumDefault;
+    std::uint32_t maximum_packet_size = 0;
+    std::uint16_t topic_alias_maximum = 0;  ///< towards the client
+    bool reason_strings = false;
+    bool clean_start = false;
+  };
+  void established(const OnReactor& here, OwnedSession& session, const Settled& settled);
+  void set_version(mqtt::Version version) { version_ = version; }
+  /// The client has broken a rule or cannot be served: tells it why, as far as its version can be told, and closes. The Will
+  /// goes out.
+  void fail(const OnReactor& here, const Error& error);
+  /// A CONNECT that is not accepted.
+  void refuse(const OnReactor& here, const Error& error);
+  /// Another connection has the session now  [MQTT-3.1.4-3], the broker stops, an administrator wants it: as fail(), with the
+  /// session left to the caller if `keep_session`.
+  void close(const OnReactor& here, mqtt::ReasonCode code, const char* why, bool keep_session);
+  /// The client said DISCONNECT; `with_will`: it wants its Will published  (0x04).
+  void disconnect(const OnReactor& here, bool with_will);
+
+  std::unique_ptr<InboundAliases> inbound_aliases;
+
+  /// How far a SUBSCRIBE or UNSUBSCRIBE with many filters has come: it is dealt with in slices, a turn each.
+  struct Partial {
+    std::size_t next = 0;
+    std::vector<mqtt::ReasonCode> codes;
+  };
+  std::unique_ptr<Partial> partial;
+  /// The packet at hand is not done: it is handed to its handler again in the next turn, before those after it.
+  void hold_packet(const OnReactor& here);
+
+ private:
+  friend class Connections;
+  class Deadline final : public ReactorTimer {
+   public:
+    explicit Deadline(Connection& connection) : connection_(connection) {}
+    void due(const OnReactor& here) override { connection_.deadline(here); }
+
+   private:
+    Connection& connection_;
+  };
+
+  void read(const OnReactor& here, std::size_t size_max);
+  /// Handles whole packets and returns how many bytes they were; sets held_ if more could be handled later.
+  std::size_t handle_packets(const OnReactor& here, std::string_view bytes);
+  Result<void> handle(const OnReactor& here, const mqtt::Frame& frame, std::string_view from_here);
+  void handle_unread(const OnReactor& here);
+  void move_to(const OnReactor& here, ReactorId owner, const std::string& client_id, std::string_view unread);
+  void lost(const OnReactor& here, const char* why);
+  void leave_session(const OnReactor& here);
+  void deadline(const OnReactor& here);
+  void queue_packet(std::string_view packet);
+  char* extend(std::size_t size);
+  void mark_dirty();
+  void update_interest(const OnReactor& here);
+  std::uint16_t alias_for(std::string_view topic, bool& is_new);
+  std::string describe() const;
+
+  ShardParts& parts_;
+  Reactor& reactor_;
+  std::unique_ptr<Transport> transport_;
+  OwnedSession* session_ = nullptr;
+  WriteQueue out_;
+  std::unique_ptr<std::string> unread_;  ///< an incomplete packet, or what waits for its turn
+  std::unique_ptr<TopicMemo> memo_;
+  std::unique_ptr<OutboundAliases> outbound_aliases_;
+  Deadline deadline_{*this};
+  SteadyTime heard_{};  ///< when bytes last came, or were last allowed to
+  std::size_t output_max_;
+  std::size_t index_ = 0;  ///< in Connections
+  const std::uint32_t listener_;
+  std::uint32_t maximum_packet_size_ = 0;
+  std::uint32_t interest_ = 0;
+  std::uint16_t keep_alive_ = 0;
+  std::uint16_t alias_maximum_ = 0;
+  State state_ = State::awaiting_connect;
+  mqtt::Version version_ = mqtt::Version::v3_1_1;
+  bool reason_strings_ = false;
+  bool dirty_ = false;    ///< on the list of this turn's writers
+  bool held_ = false;     ///< on the list of those with packets that wait for their turn
+  bool paused_ = false;   ///< slowed: read a little now and then
+  bool blocked_ = false;  ///< the socket takes no more for now
+  bool replaying_ = false;
+};
+
+}  // namespace bramble

@@ -1,0 +1,144 @@
+#include "broker/connection/connections.h"
+
+#include <algorithm>
+
+namespace bramble {
+
+namespace {
+constexpr Milliseconds kSipEvery{10};
+constexpr int kBeginCost = 50;  // of a replay, in deliveries: up to 10,000 steps in the tree
+}  // namespace
+
+Connections::~Connections() = default;
+
+Connection& Connections::add(const OnReactor& here, std::unique_ptr<Transport> transport, std::uint32_t listener) {
+  all_.push_back(std::make_unique<Connection>(parts_, here.reactor(), std::move(transport), listener));
+  all_.back()->index_ = all_.size() - 1;
+  return *all_.back();
+}
+
+void Connections::accept(const OnReactor& here, ConnectionAccepted accepted) {
+  add(here, std::move(accepted.transport), accepted.listener).start(here);
+}
+
+void Connections::adopt(const OnReactor& here, ConnectionMoved moved) {
+  here.reactor().load().fetch_add(1, std::memory_order_relaxed);
+  Connection& connection = add(here, std::move(moved.transport), moved.listener);
+  parts_.directory.arrived(moved.client_id);
+  connection.take_unread(std::move(moved.unread));
+  connection.start(here);
+  connection.resume(here);
+  parts_.directory.release_unused(moved.client_id, here.id());  // it may have been refused after all
+}
+
+void Connections::slow_down(const OnReactor& here, Connection& connection, std::uint64_t reactors) {
+  if (connection.paused() || connection.state() != Connection::State::connected) return;
+  bool wait = false;
+  for (unsigned r = 0; r < parts_.mesh.size(); ++r) {
+    if (reactors >> r & 1) wait |= parts_.mesh[r].inbox().tell_when_eased(here.id());
+  }
+  if (!wait) return;
+  here.reactor().counters(here).add(Metric::publishers_slowed);
+  connection.set_paused(here, true);
+  if (paused_.empty()) here.reactor().timers(here).arm(sips_, here.now() + kSipEvery);
+  paused_.push_back(&connection);
+}
+
+void Connections::eased(const OnReactor& here) {
+  for (Connection* connection : std::exchange(paused_, {})) connection->set_paused(here, false);
+  here.reactor().timers(here).disarm(sips_);
+}
+
+void Connections::sip(const OnReactor& here) {
+  for (std::size_t i = 0; i < paused_.size(); ++i) paused_[i]->sip(here);
+  if (!paused_.empty()) here.reactor().timers(here).arm(sips_, here.now() + kSipEvery);
+}
+
+void Connections::replay_later(const OnReactor& here, Connection& connection) {
+  if (connection.replaying_) return;
+  connection.replaying_ = true;
+  replaying_.push_back(&connection);
+  here.reactor().want_turn(here);
+}
+
+bool Connections::work_off(const OnReactor& here) {
+  bool more = false;
+  for (Connection* connection : std::exchange(replaying_, {})) {
+    connection->replaying_ = false;
+    if (replay(here, *connection)) {
+      replay_later(here, *connection);
+      more = true;
+    }
+  }
+  if (held_.empty()) return more;
+  here.reactor().drain_inbox(here);  // as after a read: what they publish may follow from what has come since
+  auto held = std::exchange(held_, {});
+  std::size_t done = 0;
+  for (; done < held.size(); ++done) {
+    if (parts_.router.backlogged() || !here.reactor().caught_up(here)) break;
+    held[done]->resume(here);
+  }
+  held_.insert(held_.begin(), held.begin() + static_cast<std::ptrdiff_t>(done), held.end());
+  return more || !held_.empty();
+}
+
+bool Connections::replay(const OnReactor& here, Connection& connection) {
+  if (connection.state() != Connection::State::connected) return false;
+  OwnedSession& session = connection.session();
+  std::vector<MessagePtr> found;
+  while (!session.replays.empty()) {
+    PendingReplay& pending = session.replays.front();
+    const Subscriber* subscriber = parts_.subscribers.find(pending.filter, &session);
+    bool more = subscriber != nullptr;  // else it has left meanwhile
+    while (more) {
+      if (!here.reactor().budget_left(here)) return true;
+      if (!pending.replay) {
+        pending.replay = parts_.retained.begin(pending.wanted->text());
+        here.reactor().spend(here, kBeginCost);
+      }
+      // paced by the client: what does not fit now is looked up when it does, so no limit of a queue cuts it off
+      if (!session.has_room(subscriber->qos, 0)) return false;
+      found.clear();
+      more = parts_.retained.next(*pending.replay, here.now(), 1, found);
+      here.reactor().spend(here, 1);
+      for (const MessagePtr& message : found) {
+        Publication publication(message, here.now(), parts_.router.scratch());
+        session.deliver(here, publication, pending.subscriber, FilterId{}, true);
+      }
+    }
+    session.replays.pop_front();
+  }
+  return false;
+}
+
+void Connections::end_turn(const OnReactor& here) {
+  // a flush may find its client gone, or make room for more output: the lists grow while they are walked
+  for (std::size_t i = 0; i < dirty_.size(); ++i) dirty_[i]->flush(here);
+  dirty_.clear();
+  if (closed_.empty()) return;
+  const auto is_closed = [](const Connection* connection) { return connection->state() == Connection::State::closed; };
+  for (Connection* connection : closed_) {
+    connection->state_ = Connection::State::closed;
+    if (connection->transport_) {
+      here.reactor().readiness(here).remove(connection->transport_->descriptor());
+      connection->transport_->finish();
+      parts_.listeners[connection->listener_]->connections().fetch_sub(1, std::memory_order_relaxed);
+    }
+    here.reactor().load().fetch_sub(1, std::memory_order_relaxed);
+  }
+  for (auto* list : {&held_, &replaying_, &paused_}) std::erase_if(*list, is_closed);
+  for (Connection* connection : std::exchange(closed_, {})) {
+    const std::size_t hole = connection->index_;
+    all_[hole] = std::move(all_.back());
+    all_[hole]->index_ = hole;
+    all_.pop_back();
+  }
+}
+
+void Connections::close_all(const OnReactor& here) {
+  for (const auto& connection : all_) {
+    connection->close(here, mqtt::ReasonCode::server_shutting_down, "disconnected: the broker stops", false);
+  }
+}
+
+}  // namespace bramble

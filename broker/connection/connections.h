@@ -1,0 +1,63 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "broker/connection/connection.h"
+
+namespace bramble {
+
+/// The connections of one shard, and those among them that have something coming: output to flush, packets that were
+/// held back, a pause, retained messages still to be sent.  Threads: its reactor.
+class Connections {
+ public:
+  explicit Connections(ShardParts& parts) : parts_(parts) {}
+  ~Connections();
+
+  void accept(const OnReactor& here, ConnectionAccepted accepted);
+  void adopt(const OnReactor& here, ConnectionMoved moved);
+
+  void flush_later(Connection& connection) { dirty_.push_back(&connection); }
+  void resume_later(Connection& connection) { held_.push_back(&connection); }
+  void replay_later(const OnReactor& here, Connection& connection);
+  /// Reads it slowly until one of the reactors (a bit each) says that its inbox has eased, and as long as it has not.
+  void slow_down(const OnReactor& here, Connection& connection, std::uint64_t reactors);
+  void eased(const OnReactor& here);
+
+  /// Goes on with replays and held packets. True: some is left that could go on at once.
+  bool work_off(const OnReactor& here);
+  /// Flushes, and lets go of what has closed.
+  void end_turn(const OnReactor& here);
+  /// Tells every client that the broker stops.
+  void close_all(const OnReactor& here);
+
+  std::size_t size() const { return all_.size(); }
+
+ private:
+  friend class Connection;
+  class Sips final : public ReactorTimer {
+   public:
+    explicit Sips(Connections& connections) : connections_(connections) {}
+    void due(const OnReactor& here) override { connections_.sip(here); }
+
+   private:
+    Connections& connections_;
+  };
+
+  Connection& add(const OnReactor& here, std::unique_ptr<Transport> transport, std::uint32_t listener);
+  void closed(Connection& connection) { closed_.push_back(&connection); }
+  void sip(const OnReactor& here);
+  /// True: it could go on at once (the turn's budget is at an end), so it is asked again.
+  bool replay(const OnReactor& here, Connection& connection);
+
+  ShardParts& parts_;
+  std::vector<std::unique_ptr<Connection>> all_;
+  std::vector<Connection*> dirty_;
+  std::vector<Connection*> held_;
+  std::vector<Connection*> replaying_;
+  std::vector<Connection*> paused_;
+  std::vector<Connection*> closed_;
+  Sips sips_{*this};
+};
+
+}  // namespace bramble

@@ -1,0 +1,98 @@
+#include "broker/connection/connections.h"
+#include "broker/connection/handlers.h"
+
+namespace bramble {
+
+using mqtt::PacketType;
+using mqtt::Qos;
+using mqtt::ReasonCode;
+
+namespace {
+
+/// The topic, by name or by alias.  [MQTT-3.3.2-8] [MQTT-3.3.2-10] [MQTT-3.3.2-12]
+Result<std::string_view> topic_of(Connection& from, const mqtt::Publish& publish) {
+  if (!publish.topic_alias) {
+    if (publish.topic.empty()) return protocol_error("a PUBLISH with neither topic nor alias");
+    return publish.topic;
+  }
+  const std::uint16_t alias = *publish.topic_alias;
+  if (alias == 0 || alias > from.listener().max_topic_alias) {
+    return failure(ReasonCode::topic_alias_invalid, "a Topic Alias of 0 or above Topic Alias Maximum");
+  }
+  if (!from.inbound_aliases) from.inbound_aliases = std::make_unique<InboundAliases>();
+  if (!publish.topic.empty()) {
+    (*from.inbound_aliases)[alias] = publish.topic;
+    return publish.topic;
+  }
+  const auto known = from.inbound_aliases->find(alias);
+  if (known == from.inbound_aliases->end()) return protocol_error("an unknown Topic Alias without a topic");
+  return known->second;
+}
+
+/// What may not be sent at all ends the connection.
+Result<void> allowed(const Connection& from, const mqtt::Publish& publish) {
+  const BrokerOptions& options = from.parts().config->broker;
+  if (publish.qos > from.listener().max_qos) {
+    return failure(ReasonCode::qos_not_supported, "a PUBLISH above Maximum QoS");  // [MQTT-3.2.2-11]
+  }
+  if (publish.retain && !options.retain_available) {
+    return failure(ReasonCode::retain_not_supported, "a retained PUBLISH, which is off");  // [MQTT-3.2.2-14]
+  }
+  const bool counts = publish.qos != Qos::at_most_once && !from.session().awaits_release(publish.packet_id);
+  if (from.is_v5() && counts && options.max_inflight_messages != 0 &&
+      from.session().unreleased() >= options.max_inflight_messages) {
+    return failure(ReasonCode::receive_maximum_exceeded, "more messages in flight than Receive Maximum");  // [MQTT-3.3.4-7]
+  }
+  return {};
+}
+
+void acknowledge(Connection& from, const mqtt::Publish& publish, ReasonCode code) {
+  if (publish.qos == Qos::at_least_once) from.send_ack(PacketType::puback, publish.packet_id, code);
+  if (publish.qos == Qos::exactly_once) {
+    if (!failed(code)) from.session().await_release(publish.packet_id);
+    from.send_ack(PacketType::pubrec, publish.packet_id, code);
+  }
+}
+
+}  // namespace
+
+Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
+  const auto decoded = mqtt::decode_publish(frame, from.version());
+  if (!decoded) return Failure(decoded.error());
+  const mqtt::Publish& publish = *decoded;
+  ShardParts& parts = from.parts();
+  auto& counters = here.reactor().counters(here);
+  counters.add(Metric::publish_received);
+  counters.add(Metric::publish_bytes_received, static_cast<std::int64_t>(publish.payload.size()));
+
+  const auto topic = topic_of(from, publish);
+  if (!topic) return Failure(topic.error());
+  if (const auto may = allowed(from, publish); !may) return may;
+  if (publish.qos == Qos::exactly_once && from.session().awaits_release(publish.packet_id)) {
+    from.send_ack(PacketType::pubrec, publish.packet_id, ReasonCode::success);  // had it already  [MQTT-4.3.3-10]
+    return {};
+  }
+  const auto name = from.memo().check_name(*topic);
+  if (!name) return Failure(name.error());
+  if (const auto limit = parts.config->broker.message_size_limit; limit != 0 && publish.payload.size() > limit) {
+    counters.add(Metric::dropped_too_large);
+    acknowledge(from, publish, ReasonCode::packet_too_large);
+    return {};
+  }
+  if (name->reserved() && topic->starts_with("$SYS")) {  // the broker's own, as in Mosquitto
+    acknowledge(from, publish, ReasonCode::not_authorized);
+    return {};
+  }
+
+  const ApplicationMessage::Facts facts{publish.qos, publish.retain, publish.message_expiry, here.now(),
+                                        from.session().id()};
+  Publication publication({*topic, publish.properties, publish.payload}, facts, here.now(), parts.router.scratch());
+  if (publish.retain) parts.router.retain(here, publication);
+  const auto resolved = from.memo().resolve(parts.router.table(), *topic, parts.matches);
+  const auto outcome = parts.router.route(here, publication, resolved->filters);
+  acknowledge(from, publish, outcome.matched ? ReasonCode::success : ReasonCode::no_matching_subscribers);
+  if (outcome.slow != 0) parts.connections.slow_down(here, from, outcome.slow);
+  return {};
+}
+
+}  // namespace bramble

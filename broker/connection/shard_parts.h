@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "broker/config/config.h"
+#include "broker/net/listener.h"
+#include "broker/reactor/mesh.h"
+#include "broker/routing/router.h"
+#include "broker/session/session_directory.h"
+#include "broker/session/sessions.h"
+
+namespace bramble {
+
+class Connections;
+
+/// What a connection may use of its shard and of what all shards share.  Threads: the shard's reactor.
+struct ShardParts {
+  std::shared_ptr<const Config> config;
+  std::span<const std::unique_ptr<Listener>> listeners;
+  Mesh& mesh;
+  SessionDirectory& directory;
+  RetainedMessages& retained;
+  ShardSubscribers& subscribers;
+  Sessions& sessions;
+  Router& router;
+  Connections& connections;
+  Matches matches;       ///< of the PUBLISH at hand
+  std::string packet;    ///< a small packet while it is encoded
+};
+
+}  // namespace bramble

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "broker/reactor/transport.h"
+#include "core/session/local_message.h"
+
+namespace bramble {
+
+/// What waits to be written to one connection: small packets copied into one buffer, large payloads by reference, written
+/// together by one gather write a turn.
+/// Crossover 4 KiB: below it copying is 2 to 6 % cheaper than an iovec, above it a reference saves memory (16 KiB to
+/// 10,000 slow subscribers is 160 MB) at no cost (EPYC guest, 2026-11-22).
+/// Threads: the connection's reactor.  Memory: none while empty.
+class WriteQueue {
+ public:
+  static constexpr std::size_t kReferenceFrom = 4096;
+
+  WriteQueue() = default;
+  WriteQueue(const WriteQueue&) = delete;
+
+  bool empty() const { return waiting_ == 0; }
+  std::size_t bytes() const { return waiting_; }
+
+  /// Makes room for `size` bytes at the end, which the caller fills before anything else is called.
+  char* extend(std::size_t size);
+  void append(std::string_view bytes);
+  /// `payload` is part of `keeper`.
+  void append_reference(std::string_view payload, const LocalMessage& keeper);
+
+  /// One gather write of at most 64 pieces. Returns what the transport said; with would_block, or when only a part went, the
+  /// rest stays.
+  Transport::Moved flush(Transport& transport);
+  void clear();
+
+ private:
+  struct Reference {
+    std::size_t after = 0;  ///< copied bytes (counted from the beginning of the buffer) that go before it
+    std::string_view payload;
+    LocalMessage keeper;
+  };
+
+  void reserve(std::size_t size);
+  void written(std::size_t bytes);
+
+  std::unique_ptr<char[]> buffer_;
+  std::size_t begin_ = 0;  ///< in buffer_: what is written already
+  std::size_t end_ = 0;
+  std::size_t capacity_ = 0;
+  std::size_t waiting_ = 0;  ///< copied and referenced
+  std::unique_ptr<std::vector<Reference>> references_;
+};
+
+}  // namespace bramble

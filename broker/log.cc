@@ -1,0 +1,309 @@
+#include "broker/log.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <fcntl.h>
+#include <iterator>
+#include <memory>
+#include <mutex>
+#include <spdlog/async_logger.h>
+#include <spdlog/details/thread_pool.h>
+#include <spdlog/sinks/base_sink.h>
+#include <string>
+#include <syslog.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+namespace bramble::log {
+
+namespace detail {
+std::atomic<std::uint32_t> types{kLogTypesDefault};
+}  // namespace detail
+
+namespace {
+
+constexpr std::size_t kQueueLines = 1024;  // about 400 bytes each, taken at open()
+constexpr std::size_t kLineBytesMax = 4096;
+
+// Where lines of one type go in syslog and below $SYS/broker/log/; empty: not there.
+struct TypeRow {
+  LogType type;
+  int priority;
+  const char* topic;
+};
+constexpr TypeRow kTypes[] = {
+    {LogType::error, LOG_ERR, "$SYS/broker/log/E"},
+    {LogType::warning, LOG_WARNING, "$SYS/broker/log/W"},
+    {LogType::notice, LOG_NOTICE, "$SYS/broker/log/N"},
+    {LogType::information, LOG_INFO, "$SYS/broker/log/I"},
+    {LogType::debug, LOG_DEBUG, ""},
+    {LogType::subscribe, LOG_NOTICE, "$SYS/broker/log/M/subscribe"},
+    {LogType::unsubscribe, LOG_NOTICE, "$SYS/broker/log/M/unsubscribe"},
+    {LogType::internal, LOG_DEBUG, ""},
+    {LogType::websockets, LOG_DEBUG, "$SYS/broker/log/WS"},
+};
+
+const TypeRow& row_of(LogType type) {
+  for (const TypeRow& row : kTypes) {
+    if (row.type == type) return row;
+  }
+  return kTypes[0];
+}
+
+void write_all(int descriptor, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(descriptor, text.data(), text.size());
+    if (written < 0 && errno != EINTR) return;  // nowhere is left to say so
+    if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+// An open log file; closed when it goes.
+class LogFile {
+ public:
+  static OrMessage<LogFile> open(std::string path) {
+    const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+    if (descriptor < 0) {
+      return tl::unexpected<std::string>("log file " + path +
+                                         " cannot be opened: " + std::generic_category().message(errno));
+    }
+    return LogFile(std::move(path), descriptor);
+  }
+  LogFile(LogFile&& other) noexcept
+      : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+  LogFile& operator=(LogFile&& other) noexcept {
+    std::swap(path_, other.path_);
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+  }
+  ~LogFile() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+  int descriptor() const { return descriptor_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  LogFile(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
+
+  std::string path_;
+  int descriptor_;
+};
+
+struct Destinations {
+  std::vector<int> streams;  // descriptors of stderr and stdout
+  std::vector<LogFile> files;
+  bool to_syslog = false;
+  bool to_topic = false;
+  bool with_time = true;
+  std::string time_format;  // empty: seconds since 1970
+};
+
+OrMessage<Destinations> open_destinations(const BrokerOptions& options) {
+  Destinations result;
+  result.with_time = options.log_timestamp;
+  result.time_format = options.log_timestamp_format;
+  for (const std::string& destination : options.log_dest) {
+    if (destination == "stderr") result.streams.push_back(STDERR_FILENO);
+    if (destination == "stdout") result.streams.push_back(STDOUT_FILENO);
+    if (destination == "syslog") result.to_syslog = true;
+    if (destination == "topic") result.to_topic = true;
+    if (!destination.starts_with("file ")) continue;
+    auto file = LogFile::open(destination.substr(std::strlen("file ")));
+    if (!file) return tl::unexpected<std::string>(std::move(file.error()));
+    result.files.push_back(std::move(*file));
+  }
+  if (options.log_dest.empty()) result.streams.push_back(STDERR_FILENO);
+  return result;
+}
+
+std::uint32_t types_of(const BrokerOptions& options) {
+  if (options.log_dest == std::vector<std::string>{"none"}) return 0;
+  return options.log_type == 0 ? kLogTypesDefault : options.log_type & kLogTypesAll;
+}
+
+// Writes the lines out, on the log's thread. What it holds changes under the mutex of base_sink.
+class Sink : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  void set(Destinations destinations) {
+    const std::lock_guard lock(mutex_);
+    to_ = std::move(destinations);
+    second_ = -1;  // the time is to be written anew
+    if (to_.to_syslog) ::openlog("bramble", LOG_PID, LOG_DAEMON);
+  }
+  void set_topic(TopicSink topic_sink) {
+    const std::lock_guard lock(mutex_);
+    topic_sink_ = std::move(topic_sink);
+  }
+  /// Whose lost lines to count: while its thread runs, or none.
+  void count_lost_by(spdlog::details::thread_pool* pool) {
+    const std::lock_guard lock(mutex_);
+    pool_ = pool;
+    lost_by_pool_ = 0;
+  }
+  std::uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
+
+  OrMessage<void> reopen() {
+    const std::lock_guard lock(mutex_);
+    for (LogFile& file : to_.files) {
+      auto anew = LogFile::open(file.path());
+      if (!anew) return tl::unexpected<std::string>(std::move(anew.error()));
+      file = std::move(*anew);
+    }
+    return {};
+  }
+  bool writes_to_stderr() {
+    const std::lock_guard lock(mutex_);
+    return std::ranges::find(to_.streams, STDERR_FILENO) != to_.streams.end();
+  }
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    tell_lost(message.time);
+    // spdlog has no place for our types; the source line, which we do not log, carries them through its queue.
+    write(static_cast<LogType>(message.source.line), message.time, {message.payload.data(), message.payload.size()});
+  }
+
+  void tell_lost(spdlog::log_clock::time_point time) {
+    const std::uint64_t lost = pool_ == nullptr ? 0 : pool_->overrun_counter();
+    if (lost <= lost_by_pool_) return;
+    write(LogType::warning, time, fmt::format("{} log lines were lost: too many at once", lost - lost_by_pool_));
+    lost_.fetch_add(lost - lost_by_pool_, std::memory_order_relaxed);
+    lost_by_pool_ = lost;
+  }
+
+  void write(LogType type, spdlog::log_clock::time_point time, std::string_view text) {
+    const TypeRow& row = row_of(type);
+    line_ = to_.with_time ? time_prefix(spdlog::log_clock::to_time_t(time)) : "";
+    line_ += text;
+    if (to_.to_syslog) ::syslog(row.priority, "%.*s", static_cast<int>(text.size()), text.data());
+    if (to_.to_topic && topic_sink_ && *row.topic != '\0') topic_sink_(row.topic, line_);
+    line_ += '\n';
+    for (const int stream : to_.streams) write_all(stream, line_);
+    for (const LogFile& file : to_.files) write_all(file.descriptor(), line_);
+  }
+
+  const std::string& time_prefix(std::time_t second) {
+    if (second == second_) return prefix_;
+    second_ = second;
+    prefix_ = std::to_string(second);
+    if (!to_.time_format.empty()) {
+      std::tm local{};
+      char text[128];
+      const std::size_t size = ::strftime(text, sizeof text, to_.time_format.c_str(), ::localtime_r(&second, &local));
+      prefix_.assign(text, size);
+    }
+    prefix_ += ": ";
+    return prefix_;
+  }
+
+  void flush_() override {}
+
+  Destinations to_;
+  TopicSink topic_sink_;
+  std::string line_;
+  std::time_t second_ = -1;
+  std::string prefix_;
+  spdlog::details::thread_pool* pool_ = nullptr;
+  std::uint64_t lost_by_pool_ = 0;      // of pool_, told so far
+  std::atomic<std::uint64_t> lost_{0};  // of all; relaxed: a figure and nothing with it
+};
+
+// The one log of the process. The sink and the logger live as long as the process, so a writer never holds a dead one.
+struct Log {
+  std::shared_ptr<Sink> sink = std::make_shared<Sink>();
+  std::shared_ptr<spdlog::details::thread_pool> pool;  // from open() to close()
+  std::shared_ptr<spdlog::async_logger> logger;
+
+  // What writers use. Release in open(), acquire in write_line(): the logger is whole.
+  std::atomic<spdlog::async_logger*> current{nullptr};
+};
+
+Log& the_log() {
+  static Log* const log = new Log;  // never destroyed: threads may still write while the process ends
+  return *log;
+}
+
+void write_directly(std::string_view text) {
+  write_all(STDERR_FILENO, fmt::format("{}: {}\n", std::time(nullptr), text));
+}
+
+// One event stays one line, whatever a client put in its id or topic.
+void make_one_line(fmt::memory_buffer& text) {
+  constexpr std::string_view kCut = "...";
+  if (text.size() > kLineBytesMax) {
+    text.resize(kLineBytesMax - kCut.size());
+    text.append(kCut);
+  }
+  for (char& letter : text) {
+    if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7F) letter = '?';
+  }
+}
+
+}  // namespace
+
+void detail::write_line(LogType type, fmt::string_view format, fmt::format_args arguments) {
+  fmt::memory_buffer text;
+  fmt::vformat_to(std::back_inserter(text), format, arguments);
+  make_one_line(text);
+  const std::string_view line(text.data(), text.size());
+  auto* const logger = the_log().current.load(std::memory_order_acquire);
+  if (logger == nullptr) return write_directly(line);
+  logger->log(spdlog::source_loc{"", static_cast<int>(type), ""}, spdlog::level::info, line);
+}
+
+OrMessage<void> open(const BrokerOptions& options) {
+  auto destinations = open_destinations(options);
+  if (!destinations) return tl::unexpected<std::string>(std::move(destinations.error()));
+  Log& log = the_log();
+  log.sink->set(std::move(*destinations));
+  if (!log.pool) {
+    log.pool = std::make_shared<spdlog::details::thread_pool>(kQueueLines, 1);
+    log.sink->count_lost_by(log.pool.get());
+    log.logger = std::make_shared<spdlog::async_logger>("bramble", log.sink, log.pool,
+                                                        spdlog::async_overflow_policy::overrun_oldest);
+    log.current.store(log.logger.get(), std::memory_order_release);
+  }
+  detail::types.store(types_of(options), std::memory_order_relaxed);
+  return {};
+}
+
+void close() {
+  Log& log = the_log();
+  if (!log.pool) return;
+  log.current.store(nullptr, std::memory_order_release);
+  detail::types.store(kLogTypesDefault, std::memory_order_relaxed);
+  log.pool.reset();  // joins its thread, which first writes what is queued
+  log.sink->count_lost_by(nullptr);
+  log.sink->set(Destinations{});
+}
+
+OrMessage<void> reopen() { return the_log().sink->reopen(); }
+
+void fatal(std::string_view text) {
+  Log& log = the_log();
+  write(LogType::error, "Error: {}", text);
+  const bool seen =
+      on(LogType::error) && (log.current.load(std::memory_order_acquire) == nullptr || log.sink->writes_to_stderr());
+  if (!seen) write_all(STDERR_FILENO, fmt::format("Error: {}\n", text));
+}
+
+void set_topic_sink(TopicSink sink) { the_log().sink->set_topic(std::move(sink)); }
+
+std::uint64_t lost_lines() { return the_log().sink->lost(); }
+
+bool LinePerMinute::allow(SteadyTime now) {
+  if (now < next_) {
+    ++suppressed_;
+    return false;
+  }
+  next_ = now + std::chrono::minutes(1);
+  return true;
+}
+
+std::uint64_t LinePerMinute::suppressed() { return std::exchange(suppressed_, 0); }
+
+}  // namespace bramble::log

@@ -1,0 +1,83 @@
+#include "broker/net/tcp.h"
+
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace bramble {
+
+namespace {
+
+Transport::Moved outcome(ssize_t result) {
+  if (result >= 0) return {static_cast<std::size_t>(result), Transport::State::open};
+  const bool later = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+  return {0, later ? Transport::State::would_block : Transport::State::closed};
+}
+
+class TcpTransport final : public Transport {
+ public:
+  explicit TcpTransport(int socket) : socket_(socket) {}
+  ~TcpTransport() override { ::close(socket_); }
+
+  int descriptor() const override { return socket_; }
+  Moved read(char* to, std::size_t size) override {
+    const Moved moved = outcome(::recv(socket_, to, size, MSG_DONTWAIT));
+    return moved.state == State::open && moved.bytes == 0 ? Moved{0, State::closed} : moved;
+  }
+  Moved write(std::span<const iovec> pieces) override {
+    if (pieces.size() == 1) {
+      return outcome(::send(socket_, pieces[0].iov_base, pieces[0].iov_len, MSG_DONTWAIT | MSG_NOSIGNAL));
+    }
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(pieces.data());  // sendmsg does not write there
+    message.msg_iovlen = pieces.size();
+    return outcome(::sendmsg(socket_, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+  }
+  bool has_unseen_bytes() const override { return false; }
+  void finish() override {
+    ::shutdown(socket_, SHUT_WR);
+    std::array<char, 16 * 1024> unread;
+    for (int i = 0; i < 64 && ::recv(socket_, unread.data(), unread.size(), MSG_DONTWAIT) > 0; ++i) {
+    }
+  }
+  std::string peer() const override { return peer_name(socket_); }
+
+ private:
+  int socket_;
+};
+
+std::string text_of(const sockaddr_storage& address, socklen_t size) {
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> port{};
+  if (::getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, host.data(), host.size(), port.data(),
+                    port.size(), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    return {};
+  }
+  std::string text(host.data());
+  if (text.starts_with("::ffff:") && text.find('.') != std::string::npos) text.erase(0, 7);  // IPv4 on an IPv6 socket
+  if (text.find(':') != std::string::npos) text = "[" + text + "]";
+  return text + ":" + port.data();
+}
+
+}  // namespace
+
+std::unique_ptr<Transport> make_tcp_transport(int socket) { return std::make_unique<TcpTransport>(socket); }
+
+std::string socket_name(int socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+  return text_of(address, size);
+}
+
+std::string peer_name(int socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+  return text_of(address, size);
+}
+
+}  // namespace bramble

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "broker/reactor/reactor.h"
+
+namespace bramble {
+
+/// All reactors. Threads: built and joined by main; post() and least_loaded() by any.
+class Mesh {
+ public:
+  Mesh(unsigned reactors, std::size_t inbox_level_bytes, Quiescence& quiescence, Counters& counters);
+
+  unsigned size() const { return static_cast<unsigned>(reactors_.size()); }
+  Reactor& operator[](ReactorId id) { return *reactors_[id.value]; }
+  Reactor& operator[](unsigned i) { return *reactors_[i]; }
+
+  void post(const OnReactor& here, ReactorId to, Message message) {
+    reactors_[to.value]->inbox().post(here.id(), std::move(message));
+  }
+  void post(const OnReactor& here, ReactorId to, std::unique_ptr<Handoff> handoff) {
+    const std::uint64_t place = handoff->place;
+    reactors_[to.value]->inbox().post(here.id(), place, std::move(handoff));
+  }
+  /// Where a new connection goes: fewest connections, `preferred` if it is among them. O(reactors).
+  ReactorId least_loaded(ReactorId preferred);
+
+  void start(std::span<MessageHandler* const> handlers);
+  void stop();  ///< posts Stop to all, waits for their threads
+
+ private:
+  std::vector<std::unique_ptr<Reactor>> reactors_;
+};
+
+}  // namespace bramble

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "broker/reactor/transport.h"
+#include "core/base/strong.h"
+#include "core/base/time.h"
+#include "core/mqtt/application_message.h"
+
+namespace bramble {
+
+/// One PUBLISH for one other reactor: the filters it matched that have subscribers there, by id, because an id that has
+/// died finds nothing while a pointer would have to be kept alive across queues.
+struct Entry {
+  MessagePtr message;
+  std::uint32_t first_filter = 0;  ///< in Handoff::filters
+  std::uint32_t filter_count = 0;
+  /// all: every subscriber of every filter gets it. The others: the one filter is a $share group's id and one member
+  /// gets it, if one has room for it now, or (when no reactor's member had) room in its queue.
+  enum class To : std::uint8_t { all, member_with_room, member_with_queue } to = To::all;
+  std::uint64_t asked = 0;  ///< a bit for each reactor whose members were asked in vain
+};
+
+/// All that one turn of one reactor has to deliver on another.
+struct Handoff {
+  SteadyTime posted{};
+  std::uint64_t place = 0;  ///< in the inbox it goes to
+  std::size_t bytes = 0;    ///< what it adds to the inbox's level
+  std::vector<Entry> entries;
+  std::vector<FilterId> filters;
+};
+
+/// A socket that a listener accepted.
+struct ConnectionAccepted {
+  std::unique_ptr<Transport> transport;
+  std::uint32_t listener = 0;
+};
+
+/// A connection whose session lives here: its socket and what was read from it, the CONNECT first (DESIGN 4.7).
+struct ConnectionMoved {
+  std::unique_ptr<Transport> transport;
+  std::uint32_t listener = 0;
+  std::string unread;
+  std::string client_id;
+};
+
+/// The sender's inbox has fallen below its level: whoever was slowed for it may go on.
+struct InboxEased {
+  ReactorId inbox;
+};
+
+/// Something the broker itself publishes (log lines), to be routed by the receiver.
+struct BrokerPublish {
+  MessagePtr message;
+};
+
+struct Stop {};
+
+/// Everything that one thread may say to a reactor.
+using Message = std::variant<std::unique_ptr<Handoff>, ConnectionAccepted, std::unique_ptr<ConnectionMoved>, InboxEased,
+                             BrokerPublish, Stop>;
+
+}  // namespace bramble

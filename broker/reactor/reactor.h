@@ -1,0 +1,119 @@
+#pragma once
+
+#include <array>
+#include <asio/io_context.hpp>
+#include <asio/posix/basic_stream_descriptor.hpp>
+#include <asio/steady_timer.hpp>
+#include <atomic>
+#include <memory>
+#include <thread>
+
+#include "broker/metrics/counters.h"
+#include "broker/reactor/inbox.h"
+#include "broker/reactor/on_reactor.h"
+#include "broker/reactor/readiness.h"
+#include "core/sync/quiescence.h"
+#include "core/timing/timer_wheel.h"
+
+namespace bramble {
+
+/// What a reactor runs: its Shard.
+class MessageHandler {
+ public:
+  virtual void on_start(const OnReactor& here) = 0;
+  virtual void on_message(const OnReactor& here, Message message) = 0;
+  /// Goes on with what a full turn left over, before anything new, as far as the budget goes. True: some is still left.
+  virtual bool on_leftovers(const OnReactor& here) = 0;
+  /// Last in a turn: hand-offs to the other reactors, then one write a connection, then what is closed goes.
+  virtual void on_turn_end(const OnReactor& here) = 0;
+
+ protected:
+  ~MessageHandler() = default;
+};
+
+/// One thread, one io_context, its inbox, its timers, and the turns they are dealt with in.
+/// A turn: every ready connection is read once and its packets handled, the inbox is emptied, then on_turn_end. It is
+/// bounded in deliveries (DESIGN 4.3), so that a fan-out to many does not keep the others waiting.
+/// Threads: construct, start and join on main; inbox() is for all; the rest takes an OnReactor.
+class Reactor {
+ public:
+  static constexpr std::size_t kReadBytes = 64 * 1024;
+  static constexpr int kDeliveriesPerTurn = 10'000;
+
+  Reactor(ReactorId id, unsigned reactors, std::size_t inbox_level_bytes, Quiescence& quiescence,
+          ReactorCounters& counters);
+  Reactor(const Reactor&) = delete;
+  ~Reactor();
+
+  void start(MessageHandler& handler);
+  void join();
+
+  ReactorId id() const { return id_; }
+  Inbox& inbox() { return inbox_; }
+  /// Connections given to this reactor; any thread, relaxed.
+  std::atomic<int>& load() { return load_; }
+
+  Readiness& readiness(const OnReactor&) { return readiness_; }
+  TimerWheel& timers(const OnReactor&) { return timers_; }
+  ReactorCounters& counters(const OnReactor&) { return counters_; }
+  char* read_buffer(const OnReactor&) { return read_buffer_.get(); }
+  /// Empties the inbox as far as the turn's budget goes; before what was read is routed, so that order is causal
+  /// (DESIGN 4.4).
+  void drain_inbox(const OnReactor& here);
+  /// What was read may be routed: all that others had routed before it was read is delivered (or in the router's
+  /// backlog). As of the last drain_inbox().
+  bool caught_up(const OnReactor&) const { return budget_ > 0 && caught_up_; }
+  bool budget_left(const OnReactor&) const { return budget_ > 0; }
+  std::size_t budget(const OnReactor&) const { return budget_ > 0 ? static_cast<std::size_t>(budget_) : 0; }
+  void spend(const OnReactor&, int deliveries) { budget_ -= deliveries; }
+  /// There is something to do although no descriptor says so: another turn follows.
+  void want_turn(const OnReactor&) { worked_ = true; }
+  /// Ends the thread after this turn.
+  void stop(const OnReactor&) { stopping_ = true; }
+
+ private:
+  friend class OnReactor;
+  using Executor = asio::io_context::executor_type;
+
+  class WakeWatcher final : public Watcher {
+    void ready(const OnReactor&, std::uint32_t) override {}  // edge-triggered: the event itself was the message
+  };
+
+  void run();
+  void enter();
+  void wait_ready();
+  void on_ready();
+  void post_turn_end();
+  void end_turn();
+  void sleep(const OnReactor& here);
+  void wake_at(SteadyTime when);
+
+  const ReactorId id_;
+  Quiescence& quiescence_;
+  ReactorCounters& counters_;
+  MessageHandler* handler_ = nullptr;
+  asio::io_context io_;
+  Readiness readiness_;
+  asio::posix::basic_stream_descriptor<Executor> ready_descriptor_;
+  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor> alarm_;
+  SteadyTime alarm_at_ = SteadyTime::max();
+  Inbox inbox_;
+  WakeWatcher wake_watcher_;
+  TimerWheel timers_;
+  std::unique_ptr<char[]> read_buffer_;
+  SteadyTime now_;
+  int budget_ = kDeliveriesPerTurn;
+  bool caught_up_ = true;
+  bool online_ = false;
+  bool turn_end_posted_ = false;
+  bool worked_ = false;
+  bool stopping_ = false;
+  bool reclaiming_ = false;  ///< something unlinked waits for other reactors to end their turns
+  std::atomic<int> load_{0};
+  std::thread thread_;
+};
+
+inline ReactorId OnReactor::id() const { return reactor_.id_; }
+inline SteadyTime OnReactor::now() const { return reactor_.now_; }
+
+}  // namespace bramble

@@ -1,0 +1,266 @@
+#include "broker/routing/router.h"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+
+namespace bramble {
+
+namespace {
+
+constexpr std::size_t kOvershoot = 64;  // so few deliveries beyond the turn's budget do not matter
+
+OwnedSession& session_of(const Subscriber& subscriber) { return static_cast<OwnedSession&>(*subscriber.recipient); }
+
+mqtt::Qos delivered_qos(const Publication& publication, const Subscriber& subscriber) {
+  return std::min(publication.facts().qos, subscriber.qos);
+}
+
+}  // namespace
+
+Router::Router(Mesh& mesh, const SubscriptionTable& table, ShardSubscribers& subscribers, RetainedMessages& retained)
+    : mesh_(mesh), table_(table), subscribers_(subscribers), retained_(retained), outgoing_(mesh.size()) {}
+
+void Router::retain(const OnReactor& here, Publication& publication) {
+  retained_.set(here.id(), publication.message());
+  // pairs with the fence of a SUBSCRIBE between its bit and its look at the retained messages
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
+void Router::publish(const OnReactor& here, Publication& publication) {
+  const auto name = TopicName::parse(publication.content().topic);
+  check(name.has_value(), "the broker publishes to valid topics");
+  if (publication.facts().retain) retain(here, publication);
+  table_.match(*name, matches_);
+  route(here, publication, {matches_.begin(), matches_.end()});
+}
+
+Router::Outcome Router::route(const OnReactor& here, Publication& publication, std::span<Filter* const> filters) {
+  Outcome outcome;
+  handed_to_ = 0;
+  const std::uint64_t mine = reactor_bit(here.id());
+  std::uint64_t others = 0;
+  here_filters_.clear();
+  for (const Filter* filter : filters) {
+    const std::uint64_t reactors = filter->reactors();
+    if (reactors & mine) here_filters_.push_back(filter->id());
+    others |= reactors & ~mine;
+    outcome.matched |= reactors != 0;
+  }
+  for (std::uint64_t left = others; left != 0; left &= left - 1) {
+    const ReactorId there{static_cast<std::uint16_t>(std::countr_zero(left))};
+    there_filters_.clear();
+    for (const Filter* filter : filters) {
+      if (filter->reactors() & reactor_bit(there)) there_filters_.push_back(filter->id());
+    }
+    if (!there_filters_.empty()) hand_off(here, there, publication, there_filters_, Entry::To::all, 0);
+  }
+  if (!here_filters_.empty()) deliver_here(here, publication, here_filters_);
+  for (const Filter* filter : filters) {
+    for (const SharedGroup* group : filter->groups()) {
+      outcome.matched = true;
+      to_group(here, publication, *group);
+    }
+  }
+  for (std::uint64_t left = handed_to_; left != 0; left &= left - 1) {
+    const ReactorId there{static_cast<std::uint16_t>(std::countr_zero(left))};
+    if (mesh_[there].inbox().level() != Inbox::Level::normal) outcome.slow |= reactor_bit(there);
+  }
+  return outcome;
+}
+
+void Router::deliver_here(const OnReactor& here, Publication& publication, std::span<const FilterId> filters) {
+  std::size_t done = 0;
+  if (backlog_.empty()) {
+    here.reactor().spend(here, 1);
+    while (done < filters.size() && fan_out(here, publication, filters[done])) ++done;
+    if (done == filters.size()) return;
+  }
+  Handoff& waiting = *own_waiting().handoff;
+  const auto first = static_cast<std::uint32_t>(waiting.filters.size());
+  waiting.filters.insert(waiting.filters.end(), filters.begin() + static_cast<std::ptrdiff_t>(done), filters.end());
+  waiting.entries.push_back({publication.message(), first, static_cast<std::uint32_t>(filters.size() - done)});
+}
+
+Router::Waiting& Router::own_waiting() {
+  if (backlog_.empty() || backlog_.back().received) {
+    Waiting waiting;
+    waiting.handoff = std::make_unique<Handoff>();
+    backlog_.push_back(std::move(waiting));
+  }
+  return backlog_.back();
+}
+
+bool Router::fan_out(const OnReactor& here, Publication& publication, FilterId filter) {
+  const bool resumed = subscribers_.suspended();  // only the first of the backlog can be, and nothing overtakes it
+  const auto subscribers = resumed ? subscribers_.rest() : subscribers_.on(filter);
+  std::size_t count = subscribers.size();
+  if (count > kOvershoot) count = std::min(count, here.reactor().budget(here));
+  for (const Subscriber& subscriber : subscribers.first(count)) {
+    OwnedSession& session = session_of(subscriber);
+    if (!session.ended) session.deliver(here, publication, subscriber, FilterId{}, false);
+  }
+  here.reactor().spend(here, static_cast<int>(count));
+  if (count < subscribers.size()) {
+    if (resumed) {
+      subscribers_.advance(count);
+    } else {
+      subscribers_.suspend(filter, count);
+    }
+    return false;
+  }
+  if (resumed) subscribers_.finish();
+  return true;
+}
+
+// --- what comes from and goes to other reactors ---
+
+void Router::hand_off(const OnReactor& here, ReactorId to, Publication& publication, std::span<const FilterId> filters,
+                      Entry::To kind, std::uint64_t asked) {
+  handed_to_ |= reactor_bit(to);
+  if (publication.facts().qos == mqtt::Qos::at_most_once && mesh_[to].inbox().level() == Inbox::Level::drop_qos0) {
+    here.reactor().counters(here).add(Metric::dropped_inbox);
+    if (inbox_line_.allow(here.now())) {
+      log::write(LogType::notice, "QoS 0 messages for reactor {} are dropped: its inbox is at twice max_inbox_bytes; "
+                 "{} more since the last such line.", to.value, inbox_line_.suppressed());
+    }
+    return;
+  }
+  auto& handoff = outgoing_[to.value];
+  if (!handoff) handoff = std::make_unique<Handoff>();
+  const auto first = static_cast<std::uint32_t>(handoff->filters.size());
+  handoff->filters.insert(handoff->filters.end(), filters.begin(), filters.end());
+  handoff->bytes += publication.message()->memory() + sizeof(Entry) + filters.size_bytes();
+  handoff->entries.push_back({publication.message(), first, static_cast<std::uint32_t>(filters.size()), kind, asked});
+}
+
+void Router::post_handoffs(const OnReactor& here) {
+  for (std::size_t r = 0; r < outgoing_.size(); ++r) {
+    if (outgoing_[r]) outgoing_[r]->place = mesh_[static_cast<unsigned>(r)].inbox().reserve();
+  }
+  for (std::size_t r = 0; r < outgoing_.size(); ++r) {
+    if (!outgoing_[r]) continue;
+    outgoing_[r]->posted = here.now();
+    mesh_.post(here, ReactorId{static_cast<std::uint16_t>(r)}, std::move(outgoing_[r]));
+  }
+}
+
+void Router::receive(const OnReactor& here, std::unique_ptr<Handoff> handoff) {
+  Waiting work{std::move(handoff), true, 0, 0};
+  if (!backlog_.empty() || !deliver(here, work)) backlog_.push_back(std::move(work));
+}
+
+bool Router::work_off(const OnReactor& here) {
+  while (!backlog_.empty() && here.reactor().budget_left(here)) {
+    if (deliver(here, backlog_.front())) backlog_.pop_front();
+  }
+  return !backlog_.empty();
+}
+
+bool Router::deliver(const OnReactor& here, Waiting& work) {
+  const Handoff& handoff = *work.handoff;
+  while (work.entry < handoff.entries.size()) {
+    if (!here.reactor().budget_left(here)) return false;
+    if (!deliver_entry(here, handoff, handoff.entries[work.entry], work.filter)) return false;
+    ++work.entry;
+    work.filter = 0;
+  }
+  if (work.received) {
+    const std::uint64_t waiters = here.reactor().inbox().done(handoff, here.now());
+    for (std::uint64_t left = waiters; left != 0; left &= left - 1) {
+      mesh_.post(here, ReactorId{static_cast<std::uint16_t>(std::countr_zero(left))}, InboxEased{here.id()});
+    }
+  }
+  return true;
+}
+
+bool Router::deliver_entry(const OnReactor& here, const Handoff& handoff, const Entry& entry, std::uint32_t& filter) {
+  Publication publication(entry.message, here.now(), scratch_);
+  here.reactor().spend(here, 1);
+  if (!subscribers_.suspended() && publication.expired()) {  // one that has begun is finished
+    here.reactor().counters(here).add(Metric::dropped_expired);
+    return true;
+  }
+  if (entry.to != Entry::To::all) {
+    to_member(here, publication, handoff.filters[entry.first_filter], entry.to, entry.asked);
+    return true;
+  }
+  for (; filter < entry.filter_count; ++filter) {
+    if (!fan_out(here, publication, handoff.filters[entry.first_filter + filter])) return false;
+  }
+  return true;
+}
+
+// --- $share groups (DESIGN 4.11) ---
+
+void Router::to_group(const OnReactor& here, Publication& publication, const SharedGroup& group) {
+  try_elsewhere(here, publication, group, Entry::To::member_with_room, 0);
+}
+
+void Router::try_elsewhere(const OnReactor& here, Publication& publication, const SharedGroup& group, Entry::To kind,
+                           std::uint64_t asked) {
+  auto next = picker_.pick(group, SharedPicker::Among::online, asked);
+  if (!next && kind == Entry::To::member_with_room) {  // nobody has room now: somebody may have it later
+    kind = Entry::To::member_with_queue;
+    asked = 0;
+    next = picker_.pick(group, SharedPicker::Among::online, asked);
+  }
+  if (!next) next = picker_.pick(group, SharedPicker::Among::absent, asked);
+  if (!next) {
+    here.reactor().counters(here).add(Metric::dropped_queue_full);
+    return;
+  }
+  const FilterId id = group.id();
+  if (*next != here.id()) return hand_off(here, *next, publication, {&id, 1}, kind, asked);
+  if (backlog_.empty()) return to_member(here, publication, id, kind, asked);
+  Handoff& waiting = *own_waiting().handoff;
+  waiting.filters.push_back(id);
+  waiting.entries.push_back(
+      {publication.message(), static_cast<std::uint32_t>(waiting.filters.size() - 1), 1, kind, asked});
+}
+
+void Router::to_member(const OnReactor& here, Publication& publication, FilterId group, Entry::To kind,
+                       std::uint64_t asked) {
+  const std::size_t bytes = publication.content().payload.size();
+  const bool now = kind == Entry::To::member_with_room;
+  const auto online_can = [&](const Subscriber& member) {
+    const OwnedSession& session = session_of(member);
+    if (session.ended || !session.connection()) return false;
+    return now ? session.has_room(delivered_qos(publication, member), bytes) : session.has_queue_room(bytes);
+  };
+  const auto absent_can = [&](const Subscriber& member) {
+    const OwnedSession& session = session_of(member);
+    return !now && !session.ended && !session.connection() && session.has_queue_room(bytes);
+  };
+  const Subscriber* member = subscribers_.next_member(group, online_can);
+  if (!member) member = subscribers_.next_member(group, absent_can);
+  if (member) {
+    here.reactor().spend(here, 1);
+    session_of(*member).deliver(here, publication, *member, group, false);
+    return;
+  }
+  if (const SharedGroup* known = find_group(publication.content().topic, group)) {
+    try_elsewhere(here, publication, *known, kind, asked | reactor_bit(here.id()));
+  }  // else: the last member has left meanwhile
+}
+
+void Router::pick_again(const OnReactor& here, const Delivery& delivery) {
+  Publication publication(delivery.message, here.now(), scratch_);
+  if (const SharedGroup* group = find_group(publication.content().topic, delivery.share)) {
+    to_group(here, publication, *group);
+  }
+}
+
+const SharedGroup* Router::find_group(std::string_view topic, FilterId group) {
+  const auto name = TopicName::parse(topic);
+  check(name.has_value(), "a message's topic was valid when it came");
+  table_.match(*name, group_matches_);
+  for (const Filter* filter : group_matches_) {
+    for (const SharedGroup* candidate : filter->groups()) {
+      if (candidate->id() == group) return candidate;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace bramble

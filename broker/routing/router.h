@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "broker/log.h"
+#include "broker/reactor/mesh.h"
+#include "broker/routing/shared_picker.h"
+#include "broker/session/owned_session.h"
+#include "core/base/ring.h"
+#include "core/session/publication.h"
+#include "core/topic/retained_messages.h"
+#include "core/topic/subscription_table.h"
+
+namespace bramble {
+
+/// Where a PUBLISH goes: matched once; to subscribers of this shard at once, to every other reactor by one Entry in
+/// this turn's Handoff. Order (DESIGN 4.3, 4.4): deliveries of one shard are made in the order in which their messages
+/// were routed or taken from the inbox. A fan-out that is longer than a turn leaves the rest in the backlog, and
+/// whatever comes after it waits behind.  Threads: its reactor.
+class Router {
+ public:
+  Router(Mesh& mesh, const SubscriptionTable& table, ShardSubscribers& subscribers, RetainedMessages& retained);
+
+  struct Outcome {
+    bool matched = false;    ///< somebody subscribes  (else 0x10)
+    std::uint64_t slow = 0;  ///< reactors whose inbox is over its level: the publisher should be slowed for them
+  };
+  /// `filters`: what the topic matches, found in this turn, after the retained message (if any) was set.
+  Outcome route(const OnReactor& here, Publication& publication, std::span<Filter* const> filters);
+  /// Sets it, if it is to be retained, so that a SUBSCRIBE on any reactor sees it or gets it live (DESIGN 4.6).
+  void retain(const OnReactor& here, Publication& publication);
+  /// All of it, for what the broker itself publishes: Wills, $SYS. The topic is valid.
+  void publish(const OnReactor& here, Publication& publication);
+
+  /// A message that a member of a $share group leaves behind, for another member.
+  void pick_again(const OnReactor& here, const Delivery& delivery);
+
+  void receive(const OnReactor& here, std::unique_ptr<Handoff> handoff);
+  /// Something waits for its turn: a new PUBLISH would only join it.
+  bool backlogged() const { return !backlog_.empty(); }
+  /// Goes on with the backlog. True: not done yet.
+  bool work_off(const OnReactor& here);
+  /// Posts what this turn has for other reactors. Before any socket is written, and each has its place in its inbox
+  /// before the first is posted: what a subscriber there then makes a client publish comes after it everywhere
+  /// (DESIGN 4.4).
+  void post_handoffs(const OnReactor& here);
+
+  const SubscriptionTable& table() const { return table_; }
+  FrameScratch& scratch() { return scratch_; }
+
+ private:
+  /// A Handoff, received or of this shard itself, and how far it has been delivered.
+  struct Waiting {
+    std::unique_ptr<Handoff> handoff;
+    bool received = false;
+    std::size_t entry = 0;
+    std::uint32_t filter = 0;  ///< in the entry
+  };
+
+  bool deliver(const OnReactor& here, Waiting& work);
+  bool deliver_entry(const OnReactor& here, const Handoff& handoff, const Entry& entry, std::uint32_t& filter);
+  /// False: the turn's budget ended before the subscribers did.
+  bool fan_out(const OnReactor& here, Publication& publication, FilterId filter);
+  void deliver_here(const OnReactor& here, Publication& publication, std::span<const FilterId> filters);
+  void hand_off(const OnReactor& here, ReactorId to, Publication& publication, std::span<const FilterId> filters,
+                Entry::To kind, std::uint64_t asked);
+  Waiting& own_waiting();
+
+  void to_group(const OnReactor& here, Publication& publication, const SharedGroup& group);
+  void to_member(const OnReactor& here, Publication& publication, FilterId group, Entry::To kind, std::uint64_t asked);
+  /// Sends it on to the next reactor that may have a member for it.
+  void try_elsewhere(const OnReactor& here, Publication& publication, const SharedGroup& group, Entry::To kind,
+                     std::uint64_t asked);
+  const SharedGroup* find_group(std::string_view topic, FilterId group);
+
+  Mesh& mesh_;
+  const SubscriptionTable& table_;
+  ShardSubscribers& subscribers_;
+  RetainedMessages& retained_;
+  SharedPicker picker_;
+  FrameScratch scratch_;
+  Matches matches_;                                 ///< of what the broker publishes
+  Matches group_matches_;                           ///< of find_group, which runs while others are walked
+  std::uint64_t handed_to_ = 0;                     ///< reactors that the PUBLISH at hand went to
+  std::vector<std::unique_ptr<Handoff>> outgoing_;  ///< by reactor
+  std::vector<FilterId> here_filters_;              ///< of the PUBLISH at hand
+  std::vector<FilterId> there_filters_;
+  Ring<Waiting> backlog_;
+  log::LinePerMinute inbox_line_;
+};
+
+}  // namespace bramble

@@ -1,0 +1,173 @@
+#include "broker/session/owned_session.h"
+
+#include <algorithm>
+
+#include "broker/reactor/reactor.h"
+#include "broker/session/sessions.h"
+
+namespace bramble {
+
+using mqtt::Qos;
+
+namespace {
+constexpr const char* kTooLarge = "they are above its Maximum Packet Size";
+}
+
+OwnedSession::OwnedSession(Sessions& sessions, SessionId id, std::string client_id)
+    : sessions_(sessions), id_(id), client_id_(std::move(client_id)) {}
+OwnedSession::~OwnedSession() = default;
+
+void OwnedSession::Absence::due(const OnReactor& here) { session_.sessions_.absence_over(here, session_); }
+
+template <class Change>
+auto OwnedSession::counted(const OnReactor& here, Change change) {
+  Outbound& out = *outbound_;
+  const auto messages = static_cast<std::int64_t>(out.queued() + out.in_flight());
+  const auto bytes = static_cast<std::int64_t>(out.bytes());
+  const auto expired = out.expired(), too_large = out.too_large();
+  auto result = change(out);
+  auto& counters = here.reactor().counters(here);
+  counters.add(Metric::queued_messages, static_cast<std::int64_t>(out.queued() + out.in_flight()) - messages);
+  counters.add(Metric::queued_bytes, static_cast<std::int64_t>(out.bytes()) - bytes);
+  if (out.expired() != expired) counters.add(Metric::dropped_expired, static_cast<std::int64_t>(out.expired() - expired));
+  for (auto i = too_large; i < out.too_large(); ++i) drop(here, Metric::dropped_too_large, kTooLarge);
+  return result;
+}
+
+Outbound& OwnedSession::outbound() {
+  if (!outbound_) {
+    outbound_ = std::make_unique<Outbound>();
+    if (connection_) outbound_->open(*connection_, receive_maximum_);
+  }
+  return *outbound_;
+}
+
+void OwnedSession::connected(const OnReactor& here, PacketSink& connection, std::uint16_t receive_maximum,
+                             FrameScratch& scratch) {
+  connection_ = &connection;
+  receive_maximum_ = receive_maximum;
+  if (!outbound_) return;
+  counted(here, [&](Outbound& out) {
+    out.open(connection, receive_maximum);
+    out.pump(sessions_.rules().limits, here.now(), scratch);
+    return true;
+  });
+}
+
+OwnedSession::Delivered OwnedSession::deliver(const OnReactor& here, Publication& publication,
+                                              const Subscriber& subscriber, FilterId share, bool retained) {
+  if (subscriber.no_local && publication.facts().publisher == id_) return Delivered::dropped;  // [MQTT-3.8.3-3]
+  Delivery delivery;
+  delivery.subscription_identifier = subscriber.subscription_identifier;
+  delivery.qos = sessions_.rules().upgrade_outgoing_qos ? subscriber.qos
+                                                        : std::min(subscriber.qos, publication.facts().qos);
+  delivery.retain = retained || (subscriber.retain_as_published && publication.facts().retain);
+  delivery.share = share;
+  return delivery.qos == Qos::at_most_once ? deliver_at_qos0(here, publication, delivery)
+                                           : keep(here, publication, std::move(delivery));
+}
+
+OwnedSession::Delivered OwnedSession::redeliver(const OnReactor& here, Publication& publication,
+                                                const Delivery& delivery) {
+  return delivery.qos == Qos::at_most_once ? deliver_at_qos0(here, publication, delivery)
+                                           : keep(here, publication, delivery);
+}
+
+OwnedSession::Delivered OwnedSession::deliver_at_qos0(const OnReactor& here, Publication& publication,
+                                                      const Delivery& delivery) {
+  if (!connection_) {
+    if (!sessions_.rules().queue_qos0_messages) return Delivered::dropped;  // nobody is there: nothing is owed
+    return keep(here, publication, delivery);
+  }
+  if (!connection_->has_room()) {
+    return drop(here, Metric::dropped_qos0_output, "it reads too slowly (max_output_bytes wait)");
+  }
+  mqtt::PublishHeader header;
+  header.retain = delivery.retain;
+  if (delivery.subscription_identifier != 0) header.subscription_identifiers = {&delivery.subscription_identifier, 1};
+  if (connection_->send_publish(publication, header) == PacketSink::Sent::too_large) {
+    return drop(here, Metric::dropped_too_large, kTooLarge);
+  }
+  return Delivered::sent;
+}
+
+OwnedSession::Delivered OwnedSession::drop(const OnReactor& here, Metric why, const char* words) {
+  here.reactor().counters(here).add(why);
+  if (!drop_line_) drop_line_ = std::make_unique<log::LinePerMinute>();
+  if (drop_line_->allow(here.now())) {
+    log::write(LogType::notice, "Messages for client {} are dropped: {}; {} more since the last such line.", client_id_,
+               words, drop_line_->suppressed());
+  }
+  return Delivered::dropped;
+}
+
+OwnedSession::Delivered OwnedSession::keep(const OnReactor& here, Publication& publication, Delivery delivery) {
+  delivery.message = publication.local();
+  outbound();
+  const auto offer = counted(here, [&](Outbound& out) {
+    return out.offer(publication, std::move(delivery), sessions_.rules().limits);
+  });
+  if (offer == Outbound::Offer::sent) return Delivered::sent;
+  if (offer == Outbound::Offer::queued) return Delivered::queued;
+  return drop(here, Metric::dropped_queue_full, "its queue is full (max_queued_messages, max_queued_bytes)");
+}
+
+bool OwnedSession::has_room(Qos qos, std::size_t payload_bytes) const {
+  if (!connection_ || !connection_->has_room()) return false;
+  if (qos == Qos::at_most_once || !outbound_) return true;
+  return outbound_->queued() == 0 && outbound_->window_open(payload_bytes, sessions_.rules().limits);
+}
+
+bool OwnedSession::has_queue_room(std::size_t payload_bytes) const {
+  return !outbound_ || outbound_->queue_open(payload_bytes, sessions_.rules().limits);
+}
+
+void OwnedSession::pump(const OnReactor& here, FrameScratch& scratch) {
+  if (!outbound_) return;
+  counted(here, [&](Outbound& out) {
+    out.pump(sessions_.rules().limits, here.now(), scratch);
+    return true;
+  });
+}
+
+Result<bool> OwnedSession::on_puback(const OnReactor& here, mqtt::PacketId id, FrameScratch& scratch) {
+  if (!outbound_) return false;
+  return counted(here, [&](Outbound& out) {
+    auto known = out.on_puback(id);
+    out.pump(sessions_.rules().limits, here.now(), scratch);
+    return known;
+  });
+}
+
+Result<bool> OwnedSession::on_pubrec(const OnReactor& here, mqtt::PacketId id, mqtt::ReasonCode code,
+                                     FrameScratch& scratch) {
+  if (!outbound_) return false;
+  return counted(here, [&](Outbound& out) {
+    auto known = out.on_pubrec(id, code);
+    if (failed(code)) out.pump(sessions_.rules().limits, here.now(), scratch);
+    return known;
+  });
+}
+
+Result<bool> OwnedSession::on_pubcomp(const OnReactor& here, mqtt::PacketId id, FrameScratch& scratch) {
+  if (!outbound_) return false;
+  return counted(here, [&](Outbound& out) {
+    auto known = out.on_pubcomp(id);
+    out.pump(sessions_.rules().limits, here.now(), scratch);
+    return known;
+  });
+}
+
+void OwnedSession::await_release(mqtt::PacketId id) {
+  if (!inbound_) inbound_ = std::make_unique<PacketIds>();
+  inbound_->take(id);
+}
+
+bool OwnedSession::release(mqtt::PacketId id) {
+  if (!awaits_release(id)) return false;
+  inbound_->release(id);
+  if (inbound_->count() == 0) inbound_.reset();
+  return true;
+}
+
+}  // namespace bramble

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/log.h"
+#include "broker/metrics/counters.h"
+#include "broker/reactor/reactor_timer.h"
+#include "core/session/outbound.h"
+#include "core/session/packet_ids.h"
+#include "core/session/subscriptions.h"
+#include "core/session/will.h"
+#include "core/topic/retained_messages.h"
+#include "core/topic/shard_subscribers.h"
+
+namespace bramble {
+
+class Sessions;
+
+/// What the configuration says about delivering, the same for every session.
+struct DeliveryRules {
+  OutboundLimits limits;
+  bool queue_qos0_messages = false;
+  bool upgrade_outgoing_qos = false;
+};
+
+/// A retained replay that is under way: what one SUBSCRIBE has still to get.
+struct PendingReplay {
+  FilterId filter;
+  const Filter* wanted = nullptr;  ///< alive while the session is on it
+  Subscriber subscriber;
+  std::optional<RetainedMessages::Replay> replay;  ///< begun when its turn comes: finding the topics takes time
+};
+
+/// MQTT's Session on the reactor that owns it for life: subscriptions, what is in flight, what waits, the Will, and the
+/// connection it has now.  [MQTT-4.1.0-1]
+/// Threads: its reactor.  Memory: what is not in use (Outbound, QoS 2 identifiers, Will, replays) is not there.
+class OwnedSession final : public Recipient {
+ public:
+  OwnedSession(Sessions& sessions, SessionId id, std::string client_id);
+  OwnedSession(const OwnedSession&) = delete;
+  ~OwnedSession();
+
+  SessionId id() const { return id_; }
+  const std::string& client_id() const { return client_id_; }
+
+  // --- its connection ---
+  PacketSink* connection() const { return connection_; }
+  void connected(const OnReactor& here, PacketSink& connection, std::uint16_t receive_maximum, FrameScratch& scratch);
+  void disconnected() {
+    connection_ = nullptr;
+    if (outbound_) outbound_->disconnected();
+  }
+
+  // --- messages to the client ---
+  enum class Delivered { sent, queued, no_room, dropped };
+  /// One message by one matching subscription. Drops are counted here.
+  Delivered deliver(const OnReactor& here, Publication& publication, const Subscriber& subscriber, FilterId share,
+                    bool retained);
+  /// A message that is on its way already: picked for another member of its group, which has gone.
+  Delivered redeliver(const OnReactor& here, Publication& publication, const Delivery& delivery);
+  /// Could it go out at once? For picking a member of a $share group, and for pacing a replay.
+  bool has_room(mqtt::Qos qos, std::size_t payload_bytes) const;
+  bool has_queue_room(std::size_t payload_bytes) const;
+  /// Sends what waits, after an acknowledgement or when the output has drained.
+  void pump(const OnReactor& here, FrameScratch& scratch);
+
+  // --- acknowledgements; see Outbound ---
+  Result<bool> on_puback(const OnReactor& here, mqtt::PacketId id, FrameScratch& scratch);
+  Result<bool> on_pubrec(const OnReactor& here, mqtt::PacketId id, mqtt::ReasonCode code, FrameScratch& scratch);
+  Result<bool> on_pubcomp(const OnReactor& here, mqtt::PacketId id, FrameScratch& scratch);
+
+  // --- messages from the client: identifiers of QoS 2 messages that are not released  [MQTT-4.3.3-10] ---
+  bool awaits_release(mqtt::PacketId id) const { return inbound_ && inbound_->in_use(id); }
+  void await_release(mqtt::PacketId id);
+  bool release(mqtt::PacketId id);  ///< false: not known
+  std::size_t unreleased() const { return inbound_ ? inbound_->count() : 0; }
+
+  Subscriptions subscriptions;
+  Ring<PendingReplay> replays;
+  std::unique_ptr<Will> will;
+  std::uint32_t expiry_seconds = 0;  ///< Session Expiry Interval
+  bool ended = false;                ///< its subscriptions are being taken off; gets nothing any more
+  bool in_replaying = false;         ///< on the shard's list of replays
+
+ private:
+  friend class Sessions;
+  /// Waits while the client is away: for the Will Delay, then for the session's end.
+  class Absence final : public ReactorTimer {
+   public:
+    explicit Absence(OwnedSession& session) : session_(session) {}
+    void due(const OnReactor& here) override;
+
+   private:
+    OwnedSession& session_;
+  };
+
+  Delivered deliver_at_qos0(const OnReactor& here, Publication& publication, const Delivery& delivery);
+  Delivered keep(const OnReactor& here, Publication& publication, Delivery delivery);
+  Outbound& outbound();
+  /// A message for this client is lost: counts it, and says so once a minute.
+  Delivered drop(const OnReactor& here, Metric why, const char* words);
+  /// Counts what `change` did to the queue and in-flight messages.
+  template <class Change>
+  auto counted(const OnReactor& here, Change change);
+
+  Sessions& sessions_;
+  const SessionId id_;
+  const std::string client_id_;
+  PacketSink* connection_ = nullptr;
+  std::unique_ptr<Outbound> outbound_;
+  std::unique_ptr<log::LinePerMinute> drop_line_;
+  std::unique_ptr<PacketIds> inbound_;
+  Absence absence_{*this};
+  std::optional<SteadyTime> ends_at_;
+  std::uint16_t receive_maximum_ = mqtt::kReceiveMaximumDefault;
+};
+
+}  // namespace bramble

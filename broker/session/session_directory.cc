@@ -1,0 +1,81 @@
+#include "broker/session/session_directory.h"
+
+#include "core/base/check.h"
+
+namespace bramble {
+
+SessionDirectory::SessionDirectory(std::uint64_t seed) : hash_(seed) {
+  for (std::size_t i = 0; i < kSlices; ++i) slices_.emplace_back(hash_);
+}
+
+// By bits that do not choose the bucket inside the slice too.
+SessionDirectory::Slice& SessionDirectory::slice(std::string_view client_id) {
+  return slices_[(hash_(client_id) >> 48) % kSlices];
+}
+
+const SessionDirectory::Slice& SessionDirectory::slice(std::string_view client_id) const {
+  return slices_[(hash_(client_id) >> 48) % kSlices];
+}
+
+ReactorId SessionDirectory::claim(std::string_view client_id, ReactorId here) {
+  Slice& slice = this->slice(client_id);
+  const std::lock_guard lock(slice.mutex);
+  auto found = slice.entries.find(client_id);
+  if (found == slice.entries.end()) found = slice.entries.try_emplace(std::string(client_id), Entry{here}).first;
+  Entry& entry = found->second;
+  if (entry.owner != here) ++entry.in_transit;
+  return entry.owner;
+}
+
+void SessionDirectory::arrived(std::string_view client_id) {
+  Slice& slice = this->slice(client_id);
+  const std::lock_guard lock(slice.mutex);
+  const auto found = slice.entries.find(client_id);
+  check(found != slice.entries.end() && found->second.in_transit > 0, "an entry stays while a connection is in transit");
+  --found->second.in_transit;
+}
+
+OwnedSession* SessionDirectory::session(std::string_view client_id) const {
+  const Slice& slice = this->slice(client_id);
+  const std::lock_guard lock(slice.mutex);
+  const auto found = slice.entries.find(client_id);
+  return found == slice.entries.end() ? nullptr : found->second.session;
+}
+
+void SessionDirectory::set_session(std::string_view client_id, OwnedSession& session) {
+  Slice& slice = this->slice(client_id);
+  const std::lock_guard lock(slice.mutex);
+  const auto found = slice.entries.find(client_id);
+  check(found != slice.entries.end(), "a session is made after its client id was claimed");
+  found->second.session = &session;
+}
+
+void SessionDirectory::release(std::string_view client_id) {
+  Slice& slice = this->slice(client_id);
+  const std::lock_guard lock(slice.mutex);
+  const auto found = slice.entries.find(client_id);
+  check(found != slice.entries.end(), "released once");
+  found->second.session = nullptr;
+  if (found->second.in_transit == 0) slice.entries.erase(found);
+}
+
+void SessionDirectory::release_unused(std::string_view client_id, ReactorId here) {
+  Slice& slice = this->slice(client_id);
+  const std::lock_guard lock(slice.mutex);
+  const auto found = slice.entries.find(client_id);
+  if (found == slice.entries.end()) return;
+  const Entry& entry = found->second;
+  // another reactor's entry may be about to get its session
+  if (entry.owner == here && !entry.session && entry.in_transit == 0) slice.entries.erase(found);
+}
+
+std::size_t SessionDirectory::size() const {
+  std::size_t size = 0;
+  for (const Slice& slice : slices_) {
+    const std::lock_guard lock(slice.mutex);
+    size += slice.entries.size();
+  }
+  return size;
+}
+
+}  // namespace bramble

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "core/base/hash.h"
+#include "core/base/strong.h"
+
+namespace bramble {
+
+class OwnedSession;
+
+/// Client Identifier -> the reactor that owns its session for life, and, for that reactor, the session.
+/// Threads: any, a small lock a slice; touched at CONNECT and when a session ends, never for a PUBLISH.
+class SessionDirectory {
+ public:
+  explicit SessionDirectory(std::uint64_t seed);
+
+  /// Who owns `client_id`; `here` does from now on if nobody did. If it is another reactor, a connection for it is in
+  /// transit from now on, and the entry stays until the owner has said arrived().
+  ReactorId claim(std::string_view client_id, ReactorId here);
+  /// The owner has received a connection that was in transit (or main has closed it).
+  void arrived(std::string_view client_id);
+
+  // --- the owner ---
+  OwnedSession* session(std::string_view client_id) const;  ///< null: none yet, or it has ended
+  void set_session(std::string_view client_id, OwnedSession& session);
+  /// The session has ended. The entry goes unless a connection is in transit.
+  void release(std::string_view client_id);
+  /// A connection that was in transit is dealt with: the entry goes if nothing came of it.
+  void release_unused(std::string_view client_id, ReactorId here);
+
+  std::size_t size() const;
+
+ private:
+  struct Entry {
+    ReactorId owner;
+    std::uint32_t in_transit = 0;
+    OwnedSession* session = nullptr;  ///< only the owner reads what it points to
+  };
+  struct Hash {  // seeded: clients choose their identifiers
+    using is_transparent = void;
+    SeededHash hash;
+    std::size_t operator()(std::string_view text) const { return hash(text); }
+  };
+  struct Slice {
+    explicit Slice(const SeededHash& hash) : entries(0, Hash{hash}) {}
+    mutable std::mutex mutex;
+    std::unordered_map<std::string, Entry, Hash, std::equal_to<>> entries;
+  };
+  Slice& slice(std::string_view client_id);
+  const Slice& slice(std::string_view client_id) const;
+
+  static constexpr std::size_t kSlices = 64;
+  const SeededHash hash_;
+  std::deque<Slice> slices_;  // not a vector: a mutex cannot be moved
+};
+
+}  // namespace bramble

@@ -1,0 +1,188 @@
+#include "broker/session/sessions.h"
+
+#include <algorithm>
+
+#include "broker/reactor/reactor.h"
+
+namespace bramble {
+
+namespace {
+constexpr std::size_t kLeavesPerTurn = 1000;  // a session may be on 100,000 filters
+
+SessionId next_session_id() {
+  static std::atomic<std::uint64_t> last{0};  // 0 is the broker itself
+  return SessionId{last.fetch_add(1, std::memory_order_relaxed) + 1};
+}
+}  // namespace
+
+OwnedSession& Sessions::create(const OnReactor& here, std::string_view client_id) {
+  auto session = std::make_unique<OwnedSession>(*this, next_session_id(), std::string(client_id));
+  OwnedSession& created = *session;
+  sessions_.emplace(created.id(), std::move(session));
+  directory_.set_session(client_id, created);
+  here.reactor().counters(here).add(Metric::sessions);
+  return created;
+}
+
+void Sessions::present(const OnReactor& here, OwnedSession& session, PacketSink& connection,
+                       std::uint16_t receive_maximum, FrameScratch& scratch) {
+  here.reactor().timers(here).disarm(session.absence_);
+  if (session.ends_at_) count_members(here, session, +1, -1);
+  session.ends_at_.reset();
+  session.connected(here, connection, receive_maximum, scratch);
+}
+
+void Sessions::absent(const OnReactor& here, OwnedSession& session, Seconds expiry_limit) {
+  session.disconnected();
+  if (session.expiry_seconds == 0) return end(here, session);
+  count_members(here, session, -1, +1);
+
+  session.ends_at_ = SteadyTime::max();
+  if (session.expiry_seconds != mqtt::kSessionNeverExpires) {
+    session.ends_at_ = here.now() + Seconds(session.expiry_seconds);
+  }
+  if (expiry_limit.count() != 0) session.ends_at_ = std::min(*session.ends_at_, here.now() + expiry_limit);
+  SteadyTime wait_until = *session.ends_at_;
+  if (session.will) {
+    if (session.will->delay.count() == 0) {
+      publish_will(here, session);
+    } else {
+      wait_until = std::min(wait_until, here.now() + session.will->delay);
+    }
+  }
+  if (wait_until != SteadyTime::max()) here.reactor().timers(here).arm(session.absence_, wait_until);
+}
+
+void Sessions::absence_over(const OnReactor& here, OwnedSession& session) {
+  if (here.now() >= *session.ends_at_) {
+    here.reactor().counters(here).add(Metric::clients_expired);
+    return end(here, session);
+  }
+  publish_will(here, session);  // the Will Delay has passed  [MQTT-3.1.3-9]
+  if (*session.ends_at_ != SteadyTime::max()) here.reactor().timers(here).arm(session.absence_, *session.ends_at_);
+}
+
+void Sessions::publish_will(const OnReactor& here, OwnedSession& session) {
+  if (!session.will) return;
+  leftovers_.push_back({session.id(), std::move(session.will), {}});
+  here.reactor().want_turn(here);
+}
+
+void Sessions::end(const OnReactor& here, OwnedSession& session) {
+  directory_.release(session.client_id());
+  retire(here, session);
+}
+
+OwnedSession& Sessions::begin_anew(const OnReactor& here, OwnedSession& session) {
+  const std::string client_id = session.client_id();
+  retire(here, session);
+  return create(here, client_id);  // which takes the place in the directory
+}
+
+void Sessions::retire(const OnReactor& here, OwnedSession& session) {
+  check(session.connection() == nullptr, "a session ends after its connection");
+  here.reactor().timers(here).disarm(session.absence_);
+  session.ended = true;
+  Leftovers left{session.id(), std::move(session.will), {}};
+  if (session.outbound_) {
+    auto& counters = here.reactor().counters(here);
+    counters.subtract(Metric::queued_messages,
+                      static_cast<std::int64_t>(session.outbound_->queued() + session.outbound_->in_flight()));
+    counters.subtract(Metric::queued_bytes, static_cast<std::int64_t>(session.outbound_->bytes()));
+    left.shared = session.outbound_->take_shared();
+    session.outbound_.reset();
+  }
+  if (left.will || !left.shared.empty()) leftovers_.push_back(std::move(left));
+  session.replays.clear();
+  const auto found = sessions_.find(session.id());
+  ending_.push_back(std::move(found->second));
+  sessions_.erase(found);
+  here.reactor().counters(here).subtract(Metric::sessions);
+  here.reactor().want_turn(here);
+}
+
+bool Sessions::subscribe(const OnReactor& here, OwnedSession& session, const TopicFilter& filter,
+                         const Subscriber& subscriber) {
+  // The subscriber first, then the bit (or the count), then the SUBACK: a bit without a subscriber costs a message that
+  // nobody wants, the reverse loses messages (DESIGN 4.5).
+  auto& counters = here.reactor().counters(here);
+  const bool durable = session.expiry_seconds != 0;
+  if (filter.shared()) {
+    const FilterId known = id_of(filter);
+    if (known != FilterId{} && subscribers_.find(known, &session)) {
+      subscribers_.add(known, subscriber);
+      return false;
+    }
+    SharedGroup& group = table_.join(here.id(), filter, session.connection() != nullptr);
+    subscribers_.add(group.id(), subscriber);
+    if (durable) table_.set_durable(here.id(), group.filter(), true);
+    session.subscriptions.add({group.id(), &group.filter(), &group});
+    counters.add(Metric::shared_subscriptions);
+  } else {
+    Filter& added = table_.add(here.id(), filter);
+    if (subscribers_.add(added.id(), subscriber) == ShardSubscribers::Added::replaced) return false;
+    if (durable) table_.set_durable(here.id(), added, true);
+    session.subscriptions.add({added.id(), &added, nullptr});
+  }
+  counters.add(Metric::subscriptions);
+  return true;
+}
+
+bool Sessions::unsubscribe(const OnReactor& here, OwnedSession& session, const TopicFilter& filter) {
+  const FilterId id = id_of(filter);
+  if (id == FilterId{} || !subscribers_.find(id, &session)) return false;
+  Filter* found = table_.find(filter);
+  SessionSubscription subscription{id, found, nullptr};
+  if (filter.shared()) {
+    for (SharedGroup* group : found->groups()) {
+      if (group->id() == id) subscription.group = group;
+    }
+  }
+  session.subscriptions.remove(id);
+  leave(here, session, subscription);
+  return true;
+}
+
+FilterId Sessions::id_of(const TopicFilter& filter) const {
+  const Filter* found = table_.find(filter);
+  if (!found) return {};
+  if (!filter.shared()) return found->id();
+  for (const SharedGroup* group : found->groups()) {
+    if (group->name() == filter.share()) return group->id();
+  }
+  return {};
+}
+
+void Sessions::leave(const OnReactor& here, OwnedSession& session, const SessionSubscription& subscription) {
+  auto& counters = here.reactor().counters(here);
+  const auto removed = subscribers_.remove(subscription.id, &session);
+  check(removed != ShardSubscribers::Removed::none, "a session leaves only filters that it is on");
+  counters.subtract(Metric::subscriptions);
+  if (subscription.group) {
+    counters.subtract(Metric::shared_subscriptions);
+    table_.leave(here.id(), *subscription.group, !session.ends_at_.has_value());
+  } else if (removed == ShardSubscribers::Removed::last) {
+    table_.remove(here.id(), *subscription.filter);
+  }
+}
+
+void Sessions::count_members(const OnReactor& here, OwnedSession& session, int online, int absent) {
+  for (const SessionSubscription& subscription : session.subscriptions) {
+    if (subscription.group) table_.count(here.id(), *subscription.group, online, absent);
+  }
+}
+
+bool Sessions::clean_up(const OnReactor& here) {
+  std::size_t left = kLeavesPerTurn;
+  while (!ending_.empty()) {
+    OwnedSession& session = *ending_.back();
+    while (auto subscription = session.subscriptions.take_last()) {
+      leave(here, session, *subscription);
+      if (--left == 0) return true;
+    }
+    ending_.pop_back();
+  }
+  return false;
+}
+
+}  // namespace bramble

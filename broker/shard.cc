@@ -1,0 +1,119 @@
+#include "broker/shard.h"
+
+namespace bramble {
+
+namespace {
+
+constexpr Seconds kSweepEvery{1};
+constexpr std::size_t kSweptSlots = 1000;
+
+DeliveryRules rules_of(const BrokerOptions& options) {
+  DeliveryRules rules;
+  rules.limits = {options.max_inflight_messages, options.max_inflight_bytes, options.max_queued_messages,
+                  options.max_queued_bytes};
+  rules.queue_qos0_messages = options.queue_qos0_messages;
+  rules.upgrade_outgoing_qos = options.upgrade_outgoing_qos;
+  return rules;
+}
+
+/// One lambda a kind, chosen by std::visit: a kind without one does not compile.
+template <class... Cases>
+struct Switch : Cases... {
+  using Cases::operator()...;
+};
+template <class... Cases>
+Switch(Cases...) -> Switch<Cases...>;
+
+}  // namespace
+
+Shard::Shard(Commons& commons, std::shared_ptr<const Config> config)
+    : commons_(commons),
+      rules_(rules_of(config->broker)),
+      sessions_(commons.directory, commons.table, subscribers_, rules_),
+      router_(commons.mesh, commons.table, subscribers_, commons.retained),
+      parts_{std::move(config), commons.listeners, commons.mesh, commons.directory, commons.retained, subscribers_,
+             sessions_, router_, connections_, {}, {}},
+      connections_(parts_) {}
+
+Shard::~Shard() = default;
+
+void Shard::on_start(const OnReactor& here) {
+  for (std::size_t i = 0; i < commons_.listeners.size(); ++i) {
+    if (i % commons_.mesh.size() == here.id().value) commons_.listeners[i]->start_accepting(here, commons_.mesh);
+  }
+  if (here.id().value != 0) return;
+  here.reactor().timers(here).arm(sweep_chore_, here.now() + kSweepEvery);
+  if (parts_.config->broker.sys_interval.count() == 0) return;
+  sys_topics_ = std::make_unique<SysTopics>(commons_.mesh.size(), here.now());
+  publish_sys(here);
+}
+
+void Shard::on_message(const OnReactor& here, Message message) {
+  std::visit(Switch{
+                 [&](std::unique_ptr<Handoff>& handoff) { router_.receive(here, std::move(handoff)); },
+                 [&](ConnectionAccepted& accepted) { connections_.accept(here, std::move(accepted)); },
+                 [&](std::unique_ptr<ConnectionMoved>& moved) { connections_.adopt(here, std::move(*moved)); },
+                 [&](InboxEased&) { connections_.eased(here); },
+                 [&](BrokerPublish& publish) {
+                   Publication publication(std::move(publish.message), here.now(), router_.scratch());
+                   router_.publish(here, publication);
+                 },
+                 [&](Stop&) {
+                   connections_.close_all(here);
+                   here.reactor().stop(here);
+                 },
+             },
+             message);
+}
+
+bool Shard::on_leftovers(const OnReactor& here) {
+  bool more = router_.work_off(here);
+  more |= connections_.work_off(here);
+  more |= sessions_.clean_up(here);
+  return more;
+}
+
+void Shard::on_turn_end(const OnReactor& here) {
+  settle_leftovers(here);
+  router_.post_handoffs(here);  // before any acknowledgement is written (DESIGN 4.4)
+  connections_.end_turn(here);
+  if (sessions_.has_leftovers()) here.reactor().want_turn(here);  // of clients found gone while they were written to
+}
+
+/// What sessions that are gone have left to others: Wills, and messages of their $share groups.
+void Shard::settle_leftovers(const OnReactor& here) {
+  for (auto& left : sessions_.take_leftovers()) {
+    if (left.will) {
+      const ApplicationMessage::Facts facts{left.will->qos, left.will->retain, left.will->message_expiry, here.now(),
+                                            left.from};
+      Publication publication(left.will->content(), facts, here.now(), router_.scratch());
+      router_.publish(here, publication);
+    }
+    for (const Delivery& delivery : left.shared) router_.pick_again(here, delivery);
+  }
+}
+
+void Shard::publish_own(const OnReactor& here, std::string_view topic, std::string_view payload, bool retain) {
+  const ApplicationMessage::Facts facts{mqtt::Qos::at_most_once, retain, mqtt::kNoExpiry, here.now(), SessionId{}};
+  Publication publication({topic, {}, payload}, facts, here.now(), router_.scratch());
+  router_.publish(here, publication);
+}
+
+void Shard::publish_sys(const OnReactor& here) {
+  SysFacts facts;
+  facts.retained_messages = commons_.retained.count();
+  facts.memory = memory_use();
+  sys_topics_->update(here.now(), commons_.counters.sums(), facts,
+                      [&](std::string_view topic, std::string_view value) { publish_own(here, topic, value, true); });
+  here.reactor().want_turn(here);
+  here.reactor().timers(here).arm(sys_chore_, here.now() + parts_.config->broker.sys_interval);
+}
+
+void Shard::sweep_retained(const OnReactor& here) {
+  std::vector<RetainedMessages::Expired> removed;
+  commons_.retained.expire(here.id(), here.now(), sweep_, kSweptSlots, removed);
+  here.reactor().counters(here).add(Metric::dropped_expired, static_cast<std::int64_t>(removed.size()));
+  here.reactor().timers(here).arm(sweep_chore_, here.now() + kSweepEvery);
+}
+
+}  // namespace bramble

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "broker/connection/connections.h"
+#include "broker/metrics/sys_topics.h"
+#include "broker/routing/router.h"
+#include "broker/session/sessions.h"
+#include "core/topic/retained_messages.h"
+#include "core/topic/subscription_table.h"
+
+namespace bramble {
+
+/// What all shards share: read without locks, or locked for a moment by whoever changes it. Built before the shards, and
+/// outlives them.
+struct Commons {
+  Mesh& mesh;
+  Counters& counters;
+  SubscriptionTable& table;
+  RetainedMessages& retained;
+  SessionDirectory& directory;
+  std::span<const std::unique_ptr<Listener>> listeners;
+};
+
+/// Everything one reactor owns: connections, sessions, subscriber lists; and the switch over Message.
+/// Threads: built by main, then its reactor alone.
+class Shard final : public MessageHandler {
+ public:
+  Shard(Commons& commons, std::shared_ptr<const Config> config);
+  ~Shard();
+
+  void on_start(const OnReactor& here) override;
+  void on_message(const OnReactor& here, Message message) override;
+  bool on_leftovers(const OnReactor& here) override;
+  void on_turn_end(const OnReactor& here) override;
+
+ private:
+  /// A chore that comes round: $SYS, the sweep of expired retained messages. Only on the first reactor.
+  class Chore final : public ReactorTimer {
+   public:
+    Chore(Shard& shard, void (Shard::*work)(const OnReactor&)) : shard_(shard), work_(work) {}
+    void due(const OnReactor& here) override { (shard_.*work_)(here); }
+
+   private:
+    Shard& shard_;
+    void (Shard::*work_)(const OnReactor&);
+  };
+
+  void settle_leftovers(const OnReactor& here);
+  void publish_sys(const OnReactor& here);
+  void sweep_retained(const OnReactor& here);
+  void publish_own(const OnReactor& here, std::string_view topic, std::string_view payload, bool retain);
+
+  Commons& commons_;
+  ShardSubscribers subscribers_;
+  DeliveryRules rules_;
+  Sessions sessions_;
+  Router router_;
+  ShardParts parts_;
+  Connections connections_;
+  std::unique_ptr<SysTopics> sys_topics_;
+  RetainedMessages::Sweep sweep_;
+  Chore sys_chore_{*this, &Shard::publish_sys};
+  Chore sweep_chore_{*this, &Shard::sweep_retained};
+};
+
+}  // namespace bramble

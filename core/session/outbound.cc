@@ -1,0 +1,192 @@
+#include "core/session/outbound.h"
+
+#include <algorithm>
+
+namespace bramble {
+
+using mqtt::PacketId;
+using mqtt::Qos;
+
+void Outbound::open(PacketSink& sink, std::uint16_t receive_maximum) {
+  sink_ = &sink;
+  receive_maximum_ = receive_maximum;
+  outstanding_ = 0;
+  resend_from_ = 0;
+  for (std::size_t i = 0; i < in_flight_.size(); ++i) in_flight_[i].counted = false;
+}
+
+bool Outbound::window_open(std::size_t payload_bytes, const OutboundLimits& limits) const {
+  if (!sink_ || !sink_->has_room() || resend_from_ < in_flight_.size()) return false;
+  if (outstanding_ >= receive_maximum_) return false;
+  if (limits.inflight_messages != 0 && in_flight_.size() >= limits.inflight_messages) return false;
+  if (in_flight_.size() >= 65'535) return false;
+  return limits.inflight_bytes == 0 || in_flight_bytes_ == 0 || in_flight_bytes_ + payload_bytes <= limits.inflight_bytes;
+}
+
+bool Outbound::queue_open(std::size_t payload_bytes, const OutboundLimits& limits) const {
+  if (limits.queued_messages != 0 && queue_.size() >= limits.queued_messages) return false;
+  return limits.queued_bytes == 0 || queued_bytes_ + payload_bytes <= limits.queued_bytes;
+}
+
+Outbound::Offer Outbound::offer(Publication& publication, Delivery delivery, const OutboundLimits& limits) {
+  const std::size_t bytes = publication.content().payload.size();
+  if (queue_.empty() && delivery.qos != Qos::at_most_once && window_open(bytes, limits)) {
+    start(publication, std::move(delivery));
+    return Offer::sent;
+  }
+  if (!queue_open(bytes, limits)) return Offer::full;
+  queued_bytes_ += bytes;
+  queue_.push_back(std::move(delivery));
+  return Offer::queued;
+}
+
+void Outbound::start(Publication& publication, Delivery delivery) {
+  const auto id = ids_.acquire();
+  check(id.has_value(), "a packet identifier is free: in_flight_ is below 65535");
+  in_flight_bytes_ += publication.content().payload.size();
+  if (in_flight_.empty()) lapped_ = false;
+  if (!in_flight_.empty()) {
+    const PacketId first = in_flight_[0].id;
+    lapped_ |= static_cast<PacketId>(*id - first) < static_cast<PacketId>(in_flight_.back().id - first);
+  }
+  const Wait wait = delivery.qos == Qos::at_least_once ? Wait::puback : Wait::pubrec;
+  in_flight_.push_back({std::move(delivery), *id, wait, false});
+  resend_from_ = in_flight_.size();
+  if (!transmit(publication, in_flight_.back(), false)) complete(in_flight_.size() - 1);
+}
+
+bool Outbound::transmit(Publication& publication, InFlight& entry, bool dup) {
+  mqtt::PublishHeader header;
+  header.qos = entry.delivery.qos;
+  header.retain = entry.delivery.retain;
+  header.dup = dup;
+  header.packet_id = entry.id;
+  if (entry.delivery.subscription_identifier != 0) {
+    header.subscription_identifiers = {&entry.delivery.subscription_identifier, 1};
+  }
+  if (sink_->send_publish(publication, header) == PacketSink::Sent::too_large) {
+    ++too_large_;
+    return false;
+  }
+  entry.counted = true;
+  ++outstanding_;
+  return true;
+}
+
+void Outbound::resend(SteadyTime now, FrameScratch& scratch) {
+  while (resend_from_ < in_flight_.size() && sink_->has_room()) {
+    InFlight& entry = in_flight_[resend_from_];
+    if (entry.wait == Wait::pubcomp) {
+      sink_->send_pubrel(entry.id);  // needs no send quota  (4.9)
+    } else {
+      if (outstanding_ >= receive_maximum_) return;
+      // A QoS 1 message that expired meanwhile need not be sent; QoS 2 was promised  (DESIGN 4.14)
+      const bool expired = entry.wait == Wait::puback && entry.delivery.message->expired(now);
+      Publication publication(entry.delivery.message, now, scratch);
+      if (expired) ++expired_;
+      if (expired || !transmit(publication, entry, true)) {
+        complete(resend_from_);
+        continue;
+      }
+    }
+    ++resend_from_;
+  }
+}
+
+void Outbound::pump(const OutboundLimits& limits, SteadyTime now, FrameScratch& scratch) {
+  if (!sink_) return;
+  resend(now, scratch);
+  while (!queue_.empty()) {
+    const std::size_t bytes = queue_.front().message->payload().size();
+    if (!window_open(bytes, limits)) return;
+    Delivery delivery = queue_.pop_front();
+    queued_bytes_ -= bytes;
+    if (delivery.message->expired(now)) {
+      ++expired_;
+      continue;
+    }
+    Publication publication(delivery.message, now, scratch);
+    if (delivery.qos != Qos::at_most_once) {
+      start(publication, std::move(delivery));
+      continue;
+    }
+    mqtt::PublishHeader header;
+    header.retain = delivery.retain;
+    if (delivery.subscription_identifier != 0) header.subscription_identifiers = {&delivery.subscription_identifier, 1};
+    if (sink_->send_publish(publication, header) == PacketSink::Sent::too_large) ++too_large_;
+  }
+}
+
+/// Identifiers are given in rising order, so in_flight_ is sorted by how far they are from the first one's; only when the
+/// numbers have gone all the way round past one that is still in flight must all be looked at.
+std::optional<std::size_t> Outbound::find(PacketId id) const {
+  if (in_flight_.empty()) return std::nullopt;
+  const auto distance = [first = in_flight_[0].id](PacketId other) { return static_cast<PacketId>(other - first); };
+  std::size_t low = 0, high = in_flight_.size();
+  while (low < high) {
+    const std::size_t middle = (low + high) / 2;
+    if (distance(in_flight_[middle].id) < distance(id)) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low < in_flight_.size() && in_flight_[low].id == id) return low;
+  for (std::size_t i = 0; lapped_ && i < in_flight_.size(); ++i) {
+    if (in_flight_[i].id == id) return i;
+  }
+  return std::nullopt;
+}
+
+void Outbound::complete(std::size_t index) {
+  const InFlight& entry = in_flight_[index];
+  in_flight_bytes_ -= entry.delivery.message->payload().size();
+  if (entry.counted) --outstanding_;
+  if (index < resend_from_) --resend_from_;
+  ids_.release(entry.id);
+  in_flight_.erase(index);
+}
+
+Result<bool> Outbound::on_puback(PacketId id) {
+  const auto index = find(id);
+  if (!index) return false;
+  if (in_flight_[*index].wait != Wait::puback) return protocol_error("PUBACK for a message at QoS 2");
+  complete(*index);
+  return true;
+}
+
+Result<bool> Outbound::on_pubrec(PacketId id, mqtt::ReasonCode code) {
+  const auto index = find(id);
+  if (!index) return false;
+  InFlight& entry = in_flight_[*index];
+  if (entry.wait == Wait::puback) return protocol_error("PUBREC for a message at QoS 1");
+  if (failed(code)) {
+    complete(*index);  // the client will not have it: the identifier is free again  (4.3.3)
+    return true;
+  }
+  entry.wait = Wait::pubcomp;
+  if (sink_) sink_->send_pubrel(id);
+  return true;
+}
+
+Result<bool> Outbound::on_pubcomp(PacketId id) {
+  const auto index = find(id);
+  if (!index) return false;
+  if (in_flight_[*index].wait != Wait::pubcomp) return protocol_error("PUBCOMP without PUBREC");
+  complete(*index);
+  return true;
+}
+
+std::vector<Delivery> Outbound::take_shared() {
+  std::vector<Delivery> shared;
+  const auto keep = [&](Delivery& delivery) {
+    if (delivery.share != FilterId{}) shared.push_back(std::move(delivery));
+  };
+  for (std::size_t i = 0; i < in_flight_.size(); ++i) {
+    if (in_flight_[i].wait == Wait::puback) keep(in_flight_[i].delivery);
+  }
+  for (std::size_t i = 0; i < queue_.size(); ++i) keep(queue_[i]);
+  return shared;
+}
+
+}  // namespace bramble

@@ -1,0 +1,107 @@
+#include <doctest/doctest.h>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/bench/relay.h"
+#include "tools/bench/scenario.h"
+
+using namespace bramble::bench;
+using bramble::testing::Relay;
+
+namespace {
+
+using Texts = std::vector<std::string>;
+
+Options one_pair(const Relay& relay) {
+  Options options;
+  options.port = relay.port();
+  options.publishers = 1;
+  options.count = 1'000;
+  options.client_id = "test";
+  options.quiet = true;
+  return options;
+}
+
+Report run_scenario(void (*scenario)(Run), const Options& options) {
+  Interrupts interrupts;
+  Report report;
+  scenario({options, interrupts, report});
+  return report;
+}
+
+void forward_all(std::uint64_t, std::string_view packet, std::string& to_subscriber) { to_subscriber += packet; }
+
+}  // namespace
+
+TEST_CASE("pairs through an honest relay has no fault") {
+  const Relay relay(forward_all);
+  const Report report = run_scenario(run_pairs, one_pair(relay));
+  CHECK(report.faults() == Texts{});
+  CHECK(report.notes() == Texts{});
+}
+
+TEST_CASE("pairs through a relay that drops, doubles and swaps reports exactly that") {
+  std::string held_back;
+  const Relay relay([&held_back](std::uint64_t sequence, std::string_view packet, std::string& to_subscriber) {
+    if (sequence >= 100 && sequence < 105) return;  // five dropped
+    if (sequence == 300) {                          // this one behind the next
+      held_back = packet;
+      return;
+    }
+    to_subscriber += packet;
+    if (sequence == 200 || sequence == 201) to_subscriber += packet;  // two doubled
+    if (sequence == 301) to_subscriber += held_back;
+  });
+  const Report report = run_scenario(run_pairs, one_pair(relay));
+  CHECK(report.faults() == Texts{"5 messages lost", "2 messages delivered more than once", "1 messages out of order"});
+}
+
+TEST_CASE("messages far larger than the sockets take arrive whole, in both directions") {
+  const Relay relay(forward_all, 4'096);
+  Options options = one_pair(relay);
+  options.payload_bytes = 300'000;
+  options.count = 20;
+  CHECK(run_scenario(run_pairs, options).faults() == Texts{});
+}
+
+TEST_CASE("payloads too small for a sequence number flow unchecked, and the report says so") {
+  const Relay relay(forward_all);
+  Options options = one_pair(relay);
+  options.payload_bytes = 23;
+  const Report report = run_scenario(run_pairs, options);
+  CHECK(report.faults() == Texts{});
+  REQUIRE(report.notes().size() == 1);
+  CHECK(report.notes()[0].starts_with("below 24 bytes"));
+}
+
+TEST_CASE("an open loop sends every message that is due") {
+  const Relay relay(forward_all);
+  Options options = one_pair(relay);
+  options.rate = 20'000;
+  const Report report = run_scenario(run_pairs, options);
+  CHECK(report.faults() == Texts{});
+  CHECK(report.notes() == Texts{});
+}
+
+TEST_CASE("what nobody answers is a fault") {
+  Options options;
+  {
+    const Relay relay(forward_all);
+    options = one_pair(relay);
+  }
+  const Report report = run_scenario(run_pairs, options);
+  REQUIRE(report.faults().size() == 2);
+  CHECK(report.faults()[0] == "connected only 0 of 2 clients");
+  CHECK(report.faults()[1].find("Connection refused") != std::string::npos);
+}
+
+TEST_CASE("conn connects every client and keeps it") {
+  const Relay relay(forward_all);
+  Options options;
+  options.port = relay.port();
+  options.clients = 20;
+  options.duration = std::chrono::milliseconds(1);
+  options.quiet = true;
+  CHECK(run_scenario(run_conn, options).faults() == Texts{});
+}

@@ -1,0 +1,279 @@
+#include "broker/config/config.h"
+
+#include <algorithm>
+#include <doctest/doctest.h>
+
+using bramble::Config;
+
+namespace {
+
+bramble::OrMessage<Config> read(std::string_view text, const std::vector<std::uint16_t>& ports = {}) {
+  return bramble::make_config(bramble::split_config(text, "b.conf"), ports);
+}
+
+Config must_read(std::string_view text) {
+  auto config = read(text);
+  REQUIRE_MESSAGE(config.has_value(), config.error());
+  return std::move(*config);
+}
+
+std::string error_of(std::string_view text) {
+  const auto config = read(text);
+  return config ? "" : config.error();
+}
+
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+bool warns(const Config& config, std::string_view part) {
+  return std::ranges::any_of(config.warnings, [&](const std::string& line) { return contains(line, part); });
+}
+
+}  // namespace
+
+TEST_CASE("without any option only this machine is served, and everybody on it is let in") {
+  const Config config = must_read("");
+  REQUIRE(config.listeners.size() == 2);
+  CHECK(config.local_only);
+  CHECK(config.listeners[0].bind_address == "127.0.0.1");
+  CHECK_FALSE(config.listeners[0].optional);
+  CHECK(config.listeners[1].bind_address == "::1");
+  CHECK(config.listeners[1].optional);
+  for (const auto& listener : config.listeners) {
+    CHECK(listener.port == 1883);
+    CHECK(listener.allow_anonymous == true);
+  }
+  CHECK(config.warnings.empty());
+}
+
+TEST_CASE("the defaults are those that a v5 CONNACK of Mosquitto 2.1 announces") {
+  const Config config = must_read("");
+  CHECK(config.broker.max_inflight_messages == 20);
+  CHECK(config.broker.max_packet_size == 2'000'000);
+  CHECK(config.listeners[0].max_topic_alias == 10);
+  CHECK(config.listeners[0].max_qos == bramble::mqtt::Qos::exactly_once);
+}
+
+TEST_CASE("a listener opens all interfaces, and what follows applies to it") {
+  const Config config = must_read(
+      "allow_anonymous true\n"
+      "listener 1883\nmax_qos 1\nmax_connections 10\n"
+      "listener 1884 127.0.0.1\nmaximum_qos 0\nmax_topic_alias 0\naccept_protocol_versions 4, 5\n");
+  REQUIRE(config.listeners.size() == 2);
+  CHECK_FALSE(config.local_only);
+  CHECK(config.listeners[0].port == 1883);
+  CHECK(config.listeners[0].bind_address.empty());
+  CHECK(config.listeners[0].max_qos == bramble::mqtt::Qos::at_least_once);
+  CHECK(config.listeners[0].max_connections == 10);
+  CHECK(config.listeners[0].accept_v3);
+  CHECK(config.listeners[0].declared_at == "b.conf:2");
+  CHECK(config.listeners[1].port == 1884);
+  CHECK(config.listeners[1].bind_address == "127.0.0.1");
+  CHECK(config.listeners[1].max_qos == bramble::mqtt::Qos::at_most_once);
+  CHECK(config.listeners[1].max_topic_alias == 0);
+  CHECK(config.listeners[1].max_connections == -1);
+  CHECK_FALSE(config.listeners[1].accept_v3);
+  CHECK(config.listeners[1].accept_v5);
+}
+
+TEST_CASE("anonymous clients are refused as soon as a listener is configured, and the warning says what to do") {
+  const Config config = must_read("\nlistener 1883\n");
+  CHECK(config.listeners.at(0).allow_anonymous == false);
+  REQUIRE(config.warnings.size() == 1);
+  CHECK(config.warnings[0].starts_with("b.conf:2: nobody can log in on port 1883"));
+  CHECK(contains(config.warnings[0], "`allow_anonymous true`"));
+}
+
+TEST_CASE("allow_anonymous is of the whole broker wherever it stands; listener_allow_anonymous of one listener") {
+  const Config config = must_read("listener 1\nlistener_allow_anonymous false\nlistener 2\nallow_anonymous true\n");
+  CHECK(config.listeners.at(0).allow_anonymous == false);
+  CHECK(config.listeners.at(1).allow_anonymous == true);
+}
+
+TEST_CASE("allow_anonymous false holds without a listener too") {
+  const Config config = must_read("allow_anonymous false\n");
+  CHECK(config.local_only);
+  CHECK(config.listeners.at(0).allow_anonymous == false);
+  CHECK(warns(config, "nobody can log in"));
+}
+
+TEST_CASE("port and bind_address configure the default listener, and end the time of loopback only") {
+  const Config config = must_read("bind_address 192.0.2.1\nport 1999\nmax_connections 5\n");
+  REQUIRE(config.listeners.size() == 1);
+  CHECK_FALSE(config.local_only);
+  CHECK(config.listeners[0].port == 1999);
+  CHECK(config.listeners[0].bind_address == "192.0.2.1");
+  CHECK(config.listeners[0].max_connections == 5);
+  CHECK(config.listeners[0].allow_anonymous == false);
+}
+
+TEST_CASE("max_qos before any listener applies to the default listener, which then opens beside the others") {
+  const Config config = must_read("max_qos 1\nlistener 2000\n");
+  REQUIRE(config.listeners.size() == 2);
+  CHECK(config.listeners[0].port == 2000);
+  CHECK(config.listeners[0].max_qos == bramble::mqtt::Qos::exactly_once);
+  CHECK(config.listeners[1].port == 1883);
+  CHECK(config.listeners[1].max_qos == bramble::mqtt::Qos::at_least_once);
+  CHECK(warns(config, "b.conf:1: stands before any listener, so the default listener opens too"));
+}
+
+TEST_CASE("listener options without any listener apply to loopback") {
+  const Config config = must_read("max_qos 1\nmax_topic_alias 3\n");
+  CHECK(config.local_only);
+  for (const auto& listener : config.listeners) {
+    CHECK(listener.max_qos == bramble::mqtt::Qos::at_least_once);
+    CHECK(listener.max_topic_alias == 3);
+  }
+}
+
+TEST_CASE("a listener option that is for no listener is refused, not ignored") {
+  CHECK(error_of("max_topic_alias 0\nlistener 1883\n").starts_with("b.conf:1: max_topic_alias: stands before any"));
+}
+
+TEST_CASE("ports of the command line open loopback only, and count only while no listener is configured") {
+  auto config = read("max_qos 1\n", {2001, 2002});
+  REQUIRE(config.has_value());
+  REQUIRE(config->listeners.size() == 4);
+  CHECK(config->local_only);
+  CHECK(config->listeners[0].port == 2001);
+  CHECK(config->listeners[2].port == 2002);
+  CHECK(config->listeners[2].bind_address == "127.0.0.1");
+  CHECK(config->listeners[2].max_qos == bramble::mqtt::Qos::at_least_once);
+  config = read("listener 2003\n", {2001});
+  REQUIRE(config.has_value());
+  CHECK(config->listeners.size() == 1);
+  CHECK(warns(*config, "-p is not used"));
+}
+
+TEST_CASE("every option of the broker reaches its field") {
+  const Config config = must_read(
+      "user nobody\npid_file /run/b.pid\nthreads 3\nallow_zero_length_clientid false\nauto_id_prefix x-\n"
+      "max_inflight_bytes 7\nmax_inflight_messages 8\nmax_keepalive 9\nmax_packet_size 20\nmax_queued_bytes 10\n"
+      "max_queued_messages 11\nmessage_size_limit 12\nqueue_qos0_messages true\nretain_available false\n"
+      "set_tcp_nodelay true\nupgrade_outgoing_qos true\npersistent_client_expiration 14d\nmax_output_bytes 13\n"
+      "max_inbox_bytes 14\nsys_interval 15\nlog_dest file /var/log/my broker.log\nlog_dest topic\nlog_type error\n"
+      "log_type debug\nlog_timestamp false\nlog_timestamp_format %Y #%m\nconnection_messages false\n"
+      "max_topic_alias_broker 16\npersistence true\n");
+  const auto& broker = config.broker;
+  CHECK(broker.user == "nobody");
+  CHECK(broker.pid_file == "/run/b.pid");
+  CHECK(broker.threads == 3);
+  CHECK_FALSE(broker.allow_zero_length_clientid);
+  CHECK(broker.auto_id_prefix == "x-");
+  CHECK(broker.max_inflight_bytes == 7);
+  CHECK(broker.max_inflight_messages == 8);
+  CHECK(broker.max_keepalive == 9);
+  CHECK(broker.max_packet_size == 20);
+  CHECK(broker.max_queued_bytes == 10);
+  CHECK(broker.max_queued_messages == 11);
+  CHECK(broker.message_size_limit == 12);
+  CHECK(broker.queue_qos0_messages);
+  CHECK_FALSE(broker.retain_available);
+  CHECK(broker.set_tcp_nodelay);
+  CHECK(broker.upgrade_outgoing_qos);
+  CHECK(broker.persistent_client_expiration == std::chrono::hours(14 * 24));
+  CHECK(broker.max_output_bytes == 13);
+  CHECK(broker.max_inbox_bytes == 14);
+  CHECK(broker.sys_interval == std::chrono::seconds(15));
+  CHECK(broker.log_dest == std::vector<std::string>{"file /var/log/my broker.log", "topic"});
+  CHECK(broker.log_type == (1u | 16u));
+  CHECK_FALSE(broker.log_timestamp);
+  CHECK(broker.log_timestamp_format == "%Y #%m");
+  CHECK_FALSE(broker.connection_messages);
+  CHECK(config.listeners.at(0).max_topic_alias_broker == 16);
+  CHECK(config.store.persistence);
+  CHECK(warns(config, "b.conf:29: persistence: nothing is kept across restarts yet"));
+}
+
+TEST_CASE("an error names the file, the line, what is wrong and what would be right") {
+  CHECK(error_of("\nmax_qos 3\n") == "b.conf:2: max_qos: 3 is not a QoS: 0, 1 or 2");
+  CHECK(error_of("max_keepalive x\n") == "b.conf:1: max_keepalive: x is not a whole number from 0 to 65535");
+  CHECK(error_of("max_packet_size 19\n") == "b.conf:1: max_packet_size: 19 is not a whole number from 20 up, or 0");
+  CHECK(error_of("threads 65\n") == "b.conf:1: threads: 65 is not a whole number from 0 to 64");
+  CHECK(error_of("max_connections -2\n") == "b.conf:1: max_connections: -2 is not a whole number from -1 up");
+  CHECK(error_of("retain_available yes\n") == "b.conf:1: retain_available: yes is neither true nor false");
+  CHECK(error_of("persistent_client_expiration 3x\n") ==
+        "b.conf:1: persistent_client_expiration: 3x is not a time: a number and h, d, w, m or y, such as 14d");
+  CHECK(error_of("accept_protocol_versions 6\n") ==
+        "b.conf:1: accept_protocol_versions: 6 is not a protocol version: 3, 4 or 5, with commas between");
+  CHECK(error_of("listener\n") == "b.conf:1: listener: needs a value behind it");
+  CHECK(error_of("listener 65536\n") == "b.conf:1: listener: 65536 is not a whole number from 0 to 65535");
+  CHECK(contains(error_of("log_dest dlt\n"), "dlt is known to Mosquitto, not in Bramble"));
+  CHECK(contains(error_of("log_dest printer\n"), "printer is no place to log to"));
+  CHECK(contains(error_of("log_type loud\n"), "loud is no type of log line: error warning"));
+  CHECK(contains(error_of("listener 0 /run/mqtt.sock\n"), "Unix sockets"));
+}
+
+TEST_CASE("a number that does not fit its field is refused, not cut") {
+  CHECK(error_of("max_queued_messages 4294967296\n") != "");
+  CHECK(must_read("max_queued_messages 4294967295\n").broker.max_queued_messages == 4294967295u);
+  CHECK(error_of("max_queued_bytes 9223372036854775808\n") != "");
+  CHECK(error_of("max_packet_size 20x\n") != "");
+  CHECK(error_of("max_packet_size 0x20\n") != "");
+  CHECK(error_of("sys_interval 10 20\n") != "");
+}
+
+TEST_CASE("all errors are told, one line each") {
+  CHECK(error_of("max_qos 3\nthreads 100\n") ==
+        "b.conf:1: max_qos: 3 is not a QoS: 0, 1 or 2\nb.conf:2: threads: 100 is not a whole number from 0 to 64");
+  std::string many;
+  for (int i = 0; i < 25; ++i) many += "max_qos 3\n";
+  CHECK(error_of(many).ends_with("\n... and 5 more"));
+}
+
+TEST_CASE("a typing error is answered with the option that was probably meant") {
+  CHECK(error_of("max_qoss 1\n") == "b.conf:1: max_qoss: no such option; did you mean max_qos?");
+  CHECK(error_of("lisener 1883\n") == "b.conf:1: lisener: no such option; did you mean listener?");
+  CHECK(error_of("zebra 1\n") == "b.conf:1: zebra: no such option");
+}
+
+TEST_CASE("an option that only Mosquitto has stops the start and says what to do") {
+  const std::string error = error_of("password_file /etc/mosquitto/passwd\n");
+  CHECK(error.starts_with("b.conf:1: password_file: known to Mosquitto, not in Bramble yet: "));
+  CHECK(contains(error, "protect less"));
+  for (const char* const line : {"acl_file x", "certfile x", "connection c", "plugin x.so", "plugin_opt_a b",
+                                 "auth_opt_a b", "protocol websockets", "require_certificate true",
+                                 "per_listener_settings true", "use_username_as_clientid true", "memory_limit 1000"}) {
+    CAPTURE(line);
+    CHECK(contains(error_of(line), "known to Mosquitto, not in Bramble yet"));
+  }
+}
+
+TEST_CASE("an option that only Mosquitto has is taken where it asks for what Bramble does anyway") {
+  CHECK(error_of("protocol mqtt\nper_listener_settings false\nallow_duplicate_messages true\n") == "");
+}
+
+TEST_CASE("retry_interval is ignored with a message, as in Mosquitto") {
+  CHECK(warns(must_read("retry_interval 20\n"), "b.conf:1: retry_interval: has no effect"));
+}
+
+TEST_CASE("log_dest none takes back what stood before it; log_type none is not the default") {
+  CHECK(must_read("log_dest syslog\nlog_dest none\n").broker.log_dest == std::vector<std::string>{"none"});
+  CHECK(must_read("log_dest none\nlog_dest stdout\n").broker.log_dest == std::vector<std::string>{"stdout"});
+  CHECK(must_read("log_type none\n").broker.log_type == bramble::kLogTypesNone);
+}
+
+TEST_CASE("a comment may stand behind a number, a flag or an address, as Mosquitto reads one word of those") {
+  const Config config = must_read("listener 1883 127.0.0.1 # home\nmax_qos 1 # low\nallow_anonymous true #x\n");
+  CHECK(config.listeners.at(0).bind_address == "127.0.0.1");
+  CHECK(config.listeners.at(0).max_qos == bramble::mqtt::Qos::at_least_once);
+  CHECK(config.listeners.at(0).allow_anonymous == true);
+  CHECK(must_read("listener 1883 # all\n").listeners.at(0).bind_address.empty());
+}
+
+TEST_CASE("what every option shows is what it reads") {
+  const auto agree = [](const auto& rows, auto options) {
+    for (const auto& row : rows) {
+      const std::string shown = show_option(row, options);
+      if (shown.empty()) continue;
+      CAPTURE(row.name);
+      CHECK(read_option(row, options, shown) == "");
+      CHECK(show_option(row, options) == shown);
+    }
+  };
+  bramble::BrokerOptions broker;
+  broker.persistent_client_expiration = std::chrono::hours(24 * 7);
+  agree(bramble::kBrokerOptions, broker);
+  agree(bramble::kListenerOptions, bramble::ListenerOptions{});
+  agree(bramble::kAuthOptions, bramble::AuthOptions{});
+  agree(bramble::kStoreOptions, bramble::StoreOptions{});
+}

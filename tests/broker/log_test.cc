@@ -1,0 +1,213 @@
+#include "broker/log.h"
+
+#include <condition_variable>
+#include <cstdio>
+#include <doctest/doctest.h>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <regex>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+namespace bramble {  // outside it, log is the logarithm
+
+namespace {
+
+// A log file of its own; the log is closed and the file gone at the end of the test.
+class LogToFile {
+ public:
+  LogToFile() {
+    const int descriptor = mkstemp(path_.data());
+    REQUIRE(descriptor >= 0);
+    ::close(descriptor);
+    options.log_dest = {"file " + path_};
+    options.log_timestamp = false;
+  }
+  LogToFile(const LogToFile&) = delete;
+  ~LogToFile() {
+    log::close();
+    log::set_topic_sink({});
+    std::filesystem::remove(path_);
+  }
+
+  void open() { REQUIRE(log::open(options).has_value()); }
+  // All that was written; closes the log, which writes out what is queued.
+  std::vector<std::string> lines() {
+    log::close();
+    std::ifstream file(path_);
+    std::vector<std::string> all;
+    for (std::string line; std::getline(file, line);) all.push_back(line);
+    return all;
+  }
+  const std::string& path() const { return path_; }
+
+  BrokerOptions options;
+
+ private:
+  std::string path_ = (std::filesystem::temp_directory_path() / "bramble-log-XXXXXX").string();
+};
+
+using Lines = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("a line is logged in the order written, and only if its type is on") {
+  LogToFile file;
+  file.open();
+  CHECK(log::on(LogType::error));
+  CHECK_FALSE(log::on(LogType::debug));
+  log::write(LogType::error, "first {}", 1);
+  log::write(LogType::debug, "not this");
+  log::write(LogType::notice, "second {}", "two");
+  CHECK(file.lines() == Lines{"first 1", "second two"});
+}
+
+TEST_CASE("a line begins with the seconds since 1970, as Mosquitto's do, or with the time as asked for") {
+  LogToFile file;
+  file.options.log_timestamp = true;
+  file.open();
+  log::write(LogType::error, "x");
+  file.options.log_timestamp_format = "%Y-%m-%dT%H:%M:%S";
+  log::close();
+  file.open();
+  log::write(LogType::error, "y");
+  const Lines lines = file.lines();
+  REQUIRE(lines.size() == 2);
+  CHECK(std::regex_match(lines[0], std::regex("[0-9]{10}: x")));
+  CHECK(std::regex_match(lines[1], std::regex("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}: y")));
+}
+
+TEST_CASE("log_dest none logs nothing at all") {
+  LogToFile file;
+  file.options.log_dest = {"none"};
+  file.options.log_type = kLogTypesAll;
+  file.open();
+  CHECK_FALSE(log::on(LogType::error));
+}
+
+TEST_CASE("log_type takes effect when the log is opened again") {
+  LogToFile file;
+  file.open();
+  file.options.log_type = static_cast<std::uint32_t>(LogType::subscribe);
+  file.open();
+  CHECK(log::on(LogType::subscribe));
+  CHECK_FALSE(log::on(LogType::error));
+}
+
+TEST_CASE("what a client named itself cannot begin a line of its own") {
+  LogToFile file;
+  file.open();
+  log::write(LogType::notice, "client {}", "a\n1: root logged in\x7F");
+  CHECK(file.lines() == Lines{"client a?1: root logged in?"});
+}
+
+TEST_CASE("a very long line is cut") {
+  LogToFile file;
+  file.open();
+  log::write(LogType::notice, "{}", std::string(100'000, 'x'));
+  const Lines lines = file.lines();
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0].size() == 4096);
+  CHECK(lines[0].ends_with("x..."));
+}
+
+TEST_CASE("a log file that was moved away is begun anew") {
+  LogToFile file;
+  file.open();
+  const std::string moved = file.path() + ".1";
+  std::filesystem::rename(file.path(), moved);
+  CHECK(log::reopen().has_value());
+  log::write(LogType::notice, "after");
+  CHECK(file.lines() == Lines{"after"});
+  std::filesystem::remove(moved);
+}
+
+TEST_CASE("a log file that cannot be opened is an error by name, and the log stays as it was") {
+  LogToFile file;
+  file.open();
+  BrokerOptions wrong;
+  wrong.log_dest = {"file /nonexistent/b.log"};
+  CHECK(log::open(wrong).error() == "log file /nonexistent/b.log cannot be opened: No such file or directory");
+  log::write(LogType::notice, "still here");
+  CHECK(file.lines() == Lines{"still here"});
+}
+
+TEST_CASE("log_dest topic hands lines and their topic to the broker, but never debug lines") {
+  LogToFile file;
+  Lines told;  // written by the log's thread, read after close() has joined it
+  log::set_topic_sink([&](std::string_view topic, std::string_view line) {
+    told.push_back(std::string(topic) + " " + std::string(line));
+  });
+  file.options.log_dest.emplace_back("topic");
+  file.options.log_type = kLogTypesAll;
+  file.open();
+  log::write(LogType::error, "e");
+  log::write(LogType::debug, "d");
+  log::write(LogType::internal, "i");
+  log::write(LogType::subscribe, "s");
+  CHECK(file.lines().size() == 4);
+  CHECK(told == Lines{"$SYS/broker/log/E e", "$SYS/broker/log/M/subscribe s"});
+}
+
+TEST_CASE("a full queue loses the oldest lines, and says how many") {
+  LogToFile file;
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool held = false, go_on = false;
+  log::set_topic_sink([&](std::string_view, std::string_view) {  // holds the log's thread at its first line
+    std::unique_lock lock(mutex);
+    held = true;
+    changed.notify_all();
+    changed.wait(lock, [&] { return go_on; });
+  });
+  file.options.log_dest.emplace_back("topic");
+  file.open();
+  const auto lost_before = log::lost_lines();
+  log::write(LogType::notice, "held");
+  {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return held; });
+  }
+  for (int i = 0; i < 2000; ++i) log::write(LogType::notice, "{}", i);
+  {
+    const std::lock_guard lock(mutex);
+    go_on = true;
+  }
+  changed.notify_all();
+  const Lines lines = file.lines();
+  CHECK(lines.front() == "held");
+  CHECK(lines.at(1) == "976 log lines were lost: too many at once");
+  CHECK(lines.back() == "1999");
+  CHECK(log::lost_lines() - lost_before == 976);
+}
+
+TEST_CASE("lines of several threads stay whole") {
+  LogToFile file;
+  file.open();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([t] {
+      for (int i = 0; i < 100; ++i) log::write(LogType::notice, "thread {} line {}", t, i);
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  const Lines lines = file.lines();
+  CHECK(lines.size() == 400);
+  for (const auto& line : lines) CHECK(std::regex_match(line, std::regex("thread [0-3] line [0-9]{1,2}")));
+}
+
+TEST_CASE("what a client can cause at will is logged once a minute, with a count") {
+  log::LinePerMinute line;
+  const SteadyTime start{};
+  CHECK(line.allow(start));
+  CHECK_FALSE(line.allow(start));
+  CHECK_FALSE(line.allow(start + std::chrono::seconds(59)));
+  CHECK(line.allow(start + std::chrono::seconds(60)));
+  CHECK(line.suppressed() == 2);
+  CHECK(line.suppressed() == 0);
+}
+
+}  // namespace bramble

@@ -1,0 +1,225 @@
+#include "tools/bench/flow.h"
+
+#include <optional>
+
+#include "tools/bench/flow_report.h"
+#include "tools/bench/flow_worker.h"
+#include "tools/bench/process.h"
+#include "tools/bench/progress.h"
+
+namespace bramble::bench {
+
+namespace {
+
+using Phase = FlowState::Phase;
+using namespace std::chrono_literals;
+
+constexpr auto kConnectingMax = 120s;
+constexpr auto kStallAfter = 1500ms;  ///< no delivery for so long: what is outstanding will not come any more
+constexpr std::chrono::seconds kDrainQuietMax = 3s;
+constexpr std::chrono::seconds kDrainMax = 60s;
+constexpr auto kLateDuplicates = 20ms;  ///< how long a second copy of the last messages is waited for
+constexpr auto kLookEvery = 20ms;
+
+SteadyTime now() { return std::chrono::steady_clock::now(); }
+
+/// One run, from the main thread's side.
+class FlowRun {
+ public:
+  FlowRun(Run run, FlowPlan plan, const Endpoint& broker);
+  void go();
+
+ private:
+  bool connect_all();
+  void start_flow();
+  /// Until `until`, or until everything that may come has come. False: the user wants the run to end.
+  bool watch(std::string_view what, SteadyTime until);
+  void forgive_if_stalled();
+  /// Until everything that was sent has come. False: the user does not want to wait for it.
+  bool drain();
+  void tell_ended();
+  std::vector<LoadClient*> clients() const;
+  FlowSample sample() const;
+  std::size_t client_count() const { return plan_.publishers.size() + plan_.subscribers.size(); }
+  /// Whether what is measured lasts from the first message to the end of the drain: so many messages in all, or QoS 0
+  /// into the blue, of which sockets take far more than the broker has read: only its last PINGRESP tells a rate.
+  bool whole_run() const {
+    return run_.options.count > 0 || (state_.times_acks && run_.options.qos == mqtt::Qos::at_most_once);
+  }
+  bool settled() const;
+  bool all_sent() const;
+  std::uint64_t sum(Count Lane::*count) const;
+  Histogram sum(LiveHistogram Lane::*histogram) const;
+
+  Run run_;
+  const FlowPlan plan_;
+  FlowState state_;
+  Engine engine_;
+  std::vector<std::unique_ptr<FlowWorker>> workers_;
+  std::optional<Progress> progress_;
+  std::uint64_t delivered_before_ = 0;
+  SteadyTime last_delivery_{};
+  std::uint32_t stalls_ = 0;
+};
+
+FlowRun::FlowRun(Run run, FlowPlan plan, const Endpoint& broker)
+    : run_(run), plan_(std::move(plan)), state_(run.options, plan_.publishers.size()), engine_(run.options.threads) {
+  state_.strangers = plan_.publishers.empty();
+  state_.times_acks = plan_.subscribers.empty();
+  for (std::size_t i = 0; i < engine_.size(); ++i) {
+    workers_.push_back(std::make_unique<FlowWorker>(state_, engine_, i, broker));
+  }
+  std::uint32_t number = 0;
+  const auto settings = [this, &number](char kind, std::size_t i) {
+    return client_settings(run_.options, kind + std::to_string(i), number++);
+  };
+  for (std::size_t i = 0; i < plan_.subscribers.size(); ++i) {
+    workers_[i % workers_.size()]->add_subscriber(plan_.subscribers[i], settings('s', i));
+  }
+  for (std::size_t i = 0; i < plan_.publishers.size(); ++i) {
+    const auto index = static_cast<std::uint32_t>(i);
+    workers_[i % workers_.size()]->add_publisher(plan_.publishers[i], index, settings('p', i));
+  }
+}
+
+void FlowRun::go() {
+  for (std::size_t i = 0; i < workers_.size(); ++i) engine_.start(i, *workers_[i]);
+  if (!connect_all()) return;
+  start_flow();
+  FlowSample before = sample();
+  const bool warm = watch("warm up", state_.measure_from);
+  if (!whole_run()) before = sample();
+  if (warm) watch("measure", state_.measure_until);
+  FlowSample after = sample();
+  const bool complete = drain();
+  if (whole_run()) after = sample();
+  run_.interrupts.sleep_until(now() + kLateDuplicates);
+  engine_.stop();
+  tell_ended();
+  report_flow(run_, plan_, workers_, {before, after, sum(&Lane::measured), stalls_, warm, complete});
+  for (LoadClient* client : clients()) client->disconnect();
+}
+
+bool FlowRun::connect_all() {
+  const SteadyTime give_up = now() + kConnectingMax;
+  while (state_.ready < client_count() && state_.ended == 0 && now() < give_up) {
+    if (run_.interrupts.sleep_until(now() + 1ms)) break;
+  }
+  if (state_.ready == client_count()) return true;
+  engine_.stop();
+  run_.report.fault("connected only " + std::to_string(state_.ready) + " of " + std::to_string(client_count()) +
+                    " clients");
+  tell_ended();
+  return false;
+}
+
+void FlowRun::start_flow() {
+  state_.start = last_delivery_ = now();
+  state_.measure_from = state_.start + run_.options.time_to_warm_up();
+  state_.measure_until = state_.measure_from + run_.options.time_to_measure();
+  progress_.emplace(run_.options.quiet, state_.start);
+  state_.phase.store(Phase::running, std::memory_order_release);  // pairs with FlowWorker::turn
+  engine_.wake_all();
+}
+
+bool FlowRun::watch(std::string_view what, SteadyTime until) {
+  while (now() < until) {
+    if (run_.interrupts.sleep_until(std::min(until, now() + kLookEvery))) return false;
+    if (all_sent() || state_.ended == client_count()) return true;
+    forgive_if_stalled();
+    if (progress_->due(now())) {
+      progress_->line(now(), what, sum(&Lane::published), sum(&Lane::delivered), sum(&Lane::arrivals));
+    }
+  }
+  return true;
+}
+
+void FlowRun::forgive_if_stalled() {
+  const std::uint64_t delivered = sum(&Lane::delivered);
+  if (delivered != delivered_before_) {
+    delivered_before_ = delivered;
+    last_delivery_ = now();
+  } else if (sum(&Lane::expected) > delivered && now() - last_delivery_ > kStallAfter) {
+    ++stalls_;
+    last_delivery_ = now();
+    state_.forgiven.fetch_add(1, std::memory_order_relaxed);
+    engine_.wake_all();
+  }
+}
+
+bool FlowRun::drain() {
+  state_.phase.store(Phase::draining, std::memory_order_release);
+  engine_.wake_all();
+  if (state_.strangers) return true;
+  const SteadyTime give_up = now() + kDrainMax;
+  const auto quiet_max = state_.times_acks ? kDrainMax : kDrainQuietMax;  // it may read long before it answers
+  std::uint64_t before = 0;
+  SteadyTime last_progress = now();
+  while (now() < give_up && now() - last_progress < quiet_max) {
+    if (run_.interrupts.sleep_until(now() + 1ms)) return false;
+    const std::uint64_t arrived = sum(&Lane::delivered) + sum(&Lane::acknowledged) + sum(&Lane::read);
+    if (arrived != before) {
+      before = arrived;
+      last_progress = now();
+    }
+    if (settled()) return true;
+  }
+  return true;
+}
+
+bool FlowRun::settled() const {
+  if (run_.options.qos != mqtt::Qos::at_most_once && sum(&Lane::acknowledged) < sum(&Lane::published)) return false;
+  if (state_.times_acks && sum(&Lane::read) < plan_.publishers.size()) return false;
+  return sum(&Lane::delivered) >= sum(&Lane::expected);
+}
+
+bool FlowRun::all_sent() const {
+  return run_.options.count > 0 && !state_.strangers && sum(&Lane::published) >= run_.options.count;
+}
+
+std::vector<LoadClient*> FlowRun::clients() const {
+  std::vector<LoadClient*> all;
+  for (const auto& worker : workers_) {
+    for (const auto& subscriber : worker->subscribers()) all.push_back(&subscriber->client());
+    for (const auto& publisher : worker->publishers()) all.push_back(&publisher->client());
+  }
+  return all;
+}
+
+void FlowRun::tell_ended() {
+  for (const LoadClient* client : clients()) {
+    if (!client->closed()) continue;
+    return run_.report.fault(std::to_string(state_.ended) + " connections ended; one of them: " +
+                             client->settings().client_id + ": " + client->fault());
+  }
+}
+
+FlowSample FlowRun::sample() const {
+  return {.at = now(),
+          .published = sum(&Lane::published),
+          .delivered = sum(&Lane::delivered),
+          .own_cpu = own_cpu(),
+          .broker = process_use(run_.options.broker_pid)};
+}
+
+std::uint64_t FlowRun::sum(Count Lane::*count) const {
+  std::uint64_t total = 0;
+  for (const auto& worker : workers_) total += (worker->lane().*count).get();
+  return total;
+}
+
+Histogram FlowRun::sum(LiveHistogram Lane::*histogram) const {
+  Histogram total;
+  for (const auto& worker : workers_) total.add((worker->lane().*histogram).snapshot());
+  return total;
+}
+
+}  // namespace
+
+void run_flow(Run run, FlowPlan plan) {
+  const auto broker = resolve(run.options.host, run.options.port);
+  if (!broker) return run.report.fault("no address for " + run.options.host);
+  FlowRun(run, std::move(plan), *broker).go();
+}
+
+}  // namespace bramble::bench

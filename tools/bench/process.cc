@@ -1,0 +1,52 @@
+#include "tools/bench/process.h"
+
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace bramble::bench {
+
+namespace {
+
+std::chrono::duration<double> seconds_of(const timeval& time) {
+  return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+}
+
+}  // namespace
+
+std::optional<ProcessUse> process_use(int pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string line;
+  if (!std::getline(file, line)) return std::nullopt;
+  // The second field is the program's name in brackets, which may hold anything: what we want comes after it, as
+  // fields 14 (utime), 15 (stime) and 24 (rss) of proc(5).
+  std::istringstream fields(line.substr(line.rfind(')') + 1));
+  std::string skipped;
+  for (int field = 3; field < 14; ++field) fields >> skipped;
+  double user_ticks = 0, system_ticks = 0, pages = 0;
+  fields >> user_ticks >> system_ticks;
+  for (int field = 16; field < 24; ++field) fields >> skipped;
+  fields >> pages;
+  if (!fields) return std::nullopt;
+  const auto ticks_a_second = static_cast<double>(sysconf(_SC_CLK_TCK));
+  return ProcessUse{std::chrono::duration<double>((user_ticks + system_ticks) / ticks_a_second),
+                    pages * static_cast<double>(sysconf(_SC_PAGESIZE))};
+}
+
+std::chrono::duration<double> own_cpu() {
+  rusage use{};
+  getrusage(RUSAGE_SELF, &use);
+  return seconds_of(use.ru_utime) + seconds_of(use.ru_stime);
+}
+
+std::size_t raise_open_files() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+}  // namespace bramble::bench

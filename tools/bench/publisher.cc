@@ -1,0 +1,123 @@
+#include "tools/bench/publisher.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace bramble::bench {
+
+namespace {
+
+constexpr std::uint32_t kWindow = 64;
+/// Messages between two writes of a publisher that is behind its schedule.
+constexpr int kOwedPerWrite = 256;
+constexpr std::uint16_t kAlias = 1;
+
+/// This publisher's part of --count.
+std::uint64_t quota_of(const FlowState& state, std::uint32_t index) {
+  const std::uint64_t count = state.options.count, publishers = state.credits.size();
+  if (count == 0) return std::numeric_limits<std::uint64_t>::max();
+  return count / publishers + (index < count % publishers ? 1 : 0);
+}
+
+}  // namespace
+
+Publisher::Publisher(Lane& lane, PublisherPlan plan, std::uint32_t index, LoadClient::Settings settings)
+    : lane_(lane),
+      plan_(std::move(plan)),
+      index_(index),
+      window_(lane.state.options.window.value_or(kWindow)),
+      quota_(quota_of(lane.state, index)),
+      client_(std::move(settings), *this) {}
+
+std::uint64_t Publisher::outstanding_deliveries() {
+  const std::uint64_t expected = sent_ * plan_.deliveries;
+  const std::uint64_t delivered = lane_.state.credits[index_].delivered.load(std::memory_order_relaxed);
+  if (const auto times = lane_.state.forgiven.load(std::memory_order_relaxed); times != forgiven_times_) {
+    forgiven_times_ = times;
+    forgiven_ = expected - std::min(expected, delivered);
+  }
+  return expected - std::min(expected, delivered + forgiven_);
+}
+
+std::uint64_t Publisher::room() {
+  std::uint64_t room = quota_ - std::min(quota_, sent_);
+  if (plan_.deliveries > 0) {
+    const std::uint64_t limit = window_ * plan_.deliveries;
+    room = std::min(room, (limit - std::min(limit, outstanding_deliveries())) / plan_.deliveries);
+  }
+  if (lane_.state.options.qos != mqtt::Qos::at_most_once) {
+    room = std::min<std::uint64_t>(room, window_ - std::min<std::uint64_t>(window_, client_.unacknowledged()));
+    room = std::min<std::uint64_t>(room, client_.credit());
+  }
+  return room;
+}
+
+bool Publisher::send_batch(SteadyTime now) {
+  if (!client_.ready() || client_.blocked() || done()) return false;
+  const std::uint64_t available = room();
+  std::uint64_t batch = std::min({std::uint64_t{lane_.state.options.batch}, window_, quota_ - sent_});
+  if (lane_.state.options.qos != mqtt::Qos::at_most_once) {
+    batch = std::min<std::uint64_t>(batch, client_.receive_maximum());
+  }
+  if (available < batch) return false;
+  for (std::uint64_t i = 0; i < batch; ++i) send_one(now);
+  client_.flush();
+  return available >= 2 * batch;
+}
+
+void Publisher::schedule(SteadyTime first, SteadyTime::duration every) {
+  first_due_ = first;
+  every_ = every;
+}
+
+bool Publisher::send_owed() {
+  while (overdue() > 0 && !done()) {
+    if (!client_.ready()) return true;  // it ended, which is told elsewhere: nothing to come back for
+    if (client_.blocked()) return false;
+    const bool needs_credit = lane_.state.options.qos != mqtt::Qos::at_most_once;
+    if (needs_credit && client_.credit() == 0) return false;
+    for (int i = 0; i < kOwedPerWrite && overdue() > 0 && !done(); ++i) {
+      if (needs_credit && client_.credit() == 0) break;
+      send_one(first_due_ + every_ * static_cast<SteadyTime::rep>(sent_));
+    }
+    client_.flush();
+  }
+  return true;
+}
+
+void Publisher::send_one(SteadyTime intended) {
+  const Options& options = lane_.state.options;
+  if (lane_.state.stamped) Stamp{lane_.state.run, index_, sent_, intended}.write(lane_.payload.data());
+  mqtt::PublishHeader header{.qos = options.qos, .retain = options.retain};
+  if (options.alias && client_.topic_alias_maximum() >= kAlias) {
+    header.topic_alias = kAlias;
+    header.topic_omitted = alias_known_;
+    alias_known_ = true;
+  }
+  const mqtt::PacketId id = client_.publish(header, {plan_.topic, {}, lane_.payload});
+  if (lane_.state.times_acks && id != 0) intended_[id] = intended;
+  ++sent_;
+  lane_.published.add(1);
+  lane_.expected.add(plan_.deliveries);
+}
+
+void Publisher::on_ready(LoadClient&, SteadyTime) {
+  lane_.connector.handshake_ended();
+  lane_.state.ready.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Publisher::on_acknowledged(LoadClient&, mqtt::PacketId id, mqtt::ReasonCode code, SteadyTime now) {
+  lane_.acknowledged.add(1);
+  if (mqtt::failed(code)) lane_.refused.add(1);
+  if (const auto sent = intended_.find(id); sent != intended_.end()) {
+    lane_.arrived(sent->second, now);
+    intended_.erase(sent);
+  }
+}
+
+void Publisher::on_closed(LoadClient& client) {
+  if (!client.was_ready()) lane_.connector.handshake_ended();
+  lane_.state.ended.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace bramble::bench

@@ -1,0 +1,91 @@
+#include "tools/bench/subscriber.h"
+
+#include <algorithm>
+
+namespace bramble::bench {
+
+namespace {
+
+/// More publishers of other processes than this are not told apart: what they send counts as misrouted.
+constexpr std::size_t kStrangersMax = 1'000'000;
+
+}  // namespace
+
+std::optional<std::size_t> Hears::index_of(std::uint32_t publisher) const {
+  if (publisher < first || (publisher - first) % step != 0) return std::nullopt;
+  const std::uint32_t index = (publisher - first) / step;
+  if (index >= count) return std::nullopt;
+  return index;
+}
+
+Subscriber::Subscriber(Lane& lane, SubscriberPlan plan, LoadClient::Settings settings)
+    : lane_(lane), hears_(plan.hears), client_(std::move(settings), *this), streams_(hears_.count) {}
+
+void Subscriber::on_delivery(LoadClient&, const mqtt::Publish& publish, SteadyTime now) {
+  if (publish.retain) {  // [MQTT-3.3.1-9] only what was stored comes with it set
+    ++stored_;
+  } else if (!lane_.state.stamped) {
+    on_unstamped();
+  } else if (const auto stamp = Stamp::read(publish.payload); stamp && belongs(*stamp)) {
+    on_stamped(*stamp, now);
+  } else {
+    ++foreign_;
+  }
+}
+
+bool Subscriber::belongs(const Stamp& stamp) const { return lane_.state.strangers || stamp.run == lane_.state.run; }
+
+void Subscriber::on_stamped(const Stamp& stamp, SteadyTime now) {
+  SequenceChecker* stream = stream_of(stamp);
+  if (!stream) {
+    ++misrouted_;
+    return;
+  }
+  if (lane_.state.options.check) stream->arrived(stamp.sequence);
+  credit(stamp.publisher);
+  lane_.arrived(stamp.intended, now);
+}
+
+SequenceChecker* Subscriber::stream_of(const Stamp& stamp) {
+  if (!lane_.state.strangers) {
+    const auto index = hears_.index_of(stamp.publisher);
+    return index ? &streams_[*index] : nullptr;
+  }
+  const std::uint64_t key = std::uint64_t{stamp.run} << 32 | stamp.publisher;
+  if (strangers_.size() == kStrangersMax && !strangers_.contains(key)) return nullptr;
+  return &strangers_.try_emplace(key, SequenceChecker::Joins::anywhere).first->second;
+}
+
+/// Nothing tells whose message it was, so the publishers get their credit in turn: right on the whole.
+void Subscriber::on_unstamped() {
+  const std::uint32_t heard = std::max(hears_.count, std::uint32_t{1});
+  credit(hears_.publisher(unstamped_++ % heard));
+}
+
+void Subscriber::credit(std::uint32_t publisher) {
+  auto& credits = lane_.state.credits;
+  if (publisher < credits.size()) credits[publisher].delivered.fetch_add(1, std::memory_order_relaxed);
+  lane_.delivered.add(1);
+}
+
+Tally Subscriber::tally(const std::vector<std::uint64_t>& sent) const {
+  Tally sum;
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    const std::uint32_t publisher = hears_.publisher(i);
+    sum += streams_[i].tally(publisher < sent.size() ? std::optional(sent[publisher]) : std::nullopt);
+  }
+  for (const auto& [key, stream] : strangers_) sum += stream.tally(std::nullopt);
+  return sum;
+}
+
+void Subscriber::on_ready(LoadClient&, SteadyTime) {
+  lane_.connector.handshake_ended();
+  lane_.state.ready.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Subscriber::on_closed(LoadClient& client) {
+  if (!client.was_ready()) lane_.connector.handshake_ended();
+  lane_.state.ended.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace bramble::bench
