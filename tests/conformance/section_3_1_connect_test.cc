@@ -197,11 +197,14 @@ TEST_CASE("[MQTT-3.1.2-18] a password without a user name is accepted in MQTT 5"
 TEST_CASE(
     "[MQTT-3.1.2-22] [MQTT-3.2.2-22] [3.1.1: MQTT-3.1.2-24] a client silent for one and a half times its Keep "
     "Alive is disconnected") {
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<Client> clients;
   for (const Version version : kAllVersions) {
-    CAPTURE(version);
-    Client client(shared_broker(), Connect{.version = version, .keep_alive = 1});
-    const auto start = std::chrono::steady_clock::now();
-    client.expect_refusal(version, 0x8D);
+    clients.emplace_back(shared_broker(), Connect{.version = version, .keep_alive = 1});
+  }
+  for (Client& client : clients) {
+    CAPTURE(client.version());
+    client.expect_refusal(client.version(), 0x8D);
     const auto silent = std::chrono::steady_clock::now() - start;
     CHECK(silent >= std::chrono::milliseconds(1400));
     CHECK(silent < std::chrono::seconds(4));
@@ -302,6 +305,27 @@ TEST_CASE("[MQTT-3.1.4-3] a takeover across versions works both ways") {
   Client again(shared_broker(), persistent(Version::v3_1_1, id));
   v5.expect_disconnect(0x8E);
   CHECK(again.connack().session_present);
+}
+
+TEST_CASE(
+    "[MQTT-3.1.4-3] [MQTT-3.1.4-5] what a client sends along with a CONNECT that takes a session over is handled on "
+    "the session") {
+  for (const Version version : kSince311) {
+    CAPTURE(version);
+    const std::string id = unique_name("along");
+    std::vector<RawClient> clients;
+    for (unsigned round = 0; round < 50; ++round) {
+      const std::string payload = std::to_string(round);
+      RawClient& client = clients.emplace_back(shared_broker().port());
+      client.send(encode(persistent(version, id)) + encode_subscribe(version, 1, {{id, 0}}) +
+                  encode(version, Publish{.topic = id, .payload = payload}) + "C0 00"_hex);
+      CHECK(parse_connack(version, client.read_packet()).session_present == (round > 0));
+      CHECK(client.read_packet().type() == PacketType::suback);
+      CHECK(parse_publish(version, client.read_packet()).payload == payload);
+      client.expect("D0 00"_hex);
+      if (round > 0) clients[round - 1].expect_refusal(version, 0x8E);
+    }
+  }
 }
 
 TEST_CASE("[MQTT-3.1.4-5] [3.1.1: MQTT-3.1.4-4] a valid CONNECT is acknowledged, whatever follows at once") {
