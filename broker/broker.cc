@@ -44,6 +44,7 @@ Broker::Broker(std::shared_ptr<const Config> config, std::vector<std::unique_ptr
       quiescence_(threads_of(*config_)),
       table_(quiescence_, threads_of(*config_), random_seed()),
       retained_(quiescence_, random_seed()),
+      directory_(random_seed()),
       mesh_(threads_of(*config_), config_->broker.max_inbox_bytes, quiescence_, counters_),
       commons_{mesh_, counters_, table_, retained_, directory_, listeners_} {
   for (unsigned i = 0; i < mesh_.size(); ++i) shards_.push_back(std::make_unique<Shard>(commons_, config_));

@@ -84,8 +84,9 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
     {"max_inflight_bytes", &BrokerOptions::max_inflight_bytes, Range{}, Reload::new_connections,
      "Payload bytes of QoS 1 and 2 messages in flight to one client. 0: no limit."},
     {"max_keepalive", &BrokerOptions::max_keepalive, Range{0, 65535}, Reload::new_connections,
-     "Largest Keep Alive, in seconds. MQTT 5 clients that ask for more are told this one; older ones, and those that "
-     "ask for none, are refused. 0: no limit."},
+     "Largest Keep Alive, in seconds. MQTT 5 clients that ask for more, or for none, are told this one; older ones "
+     "that "
+     "do are refused. 0: no limit."},
     {"max_packet_size", &BrokerOptions::max_packet_size, Range{20, kHighest<std::uint32_t>, 0}, Reload::new_connections,
      "Largest packet a client may send, in bytes; MQTT 5 clients are told. 0: the standard's 256 MiB."},
     {"max_queued_messages", &BrokerOptions::max_queued_messages, Range{}, Reload::new_connections,

@@ -6,6 +6,7 @@ namespace bramble {
 
 namespace {
 constexpr Milliseconds kSipEvery{10};
+constexpr int kBeginCost = 50;  // of a replay, in deliveries: up to 10,000 steps in the tree
 }  // namespace
 
 Connections::~Connections() = default;
@@ -69,10 +70,12 @@ bool Connections::work_off(const OnReactor& here) {
       more = true;
     }
   }
+  if (held_.empty()) return more;
+  here.reactor().drain_inbox(here);  // as after a read: what they publish may follow from what has come since
   auto held = std::exchange(held_, {});
   std::size_t done = 0;
   for (; done < held.size(); ++done) {
-    if (parts_.router.backlogged() || !here.reactor().budget_left(here)) break;
+    if (parts_.router.backlogged() || !here.reactor().caught_up(here)) break;
     held[done]->resume(here);
   }
   held_.insert(held_.begin(), held.begin() + static_cast<std::ptrdiff_t>(done), held.end());
@@ -86,20 +89,24 @@ bool Connections::replay(const OnReactor& here, Connection& connection) {
   while (!session.replays.empty()) {
     PendingReplay& pending = session.replays.front();
     const Subscriber* subscriber = parts_.subscribers.find(pending.filter, &session);
-    bool more = subscriber != nullptr;
+    bool more = subscriber != nullptr;  // else it has left meanwhile
     while (more) {
       if (!here.reactor().budget_left(here)) return true;
+      if (!pending.replay) {
+        pending.replay = parts_.retained.begin(pending.wanted->text());
+        here.reactor().spend(here, kBeginCost);
+      }
       // paced by the client: what does not fit now is looked up when it does, so no limit of a queue cuts it off
       if (!session.has_room(subscriber->qos, 0)) return false;
       found.clear();
-      more = parts_.retained.next(pending.replay, here.now(), 1, found);
+      more = parts_.retained.next(*pending.replay, here.now(), 1, found);
       here.reactor().spend(here, 1);
       for (const MessagePtr& message : found) {
         Publication publication(message, here.now(), parts_.router.scratch());
         session.deliver(here, publication, pending.subscriber, FilterId{}, true);
       }
     }
-    session.replays.erase(session.replays.begin());
+    session.replays.pop_front();
   }
   return false;
 }

@@ -32,7 +32,6 @@ enum class Metric : std::uint8_t {
   publishers_slowed,
   queued_messages,
   queued_bytes,
-  message_bytes,
   count,
 };
 
@@ -91,8 +90,6 @@ inline constexpr auto kMetrics = std::to_array<MetricRow>({
      "Messages queued or in flight, counted once for each session."},
     {Metric::queued_bytes, MetricKind::gauge, "queued_bytes", "store/messages/bytes",
      "Payload bytes queued or in flight, counted once for each session."},
-    {Metric::message_bytes, MetricKind::gauge, "message_bytes", "messages/memory",
-     "Memory of messages, each counted once however many sessions hold it."},
 });
 
 consteval bool rows_in_enum_order() {

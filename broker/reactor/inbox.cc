@@ -22,9 +22,9 @@ Inbox::Inbox(unsigned producers, std::size_t level_bytes)
 }
 Inbox::~Inbox() { ::close(wake_); }
 
-void Inbox::post(ReactorId from, Message message) {
+void Inbox::post(ReactorId from, std::uint64_t place, Message message) {
   bytes_.fetch_add(weight(message), std::memory_order_relaxed);
-  queue_.push(from.value, std::move(message));
+  queue_.push(from.value, place, std::move(message));
   wake();
 }
 
@@ -51,10 +51,10 @@ bool Inbox::fall_asleep() {
 }
 
 std::uint64_t Inbox::done(const Handoff& handoff, SteadyTime now) {
-  const std::size_t before = bytes_.fetch_sub(handoff.bytes, std::memory_order_relaxed);
-  const bool late = now - handoff.posted > kLateAfter;
+  const std::size_t left = bytes_.fetch_sub(handoff.bytes, std::memory_order_relaxed) - handoff.bytes;
+  const bool late = left != 0 && now - handoff.posted > kLateAfter;
   if (late != late_.load(std::memory_order_relaxed)) late_.store(late, std::memory_order_relaxed);
-  if (late || before - handoff.bytes > level_bytes_ / 2) return 0;
+  if (late || left > level_bytes_ / 2) return 0;
   std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with tell_when_eased's
   return waiting_.load(std::memory_order_relaxed) == 0 ? 0 : waiting_.exchange(0, std::memory_order_relaxed);
 }

@@ -1,10 +1,9 @@
 #include "broker/reactor/reactor.h"
 
-#include <pthread.h>
-#include <sys/epoll.h>
-
 #include <asio/post.hpp>
+#include <pthread.h>
 #include <string>
+#include <sys/epoll.h>
 
 #include "core/base/check.h"
 
@@ -13,6 +12,7 @@ namespace bramble {
 namespace {
 constexpr int kRoundsPerWake = 4;
 constexpr Seconds kReclaimEvery{1};
+constexpr int kLooksMax = 16;  // at an inbox that somebody is posting to this very moment
 thread_local const OnReactor* current_turn = nullptr;
 }  // namespace
 
@@ -95,12 +95,16 @@ void Reactor::on_ready() {
 }
 
 void Reactor::drain_inbox(const OnReactor& here) {
-  while (budget_ > 0) {
+  for (int looks = 0; budget_ > 0;) {
     auto message = inbox_.take();
-    if (!message) return;
+    if (!message) {
+      if (inbox_.caught_up() || ++looks == kLooksMax) break;
+      continue;
+    }
     worked_ = true;
     handler_->on_message(here, std::move(*message));
   }
+  caught_up_ = inbox_.caught_up();
 }
 
 void Reactor::post_turn_end() {
@@ -117,6 +121,7 @@ void Reactor::end_turn() {
   timers_.advance(now_);
   handler_->on_turn_end(here);
   quiescence_.quiescent(id_);
+  reclaiming_ = quiescence_.collect(id_);
   budget_ = kDeliveriesPerTurn;
   if (stopping_) return io_.stop();
   if (std::exchange(worked_, false)) {
@@ -127,10 +132,9 @@ void Reactor::end_turn() {
 }
 
 void Reactor::sleep(const OnReactor&) {
-  const bool waiting = quiescence_.collect(id_);
   if (!inbox_.fall_asleep()) return post_turn_end();
   SteadyTime wake = timers_.next().value_or(SteadyTime::max());
-  if (waiting) wake = std::min(wake, now_ + kReclaimEvery);
+  if (reclaiming_) wake = std::min(wake, now_ + kReclaimEvery);
   if (wake < alarm_at_) wake_at(wake);
   quiescence_.offline(id_);
   online_ = false;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/log.h"
 #include "broker/metrics/counters.h"
 #include "broker/reactor/reactor_timer.h"
 #include "core/session/outbound.h"
@@ -27,9 +28,10 @@ struct DeliveryRules {
 
 /// A retained replay that is under way: what one SUBSCRIBE has still to get.
 struct PendingReplay {
-  RetainedMessages::Replay replay;
   FilterId filter;
+  const Filter* wanted = nullptr;  ///< alive while the session is on it
   Subscriber subscriber;
+  std::optional<RetainedMessages::Replay> replay;  ///< begun when its turn comes: finding the topics takes time
 };
 
 /// MQTT's Session on the reactor that owns it for life: subscriptions, what is in flight, what waits, the Will, and the
@@ -77,7 +79,7 @@ class OwnedSession final : public Recipient {
   std::size_t unreleased() const { return inbound_ ? inbound_->count() : 0; }
 
   Subscriptions subscriptions;
-  std::vector<PendingReplay> replays;
+  Ring<PendingReplay> replays;
   std::unique_ptr<Will> will;
   std::uint32_t expiry_seconds = 0;  ///< Session Expiry Interval
   bool ended = false;                ///< its subscriptions are being taken off; gets nothing any more
@@ -98,6 +100,8 @@ class OwnedSession final : public Recipient {
   Delivered deliver_at_qos0(const OnReactor& here, Publication& publication, const Delivery& delivery);
   Delivered keep(const OnReactor& here, Publication& publication, Delivery delivery);
   Outbound& outbound();
+  /// A message for this client is lost: counts it, and says so once a minute.
+  Delivered drop(const OnReactor& here, Metric why, const char* words);
   /// Counts what `change` did to the queue and in-flight messages.
   template <class Change>
   auto counted(const OnReactor& here, Change change);
@@ -107,6 +111,7 @@ class OwnedSession final : public Recipient {
   const std::string client_id_;
   PacketSink* connection_ = nullptr;
   std::unique_ptr<Outbound> outbound_;
+  std::unique_ptr<log::LinePerMinute> drop_line_;
   std::unique_ptr<PacketIds> inbound_;
   Absence absence_{*this};
   std::optional<SteadyTime> ends_at_;

@@ -4,9 +4,17 @@
 
 namespace bramble {
 
-SessionDirectory::Slice& SessionDirectory::slice(std::string_view client_id) const {
-  // not the low bits, which choose the bucket inside the slice
-  return (*slices_)[(Hash{}(client_id) >> 48) % kSlices];
+SessionDirectory::SessionDirectory(std::uint64_t seed) : hash_(seed) {
+  for (std::size_t i = 0; i < kSlices; ++i) slices_.emplace_back(hash_);
+}
+
+// By bits that do not choose the bucket inside the slice too.
+SessionDirectory::Slice& SessionDirectory::slice(std::string_view client_id) {
+  return slices_[(hash_(client_id) >> 48) % kSlices];
+}
+
+const SessionDirectory::Slice& SessionDirectory::slice(std::string_view client_id) const {
+  return slices_[(hash_(client_id) >> 48) % kSlices];
 }
 
 ReactorId SessionDirectory::claim(std::string_view client_id, ReactorId here) {
@@ -28,7 +36,7 @@ void SessionDirectory::arrived(std::string_view client_id) {
 }
 
 OwnedSession* SessionDirectory::session(std::string_view client_id) const {
-  Slice& slice = this->slice(client_id);
+  const Slice& slice = this->slice(client_id);
   const std::lock_guard lock(slice.mutex);
   const auto found = slice.entries.find(client_id);
   return found == slice.entries.end() ? nullptr : found->second.session;
@@ -63,7 +71,7 @@ void SessionDirectory::release_unused(std::string_view client_id, ReactorId here
 
 std::size_t SessionDirectory::size() const {
   std::size_t size = 0;
-  for (const Slice& slice : *slices_) {
+  for (const Slice& slice : slices_) {
     const std::lock_guard lock(slice.mutex);
     size += slice.entries.size();
   }

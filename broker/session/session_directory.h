@@ -1,13 +1,13 @@
 #pragma once
 
-#include <array>
+#include <deque>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
+#include "core/base/hash.h"
 #include "core/base/strong.h"
 
 namespace bramble {
@@ -18,6 +18,8 @@ class OwnedSession;
 /// Threads: any, a small lock a slice; touched at CONNECT and when a session ends, never for a PUBLISH.
 class SessionDirectory {
  public:
+  explicit SessionDirectory(std::uint64_t seed);
+
   /// Who owns `client_id`; `here` does from now on if nobody did. If it is another reactor, a connection for it is in
   /// transit from now on, and the entry stays until the owner has said arrived().
   ReactorId claim(std::string_view client_id, ReactorId here);
@@ -37,21 +39,25 @@ class SessionDirectory {
  private:
   struct Entry {
     ReactorId owner;
-    std::uint16_t in_transit = 0;
+    std::uint32_t in_transit = 0;
     OwnedSession* session = nullptr;  ///< only the owner reads what it points to
   };
-  struct Hash {
+  struct Hash {  // seeded: clients choose their identifiers
     using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+    SeededHash hash;
+    std::size_t operator()(std::string_view text) const { return hash(text); }
   };
   struct Slice {
+    explicit Slice(const SeededHash& hash) : entries(0, Hash{hash}) {}
     mutable std::mutex mutex;
     std::unordered_map<std::string, Entry, Hash, std::equal_to<>> entries;
   };
-  Slice& slice(std::string_view client_id) const;
+  Slice& slice(std::string_view client_id);
+  const Slice& slice(std::string_view client_id) const;
 
   static constexpr std::size_t kSlices = 64;
-  std::unique_ptr<std::array<Slice, kSlices>> slices_ = std::make_unique<std::array<Slice, kSlices>>();
+  const SeededHash hash_;
+  std::deque<Slice> slices_;  // not a vector: a mutex cannot be moved
 };
 
 }  // namespace bramble

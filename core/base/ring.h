@@ -38,11 +38,17 @@ class Ring {
     if (--size_ == 0 && mask_ >= 64) clear();  // a burst does not keep its memory
     return value;
   }
-  /// Closes the hole at `i` by moving what lies before it. O(i).
+  /// Closes the hole at `i` from the nearer end. O(distance to it).
   void erase(std::size_t i) {
     check(i < size_, "erase past the end of a Ring");
-    for (; i > 0; --i) (*this)[i] = std::move((*this)[i - 1]);
-    pop_front();
+    if (i < size_ / 2) {
+      for (; i > 0; --i) (*this)[i] = std::move((*this)[i - 1]);
+      pop_front();
+      return;
+    }
+    for (; i + 1 < size_; ++i) (*this)[i] = std::move((*this)[i + 1]);
+    (*this)[size_ - 1] = T{};
+    if (--size_ == 0 && mask_ >= 64) clear();
   }
   void clear() {
     slots_.reset();

@@ -20,28 +20,27 @@ std::size_t properties_size(const PublishHeader& header, const PublishContent& c
 
 /// The lengths inside one PUBLISH, computed once for sizing and writing alike.
 struct PublishLayout {
-  std::size_t properties = 0;  ///< Property Length
-  std::size_t variable_header = 0;
-  std::size_t remaining_length = 0;
-
-  PublishLayout(Version version, const PublishHeader& header, const PublishContent& content) {
-    variable_header = 2;
-    if (!header.topic_omitted || version != Version::v5) variable_header += content.topic.size();
-    if (header.qos != Qos::at_most_once) variable_header += 2;
-    if (version == Version::v5) {
-      properties = properties_size(header, content);
-      variable_header += var_int_size(static_cast<std::uint32_t>(properties)) + properties;
-    }
-    remaining_length = variable_header + content.payload.size();
-  }
-  std::size_t head_size() const {
-    return 1 + var_int_size(static_cast<std::uint32_t>(remaining_length)) + variable_header;
-  }
+  std::size_t properties;  ///< Property Length
+  std::size_t head;        ///< all up to the payload
+  std::size_t remaining_length;
 };
+
+PublishLayout layout_of(Version version, const PublishHeader& header, const PublishContent& content) {
+  const bool is_v5 = version == Version::v5;
+  const std::size_t topic = header.topic_omitted && is_v5 ? 0 : content.topic.size();
+  const std::size_t packet_id = header.qos == Qos::at_most_once ? 0 : 2;
+  const std::size_t properties = is_v5 ? properties_size(header, content) : 0;
+  const std::size_t property_length = is_v5 ? var_int_size(static_cast<std::uint32_t>(properties)) : 0;
+  const std::size_t variable_header = 2 + topic + packet_id + property_length + properties;
+  const std::size_t remaining_length = variable_header + content.payload.size();
+  const std::size_t head = 1 + var_int_size(static_cast<std::uint32_t>(remaining_length)) + variable_header;
+  return {properties, head, remaining_length};
+}
 
 void write_id(ByteWriter& writer, PropertyId id) { writer.u8(static_cast<std::uint8_t>(id)); }
 
-void write_properties(ByteWriter& writer, const PublishHeader& header, const PublishContent& content) {
+/// By value, so that the position stays in a register.
+ByteWriter write_properties(ByteWriter writer, const PublishHeader& header, const PublishContent& content) {
   if (header.topic_alias != 0) {
     write_id(writer, PropertyId::topic_alias);
     writer.u16(header.topic_alias);
@@ -55,6 +54,7 @@ void write_properties(ByteWriter& writer, const PublishHeader& header, const Pub
     writer.u32(header.message_expiry);
   }
   for (const auto piece : content.properties.pieces) writer.bytes(piece);
+  return writer;
 }
 
 unsigned first_byte(const PublishHeader& header) {
@@ -77,7 +77,7 @@ char* write_head(char* to, Version version, const PublishHeader& header, const P
   if (has_packet_id) writer.u16(header.packet_id);
   if (version == Version::v5) {
     writer.var_int(static_cast<std::uint32_t>(layout.properties));
-    write_properties(writer, header, content);
+    writer = write_properties(writer, header, content);
   }
   return writer.position();
 }
@@ -89,17 +89,17 @@ std::size_t publish_size(Version version, const PublishHeader& header, const Pub
 }
 
 std::size_t publish_head_size(Version version, const PublishHeader& header, const PublishContent& content) {
-  return PublishLayout(version, header, content).head_size();
+  return layout_of(version, header, content).head;
 }
 
 char* write_publish_head(char* to, Version version, const PublishHeader& header, const PublishContent& content) {
-  return write_head(to, version, header, content, PublishLayout(version, header, content));
+  return write_head(to, version, header, content, layout_of(version, header, content));
 }
 
 void append_publish(std::string& out, Version version, const PublishHeader& header, const PublishContent& content) {
-  const PublishLayout layout(version, header, content);
+  const PublishLayout layout = layout_of(version, header, content);
   const std::size_t start = out.size();
-  out.resize(start + layout.head_size() + content.payload.size());
+  out.resize(start + layout.head + content.payload.size());
   ByteWriter payload(write_head(out.data() + start, version, header, content, layout));
   payload.bytes(content.payload);
 }

@@ -6,29 +6,17 @@ namespace bramble::mqtt {
 
 namespace {
 
-/// What the low four bits of the first byte must be, and which of them are looked at.
-struct FixedFlags {
-  std::uint8_t value;
-  std::uint8_t looked_at;
-};
-
-constexpr auto kFixedFlags = [] {
-  std::array<FixedFlags, 16> flags{};
-  for (auto& row : flags) row = {0, 15};
-  flags[static_cast<std::size_t>(PacketType::publish)] = {0, 0};
-  for (const auto type : {PacketType::pubrel, PacketType::subscribe, PacketType::unsubscribe}) {
-    flags[static_cast<std::size_t>(type)] = {2, 15};
-  }
-  return flags;
-}();
+/// What the low four bits of the first byte must be, by packet type; any for PUBLISH, none for type 0.
+constexpr std::uint8_t kAny = 16, kNone = 17;
+constexpr std::array<std::uint8_t, 16> kFixedFlags{kNone, 0, 0, kAny, 0, 0, 2, 0, 2, 0, 2, 0, 0, 0, 0, 0};
 
 constexpr unsigned kDup = 8;
 
 bool flags_allowed(unsigned type, unsigned flags, Version version) {
-  const FixedFlags row = kFixedFlags[type];
-  if ((flags & row.looked_at) == row.value) [[likely]]
+  const unsigned fixed = kFixedFlags[type];
+  if (fixed == kAny || fixed == flags) [[likely]]
     return true;
-  return version == Version::v3_1 && row.value == 2 && flags == (2 | kDup);  // 3.1 repeats these with DUP
+  return version == Version::v3_1 && fixed == 2 && flags == (2 | kDup);  // 3.1 repeats these with DUP
 }
 
 }  // namespace
@@ -37,8 +25,9 @@ Result<Frame> next_frame(std::string_view bytes, std::uint32_t packet_size_max, 
   Frame frame;
   if (bytes.empty()) return frame;
   const unsigned first = static_cast<unsigned char>(bytes[0]);
-  if (first < 16) return malformed("packet type 0");
-  if (!flags_allowed(first >> 4, first & 15, version)) return malformed("reserved flag bits are set  [MQTT-2.1.3-1]");
+  if (!flags_allowed(first >> 4, first & 15, version)) {
+    return malformed("reserved flag bits are set, or packet type 0  [MQTT-2.1.3-1]");
+  }
 
   std::size_t length = 0;
   std::size_t at = 1;

@@ -71,6 +71,7 @@ struct Connack {
 /// A PUBLISH as it came in. `topic` is not checked beyond its length prefix: TopicMemo::resolve or TopicName::parse
 /// does that. Empty with a topic_alias: the alias names the topic.
 struct Publish {
+  Publish() {}  // written out, so that making one is a few stores: g++ otherwise zeroes all 128 bytes first (rep stos)
   std::string_view topic;
   std::string_view payload;
   Qos qos = Qos::at_most_once;

@@ -15,8 +15,8 @@ PropertyReader::PropertyReader(ByteReader& body, Place place) : bytes_(body.take
 bool PropertyReader::next(Property& property) {
   if (failed_ || bytes_.empty()) return false;
   const char* from = bytes_.position();
-  const std::uint32_t id = bytes_.var_int();
-  const PropertyRow* row = bytes_.failed() ? nullptr : property_row(id);
+  const std::uint32_t id = bytes_.u8();  // a Variable Byte Integer, of which the standard uses one byte only
+  const PropertyRow* row = property_row(id);
   if (row == nullptr) return fail(malformed("an unknown property identifier"));
   if (((row->once_in | row->many_in) & place_) == 0) return fail(malformed("a property that this packet cannot have"));
   const std::uint64_t bit = std::uint64_t{1} << id;
@@ -30,7 +30,6 @@ bool PropertyReader::next(Property& property) {
 }
 
 bool PropertyReader::read(const PropertyRow& row, Property& property) {
-  property = {};
   property.id = row.id;
   switch (row.type) {
     case PropertyType::byte: property.number = bytes_.u8(); break;

@@ -10,7 +10,7 @@
 
 namespace bramble::mqtt {
 
-/// One property as read; which fields say something depends on the row's type.
+/// One property as read. Which fields say something depends on the row's type; the others are left as they were.
 struct Property {
   PropertyId id{};
   std::uint32_t number = 0;  ///< byte, two_bytes, four_bytes, var_int

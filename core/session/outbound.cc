@@ -44,6 +44,11 @@ void Outbound::start(Publication& publication, Delivery delivery) {
   const auto id = ids_.acquire();
   check(id.has_value(), "a packet identifier is free: in_flight_ is below 65535");
   in_flight_bytes_ += publication.content().payload.size();
+  if (in_flight_.empty()) lapped_ = false;
+  if (!in_flight_.empty()) {
+    const PacketId first = in_flight_[0].id;
+    lapped_ |= static_cast<PacketId>(*id - first) < static_cast<PacketId>(in_flight_.back().id - first);
+  }
   const Wait wait = delivery.qos == Qos::at_least_once ? Wait::puback : Wait::pubrec;
   in_flight_.push_back({std::move(delivery), *id, wait, false});
   resend_from_ = in_flight_.size();
@@ -112,8 +117,22 @@ void Outbound::pump(const OutboundLimits& limits, SteadyTime now, FrameScratch& 
   }
 }
 
+/// Identifiers are given in rising order, so in_flight_ is sorted by how far they are from the first one's; only when the
+/// numbers have gone all the way round past one that is still in flight must all be looked at.
 std::optional<std::size_t> Outbound::find(PacketId id) const {
-  for (std::size_t i = 0; i < in_flight_.size(); ++i) {
+  if (in_flight_.empty()) return std::nullopt;
+  const auto distance = [first = in_flight_[0].id](PacketId other) { return static_cast<PacketId>(other - first); };
+  std::size_t low = 0, high = in_flight_.size();
+  while (low < high) {
+    const std::size_t middle = (low + high) / 2;
+    if (distance(in_flight_[middle].id) < distance(id)) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low < in_flight_.size() && in_flight_[low].id == id) return low;
+  for (std::size_t i = 0; lapped_ && i < in_flight_.size(); ++i) {
     if (in_flight_[i].id == id) return i;
   }
   return std::nullopt;

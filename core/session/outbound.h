@@ -23,8 +23,6 @@ class PacketSink {
   virtual void send_pubrel(mqtt::PacketId id) = 0;
   /// False while the client is so far behind that nothing that can wait should be written.
   virtual bool has_room() const = 0;
-  /// A message for this client was dropped: so that it can be said in the log, once a minute.
-  virtual void note_drop() = 0;
 
  protected:
   ~PacketSink() = default;
@@ -48,7 +46,7 @@ struct OutboundLimits {
 
 /// QoS 1 and 2 as a sender, for one session: the messages in flight, those that wait for a place there, and what is
 /// sent again when the client returns (section 4.3, 4.4, 4.9).
-/// Threads: the session's reactor.  Cost: O(1) a message; an acknowledgement out of order is O(messages in flight).
+/// Threads: the session's reactor.  Cost: O(1) a message; finding what an acknowledgement is for O(log of those in flight).
 /// Bounds: OutboundLimits; the caller drops and counts what offer() refuses.
 class Outbound {
  public:
@@ -110,6 +108,7 @@ class Outbound {
   std::uint64_t too_large_ = 0;
   std::uint16_t receive_maximum_ = mqtt::kReceiveMaximumDefault;
   std::uint16_t outstanding_ = 0;
+  bool lapped_ = false;  ///< in_flight_ may not be in the order of its identifiers
 };
 
 }  // namespace bramble

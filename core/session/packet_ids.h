@@ -12,9 +12,10 @@
 namespace bramble {
 
 /// The Packet Identifiers this broker has in use towards one client. Lives and dies with the session.
-/// Threads: the session's reactor only. Cost: up to 64 in use a sorted vector, above an 8 KiB bitmap; owns nothing
-/// while none is in use. acquire and release are O(in use) with 64 at most, then O(1) until most ids are in use.
+/// Cost: up to 64 in use a sorted vector, above an 8 KiB bitmap; nothing is owned while none is in use. acquire and
+/// release are O(in use) in the vector, then O(1) until most ids are in use.
 /// Errors: none left is an answer, not a fault: wait for an acknowledgement.  [MQTT-2.2.1-4]
+/// Threads: the session's reactor only.
 class PacketIds {
  public:
   std::optional<mqtt::PacketId> acquire();  ///< never 0; the one after the last given, skipping those in use

@@ -44,9 +44,11 @@ struct WildcardTrie::Node {
 
 namespace {
 
-void append(const std::atomic<Filter*>& filter, std::vector<Filter*>& out) {
-  // acquire: pairs with the release in insert(): a whole filter.
-  if (Filter* it = filter.load(std::memory_order_acquire)) out.push_back(it);
+/// Most nodes end no filter: the common case is one load, and the list is grown elsewhere.
+inline void append(const std::atomic<Filter*>& filter, std::vector<Filter*>& out) {
+  Filter* it = filter.load(std::memory_order_acquire);  // pairs with the release in insert(): a whole filter
+  if (it) [[unlikely]]
+    out.push_back(it);
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ class WildcardTrie {
   /// What a match works with, kept by the caller so that matching allocates nothing in steady state.
   class Scratch {
     friend class WildcardTrie;
-    struct Level {
+    struct alignas(32) Level {  // a power of two: size() of the vector is asked for at each step
       std::uint64_t hash;
       std::string_view text;
     };

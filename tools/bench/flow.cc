@@ -1,6 +1,5 @@
 #include "tools/bench/flow.h"
 
-#include <functional>
 #include <optional>
 
 #include "tools/bench/flow_report.h"
@@ -38,10 +37,10 @@ class FlowRun {
   void forgive_if_stalled();
   /// Until everything that was sent has come. False: the user does not want to wait for it.
   bool drain();
-  void disconnect_all();
-  void tell_first_fault(const char* when);
+  void tell_ended();
+  std::vector<LoadClient*> clients() const;
   FlowSample sample() const;
-  std::size_t clients() const { return plan_.publishers.size() + plan_.subscribers.size(); }
+  std::size_t client_count() const { return plan_.publishers.size() + plan_.subscribers.size(); }
   /// Whether what is measured lasts from the first message to the end of the drain: so many messages in all, or QoS 0
   /// into the blue, of which sockets take far more than the broker has read: only its last PINGRESP tells a rate.
   bool whole_run() const {
@@ -96,20 +95,21 @@ void FlowRun::go() {
   if (whole_run()) after = sample();
   run_.interrupts.sleep_until(now() + kLateDuplicates);
   engine_.stop();
-  tell_first_fault("a connection ended during the run: ");
+  tell_ended();
   report_flow(run_, plan_, workers_, {before, after, sum(&Lane::measured), stalls_, warm, complete});
-  disconnect_all();
+  for (LoadClient* client : clients()) client->disconnect();
 }
 
 bool FlowRun::connect_all() {
   const SteadyTime give_up = now() + kConnectingMax;
-  while (state_.ready < clients() && state_.ended == 0 && now() < give_up) {
+  while (state_.ready < client_count() && state_.ended == 0 && now() < give_up) {
     if (run_.interrupts.sleep_until(now() + 1ms)) break;
   }
-  if (state_.ready == clients()) return true;
+  if (state_.ready == client_count()) return true;
   engine_.stop();
-  run_.report.fault("connected only " + std::to_string(state_.ready) + " of " + std::to_string(clients()) + " clients");
-  tell_first_fault("");
+  run_.report.fault("connected only " + std::to_string(state_.ready) + " of " + std::to_string(client_count()) +
+                    " clients");
+  tell_ended();
   return false;
 }
 
@@ -125,7 +125,7 @@ void FlowRun::start_flow() {
 bool FlowRun::watch(std::string_view what, SteadyTime until) {
   while (now() < until) {
     if (run_.interrupts.sleep_until(std::min(until, now() + kLookEvery))) return false;
-    if (all_sent() || state_.ended == clients()) return true;
+    if (all_sent() || state_.ended == client_count()) return true;
     forgive_if_stalled();
     if (progress_->due(now())) {
       progress_->line(now(), what, sum(&Lane::published), sum(&Lane::delivered), sum(&Lane::arrivals));
@@ -177,23 +177,20 @@ bool FlowRun::all_sent() const {
   return run_.options.count > 0 && !state_.strangers && sum(&Lane::published) >= run_.options.count;
 }
 
-void FlowRun::disconnect_all() {
+std::vector<LoadClient*> FlowRun::clients() const {
+  std::vector<LoadClient*> all;
   for (const auto& worker : workers_) {
-    for (const auto& publisher : worker->publishers()) publisher->client().disconnect();
-    for (const auto& subscriber : worker->subscribers()) subscriber->client().disconnect();
+    for (const auto& subscriber : worker->subscribers()) all.push_back(&subscriber->client());
+    for (const auto& publisher : worker->publishers()) all.push_back(&publisher->client());
   }
+  return all;
 }
 
-void FlowRun::tell_first_fault(const char* when) {
-  for (const auto& worker : workers_) {
-    for (const auto& subscriber : worker->subscribers()) {
-      const auto& client = subscriber->client();
-      if (client.closed()) return run_.report.fault(when + client.settings().client_id + ": " + client.fault());
-    }
-    for (const auto& publisher : worker->publishers()) {
-      const auto& client = publisher->client();
-      if (client.closed()) return run_.report.fault(when + client.settings().client_id + ": " + client.fault());
-    }
+void FlowRun::tell_ended() {
+  for (const LoadClient* client : clients()) {
+    if (!client->closed()) continue;
+    return run_.report.fault(std::to_string(state_.ended) + " connections ended; one of them: " +
+                             client->settings().client_id + ": " + client->fault());
   }
 }
 

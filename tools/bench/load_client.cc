@@ -22,8 +22,9 @@ std::string code_text(mqtt::ReasonCode code) {
 mqtt::PacketId SendingIds::acquire() {
   if (taken_.empty()) taken_.resize(65'536);
   check(in_use_ < 65'535, "no Packet Identifier left: credit() was not asked");
-  do ++last_;
-  while (last_ == 0 || taken_[last_]);
+  do {
+    ++last_;
+  } while (last_ == 0 || taken_[last_]);
   taken_[last_] = true;
   ++in_use_;
   return last_;

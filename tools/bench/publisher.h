@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <unordered_map>
 
@@ -38,7 +39,7 @@ class Publisher final : public ClientEvents {
     asked_if_read_ = true;
     client_.ping();
   }
-  std::uint64_t overdue() const { return owed_ > sent_ ? owed_ - sent_ : 0; }
+  std::uint64_t overdue() const { return std::min(owed_, quota_) - std::min(owed_, sent_); }
 
   void on_ready(LoadClient&, SteadyTime) override;
   void on_acknowledged(LoadClient&, mqtt::PacketId, mqtt::ReasonCode, SteadyTime) override;

@@ -34,11 +34,11 @@ Told update(SysTopics& topics, SteadyTime now, const MetricSums& sums, const bra
 
 TEST_CASE("a metric is the sum of what the reactors counted, though one alone may be below zero") {
   Counters counters(2);
-  counters.of(ReactorId{0}).add(Metric::message_bytes, 100);
-  counters.of(ReactorId{1}).subtract(Metric::message_bytes, 70);
+  counters.of(ReactorId{0}).add(Metric::queued_bytes, 100);
+  counters.of(ReactorId{1}).subtract(Metric::queued_bytes, 70);
   counters.of(ReactorId{1}).add(Metric::publish_received);
-  CHECK(counters.sum(Metric::message_bytes) == 30);
-  CHECK(counters.sums()[Metric::message_bytes] == 30);
+  CHECK(counters.sum(Metric::queued_bytes) == 30);
+  CHECK(counters.sums()[Metric::queued_bytes] == 30);
   CHECK(counters.sums()[Metric::publish_received] == 1);
   CHECK(counters.sum(Metric::publish_sent) == 0);
 }
