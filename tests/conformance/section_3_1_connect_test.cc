@@ -1,9 +1,8 @@
 #include <doctest/doctest.h>
-#include <memory>
 
 #include "tests/support/client.h"
 
-// Section 3.1: CONNECT. Wills are in section_3_1_will_test.cc.
+// Section 3.1: CONNECT. Wills and takeovers have files of their own.
 namespace bramble::testing {
 namespace {
 
@@ -273,61 +272,6 @@ TEST_CASE(
   v3.expect_close();
 }
 
-TEST_CASE("[MQTT-3.1.4-3] [3.1.1: MQTT-3.1.4-2] a client that connects again takes its session over") {
-  for (const Version version : kAllVersions) {
-    CAPTURE(version);
-    const std::string id = unique_name("taken");
-    Client old(shared_broker(), persistent(version, id));
-    old.subscribe(id, 1);
-    Client now(shared_broker(), persistent(version, id));
-    old.expect_refusal(version, 0x8E);
-    if (version != Version::v3_1) CHECK(now.connack().session_present);
-    now.publish({.topic = id, .payload = "to the new one", .qos = 1});
-    CHECK(now.take().payload == "to the new one");
-  }
-}
-
-TEST_CASE("[MQTT-3.1.4-3] a session taken over again and again ends with the last connection") {
-  const std::string id = unique_name("again");
-  std::vector<std::unique_ptr<Client>> clients;
-  for (int i = 0; i < 20; ++i)
-    clients.push_back(std::make_unique<Client>(shared_broker(), persistent(Version::v5, id)));
-  for (std::size_t i = 0; i + 1 < clients.size(); ++i) clients[i]->expect_disconnect(0x8E);
-  clients.back()->expect_nothing();
-}
-
-TEST_CASE("[MQTT-3.1.4-3] a takeover across versions works both ways") {
-  const std::string id = unique_name("versions");
-  Client v3(shared_broker(), persistent(Version::v3_1_1, id));
-  Client v5(shared_broker(), persistent(Version::v5, id));
-  v3.expect_close();
-  CHECK(v5.connack().session_present);
-  Client again(shared_broker(), persistent(Version::v3_1_1, id));
-  v5.expect_disconnect(0x8E);
-  CHECK(again.connack().session_present);
-}
-
-TEST_CASE(
-    "[MQTT-3.1.4-3] [MQTT-3.1.4-5] what a client sends along with a CONNECT that takes a session over is handled on "
-    "the session") {
-  for (const Version version : kSince311) {
-    CAPTURE(version);
-    const std::string id = unique_name("along");
-    std::vector<RawClient> clients;
-    for (unsigned round = 0; round < 50; ++round) {
-      const std::string payload = std::to_string(round);
-      RawClient& client = clients.emplace_back(shared_broker().port());
-      client.send(encode(persistent(version, id)) + encode_subscribe(version, 1, {{id, 0}}) +
-                  encode(version, Publish{.topic = id, .payload = payload}) + "C0 00"_hex);
-      CHECK(parse_connack(version, client.read_packet()).session_present == (round > 0));
-      CHECK(client.read_packet().type() == PacketType::suback);
-      CHECK(parse_publish(version, client.read_packet()).payload == payload);
-      client.expect("D0 00"_hex);
-      if (round > 0) clients[round - 1].expect_refusal(version, 0x8E);
-    }
-  }
-}
-
 TEST_CASE("[MQTT-3.1.4-5] [3.1.1: MQTT-3.1.4-4] a valid CONNECT is acknowledged, whatever follows at once") {
   for (const Version version : kAllVersions) {
     CAPTURE(version);
@@ -404,6 +348,16 @@ TEST_CASE("[MQTT-3.1.2-29] with Request Problem Information 0 acknowledgements c
   CHECK(parse_suback(Version::v5, client.read_packet()).properties.empty());
   client.send(encode_unsubscribe(Version::v5, 1, {"never/subscribed"}));
   CHECK(parse_suback(Version::v5, client.read_packet()).properties.empty());
+}
+
+TEST_CASE("[MQTT-3.1.2-22] [3.1.1: MQTT-3.1.2-24] bytes that make no whole packet do not count for the Keep Alive") {
+  Client client(shared_broker(), Connect{.keep_alive = 1});
+  client.send("30 20"_hex);
+  for (int i = 0; i < 8; ++i) {
+    let_pass(std::chrono::milliseconds(300));
+    client.send("00"_hex);
+  }
+  client.expect_disconnect(0x8D);
 }
 
 }  // namespace bramble::testing

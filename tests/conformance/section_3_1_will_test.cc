@@ -314,4 +314,42 @@ TEST_CASE("[MQTT-4.13.1-1] a Will with properties that are not a Will's refuses 
   }
 }
 
+TEST_CASE(
+    "[MQTT-3.1.2-8] [MQTT-3.1.2-10] a takeover of a session that ends with its connection publishes the Will once, "
+    "whatever its delay") {
+  for (const std::uint32_t delay : {0u, 600u}) {
+    CAPTURE(delay);
+    const std::string topic = unique_name("will/short/session");
+    Client watcher(shared_broker());
+    watcher.subscribe(topic);
+    Connect connect{.client_id = unique_name("short"), .clean_start = false};
+    connect.will = Will{.topic = topic, .payload = "gone", .properties = property(Prop::will_delay, delay)};
+    Client old(shared_broker(), connect);
+    connect.will.reset();
+    Client now(shared_broker(), connect);
+    old.expect_disconnect(0x8E);
+    CHECK(watcher.receive().payload == "gone");
+    watcher.expect_nothing();
+    now.drop();
+    watcher.expect_nothing();
+  }
+}
+
+TEST_CASE(
+    "[MQTT-3.1.2-8] a Will without a delay is published when the session is taken over, and the session goes on") {
+  const std::string topic = unique_name("will/no/delay");
+  Client watcher(shared_broker());
+  watcher.subscribe(topic);
+  Connect connect = persistent(Version::v5, unique_name("no/delay"));
+  connect.will = Will{.topic = topic, .payload = "old"};
+  Client old(shared_broker(), connect);
+  connect.will->payload = "new";
+  Client now(shared_broker(), connect);
+  CHECK(now.connack().session_present);
+  CHECK(watcher.receive().payload == "old");
+  now.drop();
+  CHECK(watcher.receive().payload == "new");
+  watcher.expect_nothing();
+}
+
 }  // namespace bramble::testing
