@@ -316,7 +316,8 @@ void Connection::fail(const OnReactor& here, const Error& error) {
   close(here, error.code, error.what, false);
 }
 
-void Connection::refuse(const OnReactor& here, const Error& error) {
+void Connection::refuse(const OnReactor& here, const Error& error, std::uint32_t maximum_packet_size) {
+  maximum_packet_size_ = maximum_packet_size;
   mqtt::Connack connack;
   connack.code = error.code;
   send([&](std::string& out) { mqtt::append_connack(out, version_, connack); });
@@ -330,8 +331,10 @@ void Connection::close(const OnReactor& here, ReasonCode code, const char* why, 
   if (state_ >= State::closing) return;
   if (parts_.config->broker.connection_messages) log::write(LogType::notice, "Client {} {}.", describe(), why);
   if (state_ == State::connected && is_v5()) {
-    const std::string_view words = reason_strings_ ? why : "";
-    send([&](std::string& out) { mqtt::append_disconnect(out, version_, code, words); });
+    const auto say = [&](std::string_view words) {
+      return send([&](std::string& out) { mqtt::append_disconnect(out, version_, code, words); });
+    };
+    if (!reason_strings_ || !say(why)) say("");
   }
   if (keep_session && session_) {
     session_->disconnected();

@@ -58,12 +58,15 @@ class Connection final : public Watcher, public PacketSink {
   void send_pubrel(mqtt::PacketId id) override;
   bool has_room() const override { return out_.bytes() < output_max_; }
   void send_ack(mqtt::PacketType type, mqtt::PacketId id, mqtt::ReasonCode code);
-  /// Whatever `encode(std::string& out)` appends, as one packet.
+  /// Whatever `encode(std::string& out)` appends, as one packet. False: it would be above the client's Maximum Packet
+  /// Size, so it is not sent  [MQTT-3.1.2-24]
   template <class Encode>
-  void send(Encode encode) {
+  bool send(Encode encode) {
     parts_.packet.clear();
     encode(parts_.packet);
+    if (maximum_packet_size_ != 0 && parts_.packet.size() > maximum_packet_size_) return false;
     queue_packet(parts_.packet);
+    return true;
   }
   /// Writes what waits. Called once a turn by Connections.
   void flush(const OnReactor& here);
@@ -85,7 +88,7 @@ class Connection final : public Watcher, public PacketSink {
   /// Will goes out.
   void fail(const OnReactor& here, const Error& error);
   /// A CONNECT that is not accepted.
-  void refuse(const OnReactor& here, const Error& error);
+  void refuse(const OnReactor& here, const Error& error, std::uint32_t maximum_packet_size = 0);
   /// Another connection has the session now  [MQTT-3.1.4-3], the broker stops, an administrator wants it: as fail(),
   /// with the session left to the caller if `keep_session`.
   void close(const OnReactor& here, mqtt::ReasonCode code, const char* why, bool keep_session);

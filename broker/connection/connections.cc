@@ -6,7 +6,8 @@ namespace bramble {
 
 namespace {
 constexpr Milliseconds kSipEvery{10};
-constexpr int kBeginCost = 50;  // of a replay, in deliveries: up to 10,000 steps in the tree
+constexpr int kBeginCost = 50;        // of a replay, in deliveries: up to 10,000 steps in the tree
+constexpr int kSlotsPerDelivery = 4;  // looking at that many slots takes as long as one delivery
 }  // namespace
 
 Connections::~Connections() = default;
@@ -99,8 +100,9 @@ bool Connections::replay(const OnReactor& here, Connection& connection) {
       // paced by the client: what does not fit now is looked up when it does, so no limit of a queue cuts it off
       if (!session.has_room(subscriber->qos, 0)) return false;
       found.clear();
+      const std::uint32_t looked = pending.replay->looked();
       more = parts_.retained.next(*pending.replay, here.now(), 1, found);
-      here.reactor().spend(here, 1);
+      here.reactor().spend(here, 1 + static_cast<int>(pending.replay->looked() - looked) / kSlotsPerDelivery);
       for (const MessagePtr& message : found) {
         Publication publication(message, here.now(), parts_.router.scratch());
         session.deliver(here, publication, pending.subscriber, FilterId{}, true);

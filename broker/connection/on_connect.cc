@@ -130,7 +130,7 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   if (assigned && connect.version == Version::v5) connack.assigned_client_identifier = client_id;  // [MQTT-3.1.3-7]
   if (!fits(connack, connect, parts.packet)) {
     const Error error{ReasonCode::packet_too_large, "its Maximum Packet Size leaves no room for a CONNACK"};
-    return from.refuse(here, error), done;
+    return from.refuse(here, error, connect.maximum_packet_size), done;
   }
   if (const ReactorId owner = parts.directory.claim(client_id, here.id()); owner != here.id()) {
     return {owner, client_id};

@@ -77,7 +77,7 @@ Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Fra
   if (!name) return Failure(name.error());
   if (const auto limit = parts.config->broker.message_size_limit; limit != 0 && publish.payload.size() > limit) {
     counters.add(Metric::dropped_too_large);
-    acknowledge(from, publish, ReasonCode::packet_too_large);
+    acknowledge(from, publish, ReasonCode::quota_exceeded);  // a PUBACK may not carry 0x95  (table 3-4)
     return {};
   }
   if (name->reserved() && topic->starts_with("$SYS")) {  // the broker's own, as in Mosquitto

@@ -10,6 +10,7 @@ using mqtt::ReasonCode;
 
 namespace {
 
+constexpr const char* kAnswerTooLarge = "asked for an answer above its own Maximum Packet Size";
 constexpr std::size_t kFiltersPerTurn = 1000;  // a packet of 2 MB can name 300,000
 
 /// `answer(i)` gives the Reason Code of filter i. True: all are done, and their codes are in from.partial.
@@ -68,7 +69,9 @@ Result<void> on_subscribe(const OnReactor& here, Connection& from, const mqtt::F
   });
   if (!done) return {};
   const auto partial = std::move(from.partial);
-  from.send([&](std::string& out) { mqtt::append_suback(out, from.version(), decoded->packet_id, partial->codes); });
+  const bool sent = from.send(
+      [&](std::string& out) { mqtt::append_suback(out, from.version(), decoded->packet_id, partial->codes); });
+  if (!sent) return failure(ReasonCode::packet_too_large, kAnswerTooLarge);
   if (!from.session().replays.empty()) from.parts().connections.replay_later(here, from);
   return {};
 }
@@ -89,7 +92,9 @@ Result<void> on_unsubscribe(const OnReactor& here, Connection& from, const mqtt:
   });
   if (!done) return {};
   const auto partial = std::move(from.partial);
-  from.send([&](std::string& out) { mqtt::append_unsuback(out, from.version(), decoded->packet_id, partial->codes); });
+  const bool sent = from.send(
+      [&](std::string& out) { mqtt::append_unsuback(out, from.version(), decoded->packet_id, partial->codes); });
+  if (!sent) return failure(ReasonCode::packet_too_large, kAnswerTooLarge);
   return {};
 }
 
