@@ -74,7 +74,7 @@ TEST_CASE("[MQTT-4.8.2-1] a message goes to one member of the group, and the mem
 }
 
 TEST_CASE("[MQTT-4.8.2-1] each group, and each ordinary subscription, gets its own copy") {
-  const std::string topic = unique_name("shared/groups");
+  const std::string topic = unique_name("sharing/groups");
   Client first(shared_broker());
   Client second(shared_broker());
   Client plain(shared_broker());
@@ -90,7 +90,7 @@ TEST_CASE("[MQTT-4.8.2-1] each group, and each ordinary subscription, gets its o
 }
 
 TEST_CASE("[MQTT-4.8.2-1] groups of one name and different filters are different groups; wildcards work as ever") {
-  const std::string topic = unique_name("shared/filters");
+  const std::string topic = unique_name("sharing/filters");
   Client first(shared_broker());
   Client second(shared_broker());
   first.subscribe(shared(topic + "/+"), 0);
@@ -103,7 +103,7 @@ TEST_CASE("[MQTT-4.8.2-1] groups of one name and different filters are different
 }
 
 TEST_CASE("[MQTT-4.8.2-3] the granted QoS of each member is respected") {
-  const std::string topic = unique_name("shared/qos");
+  const std::string topic = unique_name("sharing/qos");
   Client low(shared_broker());
   Client high(shared_broker());
   low.subscribe(shared(topic), 0);
@@ -118,7 +118,7 @@ TEST_CASE("[MQTT-4.8.2-3] the granted QoS of each member is respected") {
 }
 
 TEST_CASE("[MQTT-4.8.2-3] a member's Subscription Identifier and Retain As Published are its own") {
-  const std::string topic = unique_name("shared/options");
+  const std::string topic = unique_name("sharing/options");
   Client client(shared_broker());
   client.subscribe(shared(topic), 1 | kRetainAsPublished, property(Prop::subscription_identifier, 8));
   Client(shared_broker()).publish({.topic = topic, .payload = "x", .qos = 1, .retain = true});
@@ -128,7 +128,7 @@ TEST_CASE("[MQTT-4.8.2-3] a member's Subscription Identifier and Retain As Publi
 }
 
 TEST_CASE("[MQTT-4.8.2-1] retained messages are not sent for a shared subscription") {
-  const std::string topic = unique_name("shared/retained");
+  const std::string topic = unique_name("sharing/retained");
   Client client(shared_broker());
   client.publish({.topic = topic, .payload = "kept", .qos = 1, .retain = true});
   client.subscribe(shared(topic), 1);
@@ -136,7 +136,7 @@ TEST_CASE("[MQTT-4.8.2-1] retained messages are not sent for a shared subscripti
 }
 
 TEST_CASE("[MQTT-3.10.4-1] [MQTT-3.11.3-2] a member that unsubscribes gets no more; the group goes on without it") {
-  const std::string topic = unique_name("shared/leaving");
+  const std::string topic = unique_name("sharing/leaving");
   Client leaving(shared_broker());
   Client staying(shared_broker());
   leaving.subscribe(shared(topic), 1);
@@ -150,7 +150,7 @@ TEST_CASE("[MQTT-3.10.4-1] [MQTT-3.11.3-2] a member that unsubscribes gets no mo
 }
 
 TEST_CASE("[MQTT-4.8.2-1] a member whose connection ends without a session gets no more") {
-  const std::string topic = unique_name("shared/gone");
+  const std::string topic = unique_name("sharing/gone");
   Client staying(shared_broker());
   staying.subscribe(shared(topic), 1);
   {
@@ -165,7 +165,7 @@ TEST_CASE("[MQTT-4.8.2-1] a member whose connection ends without a session gets 
 
 TEST_CASE("[MQTT-4.8.2-1] while a member is connected, absent ones are not chosen; when all are absent none is lost") {
   if (!shared_broker().is_bramble()) return;  // the standard leaves the choice
-  const std::string topic = unique_name("shared/absent");
+  const std::string topic = unique_name("sharing/absent");
   const std::string id = unique_name("absent");
   Client(shared_broker(), persistent(Version::v5, id)).subscribe(shared(topic), 1);
   Client(shared_broker(), persistent(Version::v5, id)).disconnect();
@@ -181,7 +181,7 @@ TEST_CASE("[MQTT-4.8.2-1] while a member is connected, absent ones are not chose
 
 TEST_CASE("[MQTT-4.8.2-1] what a member had not acknowledged at QoS 1 goes to another when its session ends") {
   if (!shared_broker().is_bramble()) return;  // the standard only allows it
-  const std::string topic = unique_name("shared/unacknowledged");
+  const std::string topic = unique_name("sharing/unacknowledged");
   Client leaving(shared_broker(), Connect{.properties = property(Prop::receive_maximum, 2)});
   leaving.subscribe(shared(topic), 1);
   Client publisher(shared_broker());
@@ -197,7 +197,7 @@ TEST_CASE("[MQTT-4.8.2-1] what a member had not acknowledged at QoS 1 goes to an
 }
 
 TEST_CASE("[MQTT-4.8.2-4] a QoS 2 delivery to a member that has begun is completed when it reconnects") {
-  const std::string topic = unique_name("shared/begun");
+  const std::string topic = unique_name("sharing/begun");
   const std::string id = unique_name("begun");
   Client first(shared_broker(), persistent(Version::v5, id));
   first.subscribe(shared(topic), 2);
@@ -215,7 +215,7 @@ TEST_CASE("[MQTT-4.8.2-4] a QoS 2 delivery to a member that has begun is complet
 }
 
 TEST_CASE("[MQTT-4.8.2-5] a QoS 2 message whose member's session ends is sent to nobody else") {
-  const std::string topic = unique_name("shared/ended");
+  const std::string topic = unique_name("sharing/ended");
   const std::string id = unique_name("ended");
   Client leaving(shared_broker(), persistent(Version::v5, id));
   leaving.subscribe(shared(topic), 2);
@@ -229,7 +229,7 @@ TEST_CASE("[MQTT-4.8.2-5] a QoS 2 message whose member's session ends is sent to
 }
 
 TEST_CASE("[MQTT-4.8.2-6] a message that a member refuses goes to nobody else") {
-  const std::string topic = unique_name("shared/refused");
+  const std::string topic = unique_name("sharing/refused");
   Client refusing(shared_broker());
   refusing.subscribe(shared(topic), 2);
   Client publisher(shared_broker());
@@ -249,7 +249,7 @@ TEST_CASE("[MQTT-4.8.2-6] a message that a member refuses goes to nobody else") 
 TEST_CASE("[MQTT-4.8.2-1] shared subscriptions belong to the session, and work before MQTT 5 as well") {
   for (const Version version : kSince311) {
     CAPTURE(version);
-    const std::string topic = unique_name("shared/session");
+    const std::string topic = unique_name("sharing/session");
     const std::string id = unique_name("session");
     Client(shared_broker(), persistent(version, id)).subscribe(shared(topic), 1);
     Client(shared_broker(), persistent(version, id)).disconnect();

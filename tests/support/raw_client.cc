@@ -222,6 +222,14 @@ void RawClient::close() {
   if (socket_ >= 0) ::close(std::exchange(socket_, -1));
 }
 
+void RawClient::discard() {
+  char buffer[65536];
+  while (::recv(socket_, buffer, sizeof buffer, MSG_DONTWAIT) > 0) {
+  }
+  unread_.clear();
+  kept_.clear();
+}
+
 void RawClient::shrink_receive_buffer(int bytes) { ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes); }
 
 }  // namespace bramble::testing

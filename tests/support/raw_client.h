@@ -71,6 +71,8 @@ class RawClient {
   void drop();
   /// Closes at once and waits for nothing.
   void close();
+  /// Throws away what has come so far. For tests that look at nothing.
+  void discard();
   /// Bounds what the kernel takes for us while we do not read.
   void shrink_receive_buffer(int bytes);
 
