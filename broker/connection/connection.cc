@@ -112,22 +112,28 @@ std::size_t Connection::handle_packets(const OnReactor& here, std::string_view b
     }
     if (frame->size == 0) break;
     if (frame->type == PacketType::publish && state_ == State::connected &&
-        (parts_.router.backlogged() || !reactor_.budget_left(here))) {
-      held_ = true;  // it would only join the backlog; all but PUBLISH goes on
-      heard_ = here.now();
-      parts_.connections.resume_later(*this);
+        (parts_.router.backlogged() || !reactor_.caught_up(here))) {
+      hold_packet(here);  // something goes before it; all but PUBLISH goes on
       break;
     }
-    reactor_.counters(here).add(Metric::messages_received);
     if (const auto done = handle(here, *frame, bytes.substr(handled)); !done) {
       fail(here, done.error());
       return handled;
     }
     if (state_ >= State::closing) return handled;
+    if (held_) break;
+    reactor_.counters(here).add(Metric::messages_received);
     handled += frame->size;
   }
   if (out_.bytes() > output_max_ + kRepliesMax) update_interest(here);
   return handled;
+}
+
+void Connection::hold_packet(const OnReactor& here) {
+  held_ = true;
+  heard_ = here.now();
+  parts_.connections.resume_later(*this);
+  reactor_.want_turn(here);
 }
 
 Result<void> Connection::handle(const OnReactor& here, const mqtt::Frame& frame, std::string_view from_here) {
@@ -239,13 +245,6 @@ PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::Publis
   std::memcpy(at, frame.bytes.data(), frame.bytes.size());
   if (frame.packet_id_at != 0) ByteWriter(at + frame.packet_id_at).u16(header.packet_id);
   return Sent::yes;
-}
-
-void Connection::note_drop() {
-  if (!drop_line_) drop_line_ = std::make_unique<log::LinePerMinute>();
-  if (!drop_line_->allow(OnReactor::current().now())) return;
-  log::write(LogType::notice, "Messages for client {} are dropped: it reads too slowly ({} bytes wait).", describe(),
-             out_.bytes());
 }
 
 void Connection::flush(const OnReactor& here) {

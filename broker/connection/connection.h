@@ -57,7 +57,6 @@ class Connection final : public Watcher, public PacketSink {
   Sent send_publish(Publication& publication, mqtt::PublishHeader header) override;
   void send_pubrel(mqtt::PacketId id) override;
   bool has_room() const override { return out_.bytes() < output_max_; }
-  void note_drop() override;
   void send_ack(mqtt::PacketType type, mqtt::PacketId id, mqtt::ReasonCode code);
   /// Whatever `encode(std::string& out)` appends, as one packet.
   template <class Encode>
@@ -95,6 +94,15 @@ class Connection final : public Watcher, public PacketSink {
 
   std::unique_ptr<InboundAliases> inbound_aliases;
 
+  /// How far a SUBSCRIBE or UNSUBSCRIBE with many filters has come: it is dealt with in slices, a turn each.
+  struct Partial {
+    std::size_t next = 0;
+    std::vector<mqtt::ReasonCode> codes;
+  };
+  std::unique_ptr<Partial> partial;
+  /// The packet at hand is not done: it is handed to its handler again in the next turn, before those after it.
+  void hold_packet(const OnReactor& here);
+
  private:
   friend class Connections;
   class Deadline final : public ReactorTimer {
@@ -130,7 +138,6 @@ class Connection final : public Watcher, public PacketSink {
   std::unique_ptr<std::string> unread_;  ///< an incomplete packet, or what waits for its turn
   std::unique_ptr<TopicMemo> memo_;
   std::unique_ptr<OutboundAliases> outbound_aliases_;
-  std::unique_ptr<log::LinePerMinute> drop_line_;
   Deadline deadline_{*this};
   SteadyTime heard_{};  ///< when bytes last came, or were last allowed to
   std::size_t output_max_;

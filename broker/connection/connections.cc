@@ -70,10 +70,12 @@ bool Connections::work_off(const OnReactor& here) {
       more = true;
     }
   }
+  if (held_.empty()) return more;
+  here.reactor().drain_inbox(here);  // as after a read: what they publish may follow from what has come since
   auto held = std::exchange(held_, {});
   std::size_t done = 0;
   for (; done < held.size(); ++done) {
-    if (parts_.router.backlogged() || !here.reactor().budget_left(here)) break;
+    if (parts_.router.backlogged() || !here.reactor().caught_up(here)) break;
     held[done]->resume(here);
   }
   held_.insert(held_.begin(), held.begin() + static_cast<std::ptrdiff_t>(done), held.end());

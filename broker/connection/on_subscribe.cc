@@ -10,6 +10,19 @@ using mqtt::ReasonCode;
 
 namespace {
 
+constexpr std::size_t kFiltersPerTurn = 1000;  // a packet of 2 MB can name 300,000
+
+/// `answer(i)` gives the Reason Code of filter i. True: all are done, and their codes are in from.partial.
+template <class Answer>
+bool in_slices(const OnReactor& here, Connection& from, std::size_t filters, Answer answer) {
+  if (!from.partial) from.partial = std::make_unique<Connection::Partial>();
+  Connection::Partial& partial = *from.partial;
+  const std::size_t end = std::min(filters, partial.next + kFiltersPerTurn);
+  for (; partial.next < end; ++partial.next) partial.codes.push_back(answer(partial.next));
+  if (end < filters) from.hold_packet(here);
+  return end == filters;
+}
+
 bool wants_retained(mqtt::RetainHandling handling, bool is_new) {
   return handling == mqtt::RetainHandling::send_at_subscribe ||
          (handling == mqtt::RetainHandling::send_if_new && is_new);
@@ -33,15 +46,17 @@ void subscribe(const OnReactor& here, Connection& from, const TopicFilter& filte
 Result<void> on_subscribe(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
   const auto decoded = mqtt::decode_subscribe(frame, from.version());
   if (!decoded) return Failure(decoded.error());
-  // all are checked before one is taken
-  for (const auto& entry : decoded->entries) {
-    const auto filter = TopicFilter::parse(entry.filter);
-    if (!filter) return Failure(filter.error());
-    if (filter->shared() && entry.options.no_local) return protocol_error("No Local on a shared subscription");  // [MQTT-3.8.3-4]
+  if (!from.partial) {
+    for (const auto& entry : decoded->entries) {  // all are checked before one is taken
+      const auto filter = TopicFilter::parse(entry.filter);
+      if (!filter) return Failure(filter.error());
+      if (filter->shared() && entry.options.no_local) {
+        return protocol_error("No Local on a shared subscription");  // [MQTT-3.8.3-4]
+      }
+    }
   }
-  std::vector<ReasonCode> codes;
-  codes.reserve(decoded->entries.size());
-  for (const auto& entry : decoded->entries) {
+  const bool done = in_slices(here, from, decoded->entries.size(), [&](std::size_t i) {
+    const auto& entry = decoded->entries[i];
     Subscriber subscriber;
     subscriber.recipient = &from.session();
     subscriber.subscription_identifier = decoded->subscription_identifier;
@@ -49,9 +64,11 @@ Result<void> on_subscribe(const OnReactor& here, Connection& from, const mqtt::F
     subscriber.no_local = entry.options.no_local;
     subscriber.retain_as_published = entry.options.retain_as_published;
     subscribe(here, from, *TopicFilter::parse(entry.filter), subscriber, entry.options.retain_handling);
-    codes.push_back(static_cast<ReasonCode>(subscriber.qos));
-  }
-  from.send([&](std::string& out) { mqtt::append_suback(out, from.version(), decoded->packet_id, codes); });
+    return static_cast<ReasonCode>(subscriber.qos);
+  });
+  if (!done) return {};
+  const auto partial = std::move(from.partial);
+  from.send([&](std::string& out) { mqtt::append_suback(out, from.version(), decoded->packet_id, partial->codes); });
   if (!from.session().replays.empty()) from.parts().connections.replay_later(here, from);
   return {};
 }
@@ -59,17 +76,20 @@ Result<void> on_subscribe(const OnReactor& here, Connection& from, const mqtt::F
 Result<void> on_unsubscribe(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
   const auto decoded = mqtt::decode_unsubscribe(frame, from.version());
   if (!decoded) return Failure(decoded.error());
-  for (const auto text : decoded->filters) {
-    if (const auto filter = TopicFilter::parse(text); !filter) return Failure(filter.error());
+  if (!from.partial) {
+    for (const auto text : decoded->filters) {
+      if (const auto filter = TopicFilter::parse(text); !filter) return Failure(filter.error());
+    }
   }
-  std::vector<ReasonCode> codes;
-  codes.reserve(decoded->filters.size());
-  for (const auto text : decoded->filters) {
+  const bool done = in_slices(here, from, decoded->filters.size(), [&](std::size_t i) {
+    const std::string_view text = decoded->filters[i];
     const bool was_on_it = from.parts().sessions.unsubscribe(here, from.session(), *TopicFilter::parse(text));
     log::write(LogType::unsubscribe, "{} {}", from.session().client_id(), text);
-    codes.push_back(was_on_it ? ReasonCode::success : ReasonCode::no_subscription_existed);
-  }
-  from.send([&](std::string& out) { mqtt::append_unsuback(out, from.version(), decoded->packet_id, codes); });
+    return was_on_it ? ReasonCode::success : ReasonCode::no_subscription_existed;
+  });
+  if (!done) return {};
+  const auto partial = std::move(from.partial);
+  from.send([&](std::string& out) { mqtt::append_unsuback(out, from.version(), decoded->packet_id, partial->codes); });
   return {};
 }
 

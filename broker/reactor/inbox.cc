@@ -22,9 +22,9 @@ Inbox::Inbox(unsigned producers, std::size_t level_bytes)
 }
 Inbox::~Inbox() { ::close(wake_); }
 
-void Inbox::post(ReactorId from, Message message) {
+void Inbox::post(ReactorId from, std::uint64_t place, Message message) {
   bytes_.fetch_add(weight(message), std::memory_order_relaxed);
-  queue_.push(from.value, std::move(message));
+  queue_.push(from.value, place, std::move(message));
   wake();
 }
 

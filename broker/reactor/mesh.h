@@ -20,6 +20,10 @@ class Mesh {
   void post(const OnReactor& here, ReactorId to, Message message) {
     reactors_[to.value]->inbox().post(here.id(), std::move(message));
   }
+  void post(const OnReactor& here, ReactorId to, std::unique_ptr<Handoff> handoff) {
+    const std::uint64_t place = handoff->place;
+    reactors_[to.value]->inbox().post(here.id(), place, std::move(handoff));
+  }
   /// Where a new connection goes: fewest connections, `preferred` if it is among them. O(reactors).
   ReactorId least_loaded(ReactorId preferred);
 

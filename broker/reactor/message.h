@@ -28,7 +28,8 @@ struct Entry {
 /// All that one turn of one reactor has to deliver on another.
 struct Handoff {
   SteadyTime posted{};
-  std::size_t bytes = 0;  ///< what it adds to the inbox's level
+  std::uint64_t place = 0;  ///< in the inbox it goes to
+  std::size_t bytes = 0;    ///< what it adds to the inbox's level
   std::vector<Entry> entries;
   std::vector<FilterId> filters;
 };

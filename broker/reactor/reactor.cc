@@ -1,10 +1,9 @@
 #include "broker/reactor/reactor.h"
 
-#include <pthread.h>
-#include <sys/epoll.h>
-
 #include <asio/post.hpp>
+#include <pthread.h>
 #include <string>
+#include <sys/epoll.h>
 
 #include "core/base/check.h"
 
@@ -13,6 +12,7 @@ namespace bramble {
 namespace {
 constexpr int kRoundsPerWake = 4;
 constexpr Seconds kReclaimEvery{1};
+constexpr int kLooksMax = 16;  // at an inbox that somebody is posting to this very moment
 thread_local const OnReactor* current_turn = nullptr;
 }  // namespace
 
@@ -95,12 +95,16 @@ void Reactor::on_ready() {
 }
 
 void Reactor::drain_inbox(const OnReactor& here) {
-  while (budget_ > 0) {
+  for (int looks = 0; budget_ > 0;) {
     auto message = inbox_.take();
-    if (!message) return;
+    if (!message) {
+      if (inbox_.caught_up() || ++looks == kLooksMax) break;
+      continue;
+    }
     worked_ = true;
     handler_->on_message(here, std::move(*message));
   }
+  caught_up_ = inbox_.caught_up();
 }
 
 void Reactor::post_turn_end() {

@@ -40,7 +40,8 @@ class Reactor {
   static constexpr std::size_t kReadBytes = 64 * 1024;
   static constexpr int kDeliveriesPerTurn = 10'000;
 
-  Reactor(ReactorId id, unsigned reactors, std::size_t inbox_level_bytes, Quiescence& quiescence, ReactorCounters& counters);
+  Reactor(ReactorId id, unsigned reactors, std::size_t inbox_level_bytes, Quiescence& quiescence,
+          ReactorCounters& counters);
   Reactor(const Reactor&) = delete;
   ~Reactor();
 
@@ -59,6 +60,9 @@ class Reactor {
   /// Empties the inbox as far as the turn's budget goes; before what was read is routed, so that order is causal
   /// (DESIGN 4.4).
   void drain_inbox(const OnReactor& here);
+  /// What was read may be routed: all that others had routed before it was read is delivered (or in the router's
+  /// backlog). As of the last drain_inbox().
+  bool caught_up(const OnReactor&) const { return budget_ > 0 && caught_up_; }
   bool budget_left(const OnReactor&) const { return budget_ > 0; }
   std::size_t budget(const OnReactor&) const { return budget_ > 0 ? static_cast<std::size_t>(budget_) : 0; }
   void spend(const OnReactor&, int deliveries) { budget_ -= deliveries; }
@@ -99,6 +103,7 @@ class Reactor {
   std::unique_ptr<char[]> read_buffer_;
   SteadyTime now_;
   int budget_ = kDeliveriesPerTurn;
+  bool caught_up_ = true;
   bool online_ = false;
   bool turn_end_posted_ = false;
   bool worked_ = false;

@@ -33,8 +33,8 @@ class Readiness {
   void remove(int descriptor);
 
   static constexpr int kEventsMax = 512;
-  /// Hands out what is ready now, at most kEventsMax; returns how many. A watcher that was removed meanwhile may still get
-  /// its event: it must live until the end of the turn and ignore it.
+  /// Hands out what is ready now, at most kEventsMax; returns how many. A watcher that was removed meanwhile may still
+  /// get its event: it must live until the end of the turn and ignore it.
   int dispatch(const OnReactor& here);
 
  private:

@@ -1,10 +1,9 @@
 #pragma once
 
-#include <sys/uio.h>
-
 #include <cstddef>
 #include <span>
 #include <string>
+#include <sys/uio.h>
 
 namespace bramble {
 

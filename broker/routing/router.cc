@@ -118,9 +118,12 @@ bool Router::fan_out(const OnReactor& here, Publication& publication, FilterId f
 void Router::hand_off(const OnReactor& here, ReactorId to, Publication& publication, std::span<const FilterId> filters,
                       Entry::To kind, std::uint64_t asked) {
   handed_to_ |= reactor_bit(to);
-  if (publication.facts().qos == mqtt::Qos::at_most_once &&
-      mesh_[to].inbox().level() == Inbox::Level::drop_qos0) {
+  if (publication.facts().qos == mqtt::Qos::at_most_once && mesh_[to].inbox().level() == Inbox::Level::drop_qos0) {
     here.reactor().counters(here).add(Metric::dropped_inbox);
+    if (inbox_line_.allow(here.now())) {
+      log::write(LogType::notice, "QoS 0 messages for reactor {} are dropped: its inbox is at twice max_inbox_bytes; "
+                 "{} more since the last such line.", to.value, inbox_line_.suppressed());
+    }
     return;
   }
   auto& handoff = outgoing_[to.value];
@@ -132,6 +135,9 @@ void Router::hand_off(const OnReactor& here, ReactorId to, Publication& publicat
 }
 
 void Router::post_handoffs(const OnReactor& here) {
+  for (std::size_t r = 0; r < outgoing_.size(); ++r) {
+    if (outgoing_[r]) outgoing_[r]->place = mesh_[static_cast<unsigned>(r)].inbox().reserve();
+  }
   for (std::size_t r = 0; r < outgoing_.size(); ++r) {
     if (!outgoing_[r]) continue;
     outgoing_[r]->posted = here.now();

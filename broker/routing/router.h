@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "broker/log.h"
 #include "broker/reactor/mesh.h"
 #include "broker/routing/shared_picker.h"
 #include "broker/session/owned_session.h"
@@ -15,11 +16,10 @@
 
 namespace bramble {
 
-/// Where a PUBLISH goes: matched once; to subscribers of this shard at once, to every other reactor by one Entry in this
-/// turn's Handoff.
-/// Order (DESIGN 4.3, 4.4): deliveries of one shard are made in the order in which their messages were routed or taken
-/// from the inbox. A fan-out that is longer than a turn leaves the rest in the backlog, and whatever comes after it
-/// waits behind.  Threads: its reactor.
+/// Where a PUBLISH goes: matched once; to subscribers of this shard at once, to every other reactor by one Entry in
+/// this turn's Handoff. Order (DESIGN 4.3, 4.4): deliveries of one shard are made in the order in which their messages
+/// were routed or taken from the inbox. A fan-out that is longer than a turn leaves the rest in the backlog, and
+/// whatever comes after it waits behind.  Threads: its reactor.
 class Router {
  public:
   Router(Mesh& mesh, const SubscriptionTable& table, ShardSubscribers& subscribers, RetainedMessages& retained);
@@ -43,7 +43,9 @@ class Router {
   bool backlogged() const { return !backlog_.empty(); }
   /// Goes on with the backlog. True: not done yet.
   bool work_off(const OnReactor& here);
-  /// Posts what this turn has for other reactors. Before any socket is written (DESIGN 4.4).
+  /// Posts what this turn has for other reactors. Before any socket is written, and each has its place in its inbox
+  /// before the first is posted: what a subscriber there then makes a client publish comes after it everywhere
+  /// (DESIGN 4.4).
   void post_handoffs(const OnReactor& here);
 
   const SubscriptionTable& table() const { return table_; }
@@ -80,13 +82,14 @@ class Router {
   RetainedMessages& retained_;
   SharedPicker picker_;
   FrameScratch scratch_;
-  Matches matches_;        ///< of what the broker publishes
-  Matches group_matches_;  ///< of find_group, which runs while others are walked
-  std::uint64_t handed_to_ = 0;  ///< reactors that the PUBLISH at hand went to
+  Matches matches_;                                 ///< of what the broker publishes
+  Matches group_matches_;                           ///< of find_group, which runs while others are walked
+  std::uint64_t handed_to_ = 0;                     ///< reactors that the PUBLISH at hand went to
   std::vector<std::unique_ptr<Handoff>> outgoing_;  ///< by reactor
   std::vector<FilterId> here_filters_;              ///< of the PUBLISH at hand
   std::vector<FilterId> there_filters_;
   Ring<Waiting> backlog_;
+  log::LinePerMinute inbox_line_;
 };
 
 }  // namespace bramble

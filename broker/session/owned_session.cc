@@ -9,6 +9,10 @@ namespace bramble {
 
 using mqtt::Qos;
 
+namespace {
+constexpr const char* kTooLarge = "they are above its Maximum Packet Size";
+}
+
 OwnedSession::OwnedSession(Sessions& sessions, SessionId id, std::string client_id)
     : sessions_(sessions), id_(id), client_id_(std::move(client_id)) {}
 OwnedSession::~OwnedSession() = default;
@@ -26,9 +30,7 @@ auto OwnedSession::counted(const OnReactor& here, Change change) {
   counters.add(Metric::queued_messages, static_cast<std::int64_t>(out.queued() + out.in_flight()) - messages);
   counters.add(Metric::queued_bytes, static_cast<std::int64_t>(out.bytes()) - bytes);
   if (out.expired() != expired) counters.add(Metric::dropped_expired, static_cast<std::int64_t>(out.expired() - expired));
-  if (out.too_large() != too_large) {
-    counters.add(Metric::dropped_too_large, static_cast<std::int64_t>(out.too_large() - too_large));
-  }
+  for (auto i = too_large; i < out.too_large(); ++i) drop(here, Metric::dropped_too_large, kTooLarge);
   return result;
 }
 
@@ -78,17 +80,25 @@ OwnedSession::Delivered OwnedSession::deliver_at_qos0(const OnReactor& here, Pub
     return keep(here, publication, delivery);
   }
   if (!connection_->has_room()) {
-    here.reactor().counters(here).add(Metric::dropped_qos0_output);
-    connection_->note_drop();
-    return Delivered::dropped;
+    return drop(here, Metric::dropped_qos0_output, "it reads too slowly (max_output_bytes wait)");
   }
   mqtt::PublishHeader header;
   header.retain = delivery.retain;
   if (delivery.subscription_identifier != 0) header.subscription_identifiers = {&delivery.subscription_identifier, 1};
   if (connection_->send_publish(publication, header) == PacketSink::Sent::too_large) {
-    here.reactor().counters(here).add(Metric::dropped_too_large);
+    return drop(here, Metric::dropped_too_large, kTooLarge);
   }
   return Delivered::sent;
+}
+
+OwnedSession::Delivered OwnedSession::drop(const OnReactor& here, Metric why, const char* words) {
+  here.reactor().counters(here).add(why);
+  if (!drop_line_) drop_line_ = std::make_unique<log::LinePerMinute>();
+  if (drop_line_->allow(here.now())) {
+    log::write(LogType::notice, "Messages for client {} are dropped: {}; {} more since the last such line.", client_id_,
+               words, drop_line_->suppressed());
+  }
+  return Delivered::dropped;
 }
 
 OwnedSession::Delivered OwnedSession::keep(const OnReactor& here, Publication& publication, Delivery delivery) {
@@ -99,9 +109,7 @@ OwnedSession::Delivered OwnedSession::keep(const OnReactor& here, Publication& p
   });
   if (offer == Outbound::Offer::sent) return Delivered::sent;
   if (offer == Outbound::Offer::queued) return Delivered::queued;
-  here.reactor().counters(here).add(Metric::dropped_queue_full);
-  if (connection_) connection_->note_drop();
-  return Delivered::dropped;
+  return drop(here, Metric::dropped_queue_full, "its queue is full (max_queued_messages, max_queued_bytes)");
 }
 
 bool OwnedSession::has_room(Qos qos, std::size_t payload_bytes) const {

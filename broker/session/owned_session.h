@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/log.h"
 #include "broker/metrics/counters.h"
 #include "broker/reactor/reactor_timer.h"
 #include "core/session/outbound.h"
@@ -99,6 +100,8 @@ class OwnedSession final : public Recipient {
   Delivered deliver_at_qos0(const OnReactor& here, Publication& publication, const Delivery& delivery);
   Delivered keep(const OnReactor& here, Publication& publication, Delivery delivery);
   Outbound& outbound();
+  /// A message for this client is lost: counts it, and says so once a minute.
+  Delivered drop(const OnReactor& here, Metric why, const char* words);
   /// Counts what `change` did to the queue and in-flight messages.
   template <class Change>
   auto counted(const OnReactor& here, Change change);
@@ -108,6 +111,7 @@ class OwnedSession final : public Recipient {
   const std::string client_id_;
   PacketSink* connection_ = nullptr;
   std::unique_ptr<Outbound> outbound_;
+  std::unique_ptr<log::LinePerMinute> drop_line_;
   std::unique_ptr<PacketIds> inbound_;
   Absence absence_{*this};
   std::optional<SteadyTime> ends_at_;

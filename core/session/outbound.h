@@ -23,8 +23,6 @@ class PacketSink {
   virtual void send_pubrel(mqtt::PacketId id) = 0;
   /// False while the client is so far behind that nothing that can wait should be written.
   virtual bool has_room() const = 0;
-  /// A message for this client was dropped: so that it can be said in the log, once a minute.
-  virtual void note_drop() = 0;
 
  protected:
   ~PacketSink() = default;

@@ -32,7 +32,13 @@ class MpscQueue {
   }
   MpscQueue(const MpscQueue&) = delete;
 
-  void push(unsigned producer, T item) { queue_.enqueue(tokens_[producer], Numbered{take_ticket(), std::move(item)}); }
+  /// A place in the order, which the caller must fill soon: nothing behind it is popped before. Whoever pushes to
+  /// several queues reserves in all of them first; then nobody who has seen one item can get in front of another.
+  std::uint64_t reserve() { return take_ticket(); }
+  void push(unsigned producer, std::uint64_t reserved, T item) {
+    queue_.enqueue(tokens_[producer], Numbered{reserved, std::move(item)});
+  }
+  void push(unsigned producer, T item) { push(producer, take_ticket(), std::move(item)); }
   void push(T item) { queue_.enqueue(Numbered{take_ticket(), std::move(item)}); }
 
   /// The next item in ticket order. Nothing: empty, or a producer stands between its ticket and its enqueue; a later
@@ -42,6 +48,9 @@ class MpscQueue {
     ++next_;
     return std::move(early_.pop_front().item);
   }
+
+  /// All that has a ticket has been popped; false also while a producer stands between its ticket and its enqueue.
+  bool caught_up() const { return tickets_.load(std::memory_order_relaxed) == next_; }
 
   /// Nothing to pop now. After a seq_cst fence of the consumer this sees every item enqueued before a producer's fence.
   bool looks_empty() { return !fetch_next(); }

@@ -41,7 +41,7 @@ TEST_CASE("CONNECT of 3.1, 3.1.1 and 5 is read with the defaults of its version"
   CHECK(now->receive_maximum == 65'535);
   CHECK(now->maximum_packet_size == 0);
   CHECK(now->topic_alias_maximum == 0);
-  CHECK(now->request_problem_information);
+  CHECK_FALSE(now->request_problem_information.has_value());
   CHECK_FALSE(now->request_response_information);
 }
 
@@ -61,7 +61,7 @@ TEST_CASE("CONNECT of 5 gives every property, Will and credentials") {
   CHECK(connect->maximum_packet_size == 65'536);
   CHECK(connect->topic_alias_maximum == 5);
   CHECK(connect->request_response_information);
-  CHECK_FALSE(connect->request_problem_information);
+  CHECK(connect->request_problem_information == false);
   CHECK(connect->authentication_method == "m1");
   CHECK(connect->authentication_data == "\x01\x02");
   REQUIRE(connect->will);

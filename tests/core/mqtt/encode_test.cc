@@ -104,8 +104,8 @@ TEST_CASE("CONNACK") {
   all.server_keep_alive = std::uint16_t{5};
   all.response_information = "i";
   CHECK(connack(Version::v5, all) ==
-        hex("20 27 00 00 24 11 00 00 00 01 21 00 02 24 01 25 00 27 00 00 00 03 12 00 02 'id' 22 00 04 1F 00 01 'r' 13 "
-            "00 05 1A 00 01 'i'"));
+        hex("20 27 00 00 24 22 00 04 12 00 02 'id' 11 00 00 00 01 13 00 05 24 01 25 00 1F 00 01 'r' 1A 00 01 'i' 27 00 "
+            "00 00 03 21 00 02"));
 }
 
 TEST_CASE("[MQTT-3.2.2-6] a CONNACK that refuses has no Session Present") {

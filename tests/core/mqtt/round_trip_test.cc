@@ -82,7 +82,7 @@ class RandomPackets {
     if (maybe()) packet.maximum_packet_size = 1 + number(0xFFFF'FFFE);
     if (maybe()) packet.topic_alias_maximum = static_cast<std::uint16_t>(number(65'536));
     packet.request_response_information = maybe();
-    packet.request_problem_information = maybe();
+    if (maybe()) packet.request_problem_information = maybe();
     if (maybe()) {
       packet.authentication_method = text(0, 10);
       if (maybe()) packet.authentication_data = bytes(10);

@@ -91,5 +91,18 @@ TEST_CASE("nothing is lost or doubled when all push at once, and each producer's
   CHECK_FALSE(queue.pop());
 }
 
+TEST_CASE("nothing passes a place that is reserved, and the queue says that it is not caught up until it is filled") {
+  MpscQueue<int> queue(2);
+  CHECK(queue.caught_up());
+  const std::uint64_t place = queue.reserve();
+  queue.push(1, 20);
+  CHECK_FALSE(queue.caught_up());
+  CHECK_FALSE(queue.pop().has_value());
+  queue.push(0, place, 10);
+  CHECK(queue.pop() == 10);
+  CHECK(queue.pop() == 20);
+  CHECK(queue.caught_up());
+}
+
 }  // namespace
 }  // namespace bramble
