@@ -1,9 +1,8 @@
 #include "broker/broker.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <random>
+#include <sched.h>
 
 #include "broker/log.h"
 

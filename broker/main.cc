@@ -1,11 +1,10 @@
 // Command line, configuration, build, run.
-#include <fmt/format.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdio>
+#include <fmt/format.h>
 #include <memory>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "broker/broker.h"
 #include "broker/config/command_line.h"

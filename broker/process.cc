@@ -1,17 +1,16 @@
 #include "broker/process.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <grp.h>
-#include <pwd.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <grp.h>
 #include <memory>
+#include <pwd.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 namespace bramble {
 
@@ -40,8 +39,8 @@ OrMessage<std::string> drop_privileges(const BrokerOptions& options, bool has_co
   const gid_t group = account->pw_gid;
   const uid_t user = account->pw_uid;
   if (::initgroups(name.c_str(), group) != 0 || ::setgid(group) != 0 || ::setuid(user) != 0) {
-    return tl::unexpected(fmt::format("user: cannot become {}: {}; start as that account, or set user root", name,
-                                      std::strerror(errno)));
+    return tl::unexpected(
+        fmt::format("user: cannot become {}: {}; start as that account, or set user root", name, std::strerror(errno)));
   }
   return name;
 }

@@ -31,8 +31,17 @@ Shard::Shard(Commons& commons, std::shared_ptr<const Config> config)
       rules_(rules_of(config->broker)),
       sessions_(commons.directory, commons.table, subscribers_, rules_),
       router_(commons.mesh, commons.table, subscribers_, commons.retained),
-      parts_{std::move(config), commons.listeners, commons.mesh, commons.directory, commons.retained, subscribers_,
-             sessions_, router_, connections_, {}, {}},
+      parts_{std::move(config),
+             commons.listeners,
+             commons.mesh,
+             commons.directory,
+             commons.retained,
+             subscribers_,
+             sessions_,
+             router_,
+             connections_,
+             {},
+             {}},
       connections_(parts_) {}
 
 Shard::~Shard() = default;

@@ -12,8 +12,8 @@
 
 namespace bramble {
 
-/// What all shards share: read without locks, or locked for a moment by whoever changes it. Built before the shards, and
-/// outlives them.
+/// What all shards share: read without locks, or locked for a moment by whoever changes it. Built before the shards,
+/// and outlives them.
 struct Commons {
   Mesh& mesh;
   Counters& counters;

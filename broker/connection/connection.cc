@@ -1,8 +1,7 @@
 #include "broker/connection/connection.h"
 
-#include <sys/epoll.h>
-
 #include <cstring>
+#include <sys/epoll.h>
 
 #include "broker/connection/connections.h"
 #include "broker/connection/handlers.h"
@@ -17,7 +16,8 @@ using mqtt::Version;
 namespace {
 constexpr Seconds kConnectWithin{30};
 constexpr std::size_t kSipBytes = 4096;
-constexpr std::size_t kRepliesMax = 64 * 1024;  // acknowledgements and pings beyond max_output_bytes before reading stops
+constexpr std::size_t kRepliesMax =
+    64 * 1024;  // acknowledgements and pings beyond max_output_bytes before reading stops
 }  // namespace
 
 Connection::Connection(ShardParts& parts, Reactor& reactor, std::unique_ptr<Transport> transport,
@@ -105,7 +105,7 @@ std::size_t Connection::handle_packets(const OnReactor& here, std::string_view b
   const std::uint32_t size_max = parts_.config->broker.max_packet_size;
   std::size_t handled = 0;
   while (handled < bytes.size()) {
-    const auto frame = mqtt::next_frame(bytes.substr(handled), size_max);
+    const auto frame = mqtt::next_frame(bytes.substr(handled), size_max, version_);
     if (!frame) {
       fail(here, frame.error());
       return handled;
@@ -223,11 +223,13 @@ PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::Publis
     }
     if (new_alias && header.topic_alias != 0) outbound_aliases_->emplace(content.topic, header.topic_alias);
   }
+  const bool large = content.payload.size() >= WriteQueue::kReferenceFrom;
+  if (large && mqtt::publish_size(version_, header, content) > mqtt::kPacketSizeMax) return Sent::too_large;
   auto& counters = reactor_.counters(OnReactor::current());
   counters.add(Metric::messages_sent);
   counters.add(Metric::publish_sent);
   counters.add(Metric::publish_bytes_sent, static_cast<std::int64_t>(content.payload.size()));
-  if (content.payload.size() >= WriteQueue::kReferenceFrom) {
+  if (large) {
     char* const head = extend(mqtt::publish_head_size(version_, header, content));
     mqtt::write_publish_head(head, version_, header, content);
     const LocalMessage& keeper = publication.local();
@@ -288,8 +290,10 @@ void Connection::established(const OnReactor& here, OwnedSession& session, const
   }
   if (parts_.config->broker.connection_messages) {
     log::write(LogType::notice, "New client connected from {} as {} (p{}, c{}, k{}).", peer(), session.client_id(),
-               version_ == Version::v5 ? 5 : version_ == Version::v3_1_1 ? 2 : 1, settled.clean_start ? 1 : 0,
-               keep_alive_);
+               version_ == Version::v5       ? 5
+               : version_ == Version::v3_1_1 ? 2
+                                             : 1,
+               settled.clean_start ? 1 : 0, keep_alive_);
   }
   parts_.sessions.present(here, session, *this, settled.receive_maximum, parts_.router.scratch());
   if (!session.replays.empty()) parts_.connections.replay_later(here, *this);
@@ -342,7 +346,8 @@ void Connection::disconnect(const OnReactor& here, bool with_will) {
   lost(here, "disconnected");
 }
 
-/// The connection is over, whoever ended it: the session goes on without it, what waits is written once, then it closes.
+/// The connection is over, whoever ended it: the session goes on without it, what waits is written once, then it
+/// closes.
 void Connection::lost(const OnReactor& here, const char* why) {
   if (state_ >= State::closing) return;
   if (*why != '\0' && parts_.config->broker.connection_messages) {

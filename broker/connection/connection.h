@@ -8,8 +8,8 @@
 #include "broker/connection/shard_parts.h"
 #include "broker/connection/write_queue.h"
 #include "broker/log.h"
-#include "broker/reactor/readiness.h"
 #include "broker/reactor/reactor_timer.h"
+#include "broker/reactor/readiness.h"
 #include "broker/routing/topic_memo.h"
 #include "core/mqtt/decode.h"
 #include "core/mqtt/encode.h"
@@ -81,13 +81,13 @@ class Connection final : public Watcher, public PacketSink {
   };
   void established(const OnReactor& here, OwnedSession& session, const Settled& settled);
   void set_version(mqtt::Version version) { version_ = version; }
-  /// The client has broken a rule or cannot be served: tells it why, as far as its version can be told, and closes. The Will
-  /// goes out.
+  /// The client has broken a rule or cannot be served: tells it why, as far as its version can be told, and closes. The
+  /// Will goes out.
   void fail(const OnReactor& here, const Error& error);
   /// A CONNECT that is not accepted.
   void refuse(const OnReactor& here, const Error& error);
-  /// Another connection has the session now  [MQTT-3.1.4-3], the broker stops, an administrator wants it: as fail(), with the
-  /// session left to the caller if `keep_session`.
+  /// Another connection has the session now  [MQTT-3.1.4-3], the broker stops, an administrator wants it: as fail(),
+  /// with the session left to the caller if `keep_session`.
   void close(const OnReactor& here, mqtt::ReasonCode code, const char* why, bool keep_session);
   /// The client said DISCONNECT; `with_will`: it wants its Will published  (0x04).
   void disconnect(const OnReactor& here, bool with_will);

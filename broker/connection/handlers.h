@@ -9,7 +9,7 @@ namespace bramble {
 /// Either the session is attached and CONNACK queued, or the CONNECT is refused, or the session lives on another
 /// reactor, to which the connection must move.
 struct ConnectOutcome {
-  ReactorId owner;         ///< another reactor's: move
+  ReactorId owner;          ///< another reactor's: move
   std::string client_id{};  ///< then, as which client
 };
 ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::Frame& frame);

@@ -1,7 +1,6 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <atomic>
+#include <fmt/format.h>
 #include <random>
 
 #include "broker/connection/handlers.h"
@@ -35,15 +34,14 @@ Result<void> admit(const Connection& from, const mqtt::Connect& connect) {
   }
   if (connect.client_id.empty()) {
     // 3.1 knows no empty identifiers; 3.1.1 only with Clean Session  [3.1.1: MQTT-3.1.3-8]
-    const bool allowed = options.allow_zero_length_clientid &&
-                         (v5 || (connect.version == Version::v3_1_1 && connect.clean_start));
+    const bool allowed =
+        options.allow_zero_length_clientid && (v5 || (connect.version == Version::v3_1_1 && connect.clean_start));
     if (!allowed) return failure(ReasonCode::client_identifier_not_valid, "an empty client identifier");
   }
   if (!*listener.allow_anonymous) {
     return failure(ReasonCode::not_authorized, "anonymous clients are not allowed (allow_anonymous false)");
   }
-  if (!v5 && options.max_keepalive != 0 &&
-      (connect.keep_alive == 0 || connect.keep_alive > options.max_keepalive)) {
+  if (!v5 && options.max_keepalive != 0 && (connect.keep_alive == 0 || connect.keep_alive > options.max_keepalive)) {
     return failure(ReasonCode::client_identifier_not_valid, "its keep alive is above max_keepalive");
   }
   if (connect.will) {

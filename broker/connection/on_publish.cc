@@ -41,7 +41,8 @@ Result<void> allowed(const Connection& from, const mqtt::Publish& publish) {
   const bool counts = publish.qos != Qos::at_most_once && !from.session().awaits_release(publish.packet_id);
   if (from.is_v5() && counts && options.max_inflight_messages != 0 &&
       from.session().unreleased() >= options.max_inflight_messages) {
-    return failure(ReasonCode::receive_maximum_exceeded, "more messages in flight than Receive Maximum");  // [MQTT-3.3.4-7]
+    return failure(ReasonCode::receive_maximum_exceeded,
+                   "more messages in flight than Receive Maximum");  // [MQTT-3.3.4-7]
   }
   return {};
 }

@@ -26,8 +26,8 @@ struct ShardParts {
   Sessions& sessions;
   Router& router;
   Connections& connections;
-  Matches matches;       ///< of the PUBLISH at hand
-  std::string packet;    ///< a small packet while it is encoded
+  Matches matches;     ///< of the PUBLISH at hand
+  std::string packet;  ///< a small packet while it is encoded
 };
 
 }  // namespace bramble

@@ -10,10 +10,9 @@
 
 namespace bramble {
 
-/// What waits to be written to one connection: small packets copied into one buffer, large payloads by reference, written
-/// together by one gather write a turn.
-/// Crossover 4 KiB: below it copying is 2 to 6 % cheaper than an iovec, above it a reference saves memory (16 KiB to
-/// 10,000 slow subscribers is 160 MB) at no cost (EPYC guest, 2026-11-22).
+/// What waits to be written to one connection: small packets copied into one buffer, large payloads by reference,
+/// written together by one gather write a turn. Crossover 4 KiB: below it copying is 2 to 6 % cheaper than an iovec,
+/// above it a reference saves memory (16 KiB to 10,000 slow subscribers is 160 MB) at no cost (EPYC guest, 2026-11-22).
 /// Threads: the connection's reactor.  Memory: none while empty.
 class WriteQueue {
  public:
@@ -31,8 +30,8 @@ class WriteQueue {
   /// `payload` is part of `keeper`.
   void append_reference(std::string_view payload, const LocalMessage& keeper);
 
-  /// One gather write of at most 64 pieces. Returns what the transport said; with would_block, or when only a part went, the
-  /// rest stays.
+  /// One gather write of at most 64 pieces. Returns what the transport said; with would_block, or when only a part
+  /// went, the rest stays.
   Transport::Moved flush(Transport& transport);
   void clear();
 

@@ -1,14 +1,13 @@
 #include "broker/net/listener.h"
 
+#include <cerrno>
+#include <cstring>
 #include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "broker/log.h"
 #include "broker/net/tcp.h"
@@ -142,7 +141,7 @@ OrMessage<std::unique_ptr<Listener>> Listener::open(std::uint32_t number, const 
   const char* host = options.bind_address.empty() ? nullptr : options.bind_address.c_str();
   if (const int error = ::getaddrinfo(host, port.c_str(), &hints, &found); error != 0) {
     return tl::unexpected(fmt::format("{}Cannot listen on {}: {}; give an address or name of this machine", where,
-                                  options.bind_address, ::gai_strerror(error)));
+                                      options.bind_address, ::gai_strerror(error)));
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
 
@@ -158,7 +157,7 @@ OrMessage<std::unique_ptr<Listener>> Listener::open(std::uint32_t number, const 
   }
   if (refused != 0 || listener->sockets_.empty()) {
     return tl::unexpected(fmt::format("{}Cannot listen on port {}{}{}: {}; {}", where, port, host ? " of " : "",
-                                  options.bind_address, std::strerror(refused), remedy(refused)));
+                                      options.bind_address, std::strerror(refused), remedy(refused)));
   }
   return listener;
 }

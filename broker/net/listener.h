@@ -10,9 +10,9 @@
 
 namespace bramble {
 
-/// One listener of the configuration: its sockets, bound by main before any thread runs, accepted from by one reactor, which
-/// gives each connection to the least loaded reactor.
-/// Threads: open() and name() main; attach() and accepting its reactor; connections() any.
+/// One listener of the configuration: its sockets, bound by main before any thread runs, accepted from by one reactor,
+/// which gives each connection to the least loaded reactor. Threads: open() and name() main; attach() and accepting its
+/// reactor; connections() any.
 class Listener final {
  public:
   /// Binds and listens. Errors: a line that names the listener, where it was declared, and what to do.

@@ -1,11 +1,10 @@
 #include "broker/net/tcp.h"
 
+#include <array>
+#include <cerrno>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <array>
-#include <cerrno>
 
 namespace bramble {
 

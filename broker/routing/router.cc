@@ -121,8 +121,10 @@ void Router::hand_off(const OnReactor& here, ReactorId to, Publication& publicat
   if (publication.facts().qos == mqtt::Qos::at_most_once && mesh_[to].inbox().level() == Inbox::Level::drop_qos0) {
     here.reactor().counters(here).add(Metric::dropped_inbox);
     if (inbox_line_.allow(here.now())) {
-      log::write(LogType::notice, "QoS 0 messages for reactor {} are dropped: its inbox is at twice max_inbox_bytes; "
-                 "{} more since the last such line.", to.value, inbox_line_.suppressed());
+      log::write(LogType::notice,
+                 "QoS 0 messages for reactor {} are dropped: its inbox is at twice max_inbox_bytes; "
+                 "{} more since the last such line.",
+                 to.value, inbox_line_.suppressed());
     }
     return;
   }

@@ -29,7 +29,8 @@ auto OwnedSession::counted(const OnReactor& here, Change change) {
   auto& counters = here.reactor().counters(here);
   counters.add(Metric::queued_messages, static_cast<std::int64_t>(out.queued() + out.in_flight()) - messages);
   counters.add(Metric::queued_bytes, static_cast<std::int64_t>(out.bytes()) - bytes);
-  if (out.expired() != expired) counters.add(Metric::dropped_expired, static_cast<std::int64_t>(out.expired() - expired));
+  if (out.expired() != expired)
+    counters.add(Metric::dropped_expired, static_cast<std::int64_t>(out.expired() - expired));
   for (auto i = too_large; i < out.too_large(); ++i) drop(here, Metric::dropped_too_large, kTooLarge);
   return result;
 }
@@ -59,8 +60,8 @@ OwnedSession::Delivered OwnedSession::deliver(const OnReactor& here, Publication
   if (subscriber.no_local && publication.facts().publisher == id_) return Delivered::dropped;  // [MQTT-3.8.3-3]
   Delivery delivery;
   delivery.subscription_identifier = subscriber.subscription_identifier;
-  delivery.qos = sessions_.rules().upgrade_outgoing_qos ? subscriber.qos
-                                                        : std::min(subscriber.qos, publication.facts().qos);
+  delivery.qos =
+      sessions_.rules().upgrade_outgoing_qos ? subscriber.qos : std::min(subscriber.qos, publication.facts().qos);
   delivery.retain = retained || (subscriber.retain_as_published && publication.facts().retain);
   delivery.share = share;
   return delivery.qos == Qos::at_most_once ? deliver_at_qos0(here, publication, delivery)
@@ -104,9 +105,8 @@ OwnedSession::Delivered OwnedSession::drop(const OnReactor& here, Metric why, co
 OwnedSession::Delivered OwnedSession::keep(const OnReactor& here, Publication& publication, Delivery delivery) {
   delivery.message = publication.local();
   outbound();
-  const auto offer = counted(here, [&](Outbound& out) {
-    return out.offer(publication, std::move(delivery), sessions_.rules().limits);
-  });
+  const auto offer = counted(
+      here, [&](Outbound& out) { return out.offer(publication, std::move(delivery), sessions_.rules().limits); });
   if (offer == Outbound::Offer::sent) return Delivered::sent;
   if (offer == Outbound::Offer::queued) return Delivered::queued;
   return drop(here, Metric::dropped_queue_full, "its queue is full (max_queued_messages, max_queued_bytes)");

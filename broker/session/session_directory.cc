@@ -31,7 +31,8 @@ void SessionDirectory::arrived(std::string_view client_id) {
   Slice& slice = this->slice(client_id);
   const std::lock_guard lock(slice.mutex);
   const auto found = slice.entries.find(client_id);
-  check(found != slice.entries.end() && found->second.in_transit > 0, "an entry stays while a connection is in transit");
+  check(found != slice.entries.end() && found->second.in_transit > 0,
+        "an entry stays while a connection is in transit");
   --found->second.in_transit;
 }
 

@@ -29,8 +29,9 @@ class Sessions {
   /// The client has come (back).
   void present(const OnReactor& here, OwnedSession& session, PacketSink& connection, std::uint16_t receive_maximum,
                FrameScratch& scratch);
-  /// The client has gone, leaving `session.will` to be published, after its delay (at once if there is none) or when the
-  /// session ends, whichever is first [MQTT-3.1.2-10] [MQTT-3.1.3-9]. With a Session Expiry Interval of 0 the session ends now. `expiry_limit`: 0 is none.
+  /// The client has gone, leaving `session.will` to be published, after its delay (at once if there is none) or when
+  /// the session ends, whichever is first [MQTT-3.1.2-10] [MQTT-3.1.3-9]. With a Session Expiry Interval of 0 the
+  /// session ends now. `expiry_limit`: 0 is none.
   void absent(const OnReactor& here, OwnedSession& session, Seconds expiry_limit);
   /// The session ends and another begins for its client: the client id stays with this reactor throughout.
   OwnedSession& begin_anew(const OnReactor& here, OwnedSession& session);

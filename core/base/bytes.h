@@ -52,7 +52,8 @@ class ByteReader {
  private:
   std::uint32_t byte(std::size_t i) const { return static_cast<std::uint8_t>(at_[i]); }
   bool need(std::size_t size) {
-    if (left() >= size) [[likely]] return true;
+    if (left() >= size) [[likely]]
+      return true;
     fail();
     return false;
   }

@@ -42,9 +42,12 @@ inline void insert_length(std::string& out, std::size_t start) {
   writer.var_int(static_cast<std::uint32_t>(length));
   out.insert(start, bytes, static_cast<std::size_t>(writer.position() - bytes));
 }
-/// The first byte of a packet; returns where its body starts, for insert_length.
+constexpr std::uint8_t first_byte(PacketType type, std::uint8_t flags) {
+  return static_cast<std::uint8_t>(static_cast<unsigned>(type) << 4 | flags);
+}
+/// Appends the first byte of a packet; returns where its body starts, for insert_length.
 inline std::size_t append_first_byte(std::string& out, PacketType type, std::uint8_t flags = 0) {
-  append_u8(out, static_cast<std::uint8_t>(static_cast<unsigned>(type) << 4 | flags));
+  append_u8(out, first_byte(type, flags));
   return out.size();
 }
 

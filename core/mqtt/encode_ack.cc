@@ -37,11 +37,19 @@ void append_reason(std::string& out, Place place, ReasonCode code, std::string_v
 void append_ack(std::string& out, Version version, PacketType type, PacketId id, ReasonCode code,
                 std::string_view reason_string) {
   const std::uint8_t flags = type == PacketType::pubrel ? 2 : 0;
+  const bool says_why = version == Version::v5 && (code != ReasonCode::success || !reason_string.empty());
+  if (!says_why) [[likely]] {
+    char bytes[4];
+    ByteWriter writer(bytes);
+    writer.u8(first_byte(type, flags));
+    writer.u8(2);
+    writer.u16(id);
+    out.append(bytes, sizeof bytes);
+    return;
+  }
   const std::size_t body = append_first_byte(out, type, flags);
   append_u16(out, id);
-  if (version == Version::v5 && (code != ReasonCode::success || !reason_string.empty())) {
-    append_reason(out, ack_place(type), code, reason_string);
-  }
+  append_reason(out, ack_place(type), code, reason_string);
   insert_length(out, body);
 }
 

@@ -26,12 +26,13 @@ struct PublishLayout {
 };
 
 PublishLayout layout_of(Version version, const PublishHeader& header, const PublishContent& content) {
-  const bool is_v5 = version == Version::v5;
-  const std::size_t topic = header.topic_omitted && is_v5 ? 0 : content.topic.size();
-  const std::size_t packet_id = header.qos == Qos::at_most_once ? 0 : 2;
-  const std::size_t properties = is_v5 ? properties_size(header, content) : 0;
-  const std::size_t property_length = is_v5 ? var_int_size(static_cast<std::uint32_t>(properties)) : 0;
-  const std::size_t variable_header = 2 + topic + packet_id + property_length + properties;
+  std::size_t properties = 0;
+  std::size_t variable_header = 2 + content.topic.size() + (header.qos == Qos::at_most_once ? 0 : 2);
+  if (version == Version::v5) {
+    properties = properties_size(header, content);
+    variable_header += var_int_size(static_cast<std::uint32_t>(properties)) + properties;
+    if (header.topic_omitted) variable_header -= content.topic.size();
+  }
   const std::size_t remaining_length = variable_header + content.payload.size();
   const std::size_t head = 1 + var_int_size(static_cast<std::uint32_t>(remaining_length)) + variable_header;
   return {properties, head, remaining_length};

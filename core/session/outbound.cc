@@ -20,7 +20,8 @@ bool Outbound::window_open(std::size_t payload_bytes, const OutboundLimits& limi
   if (outstanding_ >= receive_maximum_) return false;
   if (limits.inflight_messages != 0 && in_flight_.size() >= limits.inflight_messages) return false;
   if (in_flight_.size() >= 65'535) return false;
-  return limits.inflight_bytes == 0 || in_flight_bytes_ == 0 || in_flight_bytes_ + payload_bytes <= limits.inflight_bytes;
+  return limits.inflight_bytes == 0 || in_flight_bytes_ == 0 ||
+         in_flight_bytes_ + payload_bytes <= limits.inflight_bytes;
 }
 
 bool Outbound::queue_open(std::size_t payload_bytes, const OutboundLimits& limits) const {
@@ -117,8 +118,8 @@ void Outbound::pump(const OutboundLimits& limits, SteadyTime now, FrameScratch& 
   }
 }
 
-/// Identifiers are given in rising order, so in_flight_ is sorted by how far they are from the first one's; only when the
-/// numbers have gone all the way round past one that is still in flight must all be looked at.
+/// Identifiers are given in rising order, so in_flight_ is sorted by how far they are from the first one's; only when
+/// the numbers have gone all the way round past one that is still in flight must all be looked at.
 std::optional<std::size_t> Outbound::find(PacketId id) const {
   if (in_flight_.empty()) return std::nullopt;
   const auto distance = [first = in_flight_[0].id](PacketId other) { return static_cast<PacketId>(other - first); };

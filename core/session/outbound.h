@@ -16,9 +16,13 @@ namespace bramble {
 /// What a session writes to: the connection it has now.  Threads: the session's reactor.
 class PacketSink {
  public:
-  enum class Sent { yes, too_large };  ///< too_large: over the client's Maximum Packet Size, counts as sent  [MQTT-3.1.2-25]
+  enum class Sent {
+    yes,
+    too_large
+  };  ///< too_large: over the client's Maximum Packet Size, counts as sent  [MQTT-3.1.2-25]
 
-  /// `header.packet_id`, qos, retain, dup and subscription identifiers are set; expiry and aliases are the sink's business.
+  /// `header.packet_id`, qos, retain, dup and subscription identifiers are set; expiry and aliases are the sink's
+  /// business.
   virtual Sent send_publish(Publication& publication, mqtt::PublishHeader header) = 0;
   virtual void send_pubrel(mqtt::PacketId id) = 0;
   /// False while the client is so far behind that nothing that can wait should be written.
@@ -46,8 +50,8 @@ struct OutboundLimits {
 
 /// QoS 1 and 2 as a sender, for one session: the messages in flight, those that wait for a place there, and what is
 /// sent again when the client returns (section 4.3, 4.4, 4.9).
-/// Threads: the session's reactor.  Cost: O(1) a message; finding what an acknowledgement is for O(log of those in flight).
-/// Bounds: OutboundLimits; the caller drops and counts what offer() refuses.
+/// Threads: the session's reactor.  Cost: O(1) a message; finding what an acknowledgement is for O(log of those in
+/// flight). Bounds: OutboundLimits; the caller drops and counts what offer() refuses.
 class Outbound {
  public:
   /// The Network Connection is there (or back). The pump() that follows sends again what was in flight, in its original

@@ -28,7 +28,8 @@ Publication::Frame Publication::shared_frame(mqtt::Version version, const mqtt::
     scratch_.bytes.clear();
     scratch_mine_ = true;
   }
-  const unsigned key = (version == mqtt::Version::v5 ? 8u : 0u) | static_cast<unsigned>(header.qos) << 1 | (header.retain ? 1u : 0u);
+  const unsigned key =
+      (version == mqtt::Version::v5 ? 8u : 0u) | static_cast<unsigned>(header.qos) << 1 | (header.retain ? 1u : 0u);
   CachedFrame& cached = frames_[key];
   std::string& bytes = scratch_.bytes;
   if (cached.size == 0) {

@@ -16,8 +16,8 @@ struct FrameScratch {
 };
 
 /// One PUBLISH while it is being delivered on one reactor. It begins as views (of the reactor's read buffer, or of a
-/// message that came from elsewhere); an ApplicationMessage is made only when something must keep it: another reactor, a
-/// queue, a retained slot.  Threads: one reactor, on its stack.  Cost: making one is a few stores.
+/// message that came from elsewhere); an ApplicationMessage is made only when something must keep it: another reactor,
+/// a queue, a retained slot.  Threads: one reactor, on its stack.  Cost: making one is a few stores.
 class Publication {
  public:
   using Facts = ApplicationMessage::Facts;
@@ -26,7 +26,11 @@ class Publication {
   Publication(const mqtt::PublishContent& content, const Facts& facts, SteadyTime now, FrameScratch& scratch)
       : content_(content), facts_(facts), now_(now), scratch_(scratch) {}
   Publication(MessagePtr message, SteadyTime now, FrameScratch& scratch)
-      : content_(message->content()), facts_(message->facts()), now_(now), scratch_(scratch), message_(std::move(message)) {}
+      : content_(message->content()),
+        facts_(message->facts()),
+        now_(now),
+        scratch_(scratch),
+        message_(std::move(message)) {}
   Publication(LocalMessage local, SteadyTime now, FrameScratch& scratch)
       : content_(local->content()), facts_(local->facts()), now_(now), scratch_(scratch), local_(std::move(local)) {}
   Publication(const Publication&) = delete;
@@ -41,9 +45,9 @@ class Publication {
   /// The same, for keeping on this reactor.
   const LocalMessage& local();
 
-  /// Bytes of the whole packet for a subscriber with this header, and where its packet id goes (0: none): encoded once for
-  /// all subscribers of one (version, QoS, retain). Only for headers without alias, subscription
-  /// identifiers and DUP. Lifetime: until the next call.
+  /// Bytes of the whole packet for a subscriber with this header, and where its packet id goes (0: none): encoded once
+  /// for all subscribers of one (version, QoS, retain). Only for headers without alias, subscription identifiers and
+  /// DUP. Lifetime: until the next call.
   struct Frame {
     std::string_view bytes;
     std::size_t packet_id_at = 0;

@@ -17,7 +17,7 @@ struct Will {
   std::uint32_t message_expiry = mqtt::kNoExpiry;  ///< counts from publication
 
   static Will copy(const mqtt::WillFields& fields) {
-    Will will{std::string(fields.topic), std::string(fields.payload), {}, fields.qos, fields.retain,
+    Will will{std::string(fields.topic),     std::string(fields.payload), {}, fields.qos, fields.retain,
               Seconds(fields.delay_seconds), fields.message_expiry};
     for (const auto piece : fields.properties.pieces) will.properties += piece;
     return will;

@@ -26,8 +26,7 @@ class Filter {
   std::string_view text() const { return {reinterpret_cast<const char*>(this + 1), size_}; }
   bool has_wildcards() const { return has_wildcards_; }
 
-  /// Bit r: reactor r has plain subscribers here. Pairs with the release in SubscriptionTable::add(): whoever sees the
-  /// bit, and posts to that reactor, is behind its local append.
+  /// Bit r: reactor r has plain subscribers here. Pairs with the release in SubscriptionTable::add().
   std::uint64_t reactors() const { return reactors_.load(std::memory_order_acquire); }
   /// Bit r: reactor r has a persistent session here (the store will be asked).
   std::uint64_t durable() const { return durable_.load(std::memory_order_acquire); }

@@ -44,6 +44,8 @@ class RetainedMessages {
   class Replay {
    public:
     const std::string& filter() const { return filter_; }
+    /// Slots that next() has looked at so far: what a replay costs, 20 to 100 ns each, when few of them match.
+    std::uint32_t looked() const { return next_; }
 
    private:
     friend class RetainedMessages;

@@ -33,7 +33,7 @@ class SharedGroup {
  private:
   friend class SubscriptionTable;
 
-  // acquire: pairs with the release in change(): who sees the count also sees the member's SUBACK order on its reactor.
+  // acquire: pairs with the release in change().
   std::uint64_t members(ReactorId reactor) const { return members_[reactor.value].load(std::memory_order_acquire); }
   void change(ReactorId here, int online, int absent);
   bool unused() const;

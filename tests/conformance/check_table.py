@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Builds docs/conformance.md: which test shows which normative statement of MQTT 5.0 and 3.1.1.
+"""Checks docs/conformance.md: which test shows which normative statement of MQTT 5.0 and 3.1.1.
+
+    tests/conformance/check_table.py [--check | --write]
 
 The lists of statements are clauses_v5.txt and clauses_v3_1_1.txt; the tests are the TEST_CASE names of *_test.cc here,
-which begin with the statements they show. With --check nothing is written: it fails when the page is not what it would
-be, when a statement that binds a server has neither a test nor a reason, or when a test names an unknown statement.
+which begin with the statements they show. The check, which is what it does unless told otherwise, fails when the page is
+not what it would be, when a statement has neither a test nor a reason, or when a test names an unknown statement.
+--write makes the page first. Ends with `N passed, N failed`.
 """
 
 import re
@@ -51,7 +54,7 @@ def page(clauses, tests_of, tests):
         "# Conformance",
         "",
         "Each normative statement of MQTT 5.0 and 3.1.1, whom it binds, and the tests in `tests/conformance` that show",
-        "it on the running broker, byte by byte; or why none does. Made by `tests/conformance/check_table.py`.",
+        "it on the running broker, byte by byte; or why none does. Made by `tests/conformance/check_table.py --write`.",
         "",
         f"{len(tests)} test cases.",
     ]
@@ -73,7 +76,8 @@ def page(clauses, tests_of, tests):
 
 
 def main():
-    check = sys.argv[1:] == ["--check"]
+    if sys.argv[1:] not in ([], ["--check"], ["--write"]):
+        sys.exit(__doc__)
     clauses = {version: read_clauses(HERE / name) for version, name in VERSIONS}
     tests = read_tests()
     tests_of = defaultdict(list)
@@ -95,10 +99,10 @@ def main():
             failures.append(f"{file}: {version} has no {number}: {sentence}")
 
     text = page(clauses, tests_of, tests)
-    if not check:
+    if "--write" in sys.argv:
         PAGE.write_text(text)
-    elif not PAGE.exists() or PAGE.read_text() != text:
-        failures.append("docs/conformance.md is stale: run tests/conformance/check_table.py")
+    if not PAGE.exists() or PAGE.read_text() != text:
+        failures.append("docs/conformance.md is stale: run tests/conformance/check_table.py --write")
     else:
         passed += 1
     for failure in failures:

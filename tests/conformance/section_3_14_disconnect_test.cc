@@ -130,4 +130,20 @@ TEST_CASE("[MQTT-3.14.2-1] a broker that ends tells its MQTT 5 clients, or close
   v3.expect_close();
 }
 
+TEST_CASE(
+    "[MQTT-3.14.2-3] [MQTT-3.1.2-24] words that a client asked for are left out where its Maximum Packet Size has no "
+    "room for them") {
+  constexpr std::uint32_t kSizeMax = 20;
+  const std::string properties =
+      property(Prop::request_problem_information, 1) + property(Prop::maximum_packet_size, kSizeMax);
+  for (const std::string& bytes : {"36 07 0001 'a' 0001 00 'x'"_hex, "82 03 0001 00"_hex, "23 00"_hex, "10 00"_hex}) {
+    CAPTURE(to_hex(bytes));
+    Client client(shared_broker(), Connect{.properties = properties});
+    client.send(bytes);
+    const RawPacket packet = client.read_packet();
+    CHECK(packet.type() == PacketType::disconnect);
+    CHECK(packet.bytes.size() <= kSizeMax);
+  }
+}
+
 }  // namespace bramble::testing

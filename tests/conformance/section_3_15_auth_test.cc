@@ -15,7 +15,7 @@ TEST_CASE("[MQTT-4.12.0-1] [MQTT-4.12.0-4] a CONNECT with an Authentication Meth
   }
 }
 
-TEST_CASE("[MQTT-4.12.0-6] [MQTT-4.12.0-5] without an Authentication Method none is sent, and no AUTH") {
+TEST_CASE("[MQTT-4.12.0-6] without an Authentication Method none is sent, and no AUTH") {
   Client client(shared_broker());
   CHECK_FALSE(client.connack().properties.has(Prop::authentication_method));
   CHECK_FALSE(client.connack().properties.has(Prop::authentication_data));

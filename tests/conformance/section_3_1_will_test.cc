@@ -35,16 +35,16 @@ TEST_CASE(
 }
 
 TEST_CASE("[MQTT-3.1.2-8] [3.1.1: MQTT-3.1.2-8] a Will is published when the Keep Alive runs out") {
+  const std::string topic = unique_name("will/silent");
+  Client watcher(shared_broker());
+  watcher.subscribe(topic);
+  std::vector<Client> clients;
   for (const Version version : kAllVersions) {
-    CAPTURE(version);
-    const std::string topic = unique_name("will/silent");
-    Client watcher(shared_broker(), version);
-    watcher.subscribe(topic);
     Connect connect = with_will(version, topic);
     connect.keep_alive = 1;
-    Client client(shared_broker(), connect);
-    CHECK(watcher.receive().payload == "gone");
+    clients.emplace_back(shared_broker(), connect);
   }
+  for (std::size_t i = 0; i < clients.size(); ++i) CHECK(watcher.receive().payload == "gone");
 }
 
 TEST_CASE("[MQTT-3.1.2-8] [3.1.1: MQTT-3.1.2-8] a Will is published after a protocol error") {
@@ -312,6 +312,44 @@ TEST_CASE("[MQTT-4.13.1-1] a Will with properties that are not a Will's refuses 
     Connect connect{.client_id = unique_name("will"), .will = Will{.topic = "will", .properties = properties}};
     expect_connect_refused(shared_broker(), Version::v5, encode(connect), {0x81, 0x82});
   }
+}
+
+TEST_CASE(
+    "[MQTT-3.1.2-8] [MQTT-3.1.2-10] a takeover of a session that ends with its connection publishes the Will once, "
+    "whatever its delay") {
+  for (const std::uint32_t delay : {0u, 600u}) {
+    CAPTURE(delay);
+    const std::string topic = unique_name("will/short/session");
+    Client watcher(shared_broker());
+    watcher.subscribe(topic);
+    Connect connect{.client_id = unique_name("short"), .clean_start = false};
+    connect.will = Will{.topic = topic, .payload = "gone", .properties = property(Prop::will_delay, delay)};
+    Client old(shared_broker(), connect);
+    connect.will.reset();
+    Client now(shared_broker(), connect);
+    old.expect_disconnect(0x8E);
+    CHECK(watcher.receive().payload == "gone");
+    watcher.expect_nothing();
+    now.drop();
+    watcher.expect_nothing();
+  }
+}
+
+TEST_CASE(
+    "[MQTT-3.1.2-8] a Will without a delay is published when the session is taken over, and the session goes on") {
+  const std::string topic = unique_name("will/no/delay");
+  Client watcher(shared_broker());
+  watcher.subscribe(topic);
+  Connect connect = persistent(Version::v5, unique_name("no/delay"));
+  connect.will = Will{.topic = topic, .payload = "old"};
+  Client old(shared_broker(), connect);
+  connect.will->payload = "new";
+  Client now(shared_broker(), connect);
+  CHECK(now.connack().session_present);
+  CHECK(watcher.receive().payload == "old");
+  now.drop();
+  CHECK(watcher.receive().payload == "new");
+  watcher.expect_nothing();
 }
 
 }  // namespace bramble::testing

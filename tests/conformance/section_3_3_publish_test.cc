@@ -240,4 +240,62 @@ TEST_CASE("[MQTT-3.3.4-1] a PUBLISH that nobody receives is acknowledged all the
   }
 }
 
+TEST_CASE("[MQTT-3.3.4-1] a payload of nearly the Maximum Packet Size goes through, and what follows it in order") {
+  std::string payload(1'900'000, 'x');
+  for (std::size_t i = 0; i < payload.size(); i += 1000) payload[i] = static_cast<char>(i / 1000);
+  const std::string topic = unique_name("huge");
+  Client publisher(shared_broker());
+  std::vector<Client> subscribers;
+  for (const Version version : kAllVersions) {
+    subscribers.emplace_back(shared_broker(), version).subscribe(topic, 2);
+  }
+  for (const unsigned qos : {0u, 2u}) {
+    publisher.publish({.topic = topic, .payload = payload, .qos = qos});
+    publisher.publish({.topic = topic, .payload = "behind", .qos = qos});
+    for (Client& subscriber : subscribers) {
+      CHECK((subscriber.take().payload == payload));
+      CHECK(subscriber.take().payload == "behind");
+    }
+  }
+}
+
+TEST_CASE("[MQTT-3.8.4-8] [MQTT-3.3.4-3] one message reaches subscribers of every kind, to each as it asked") {
+  const std::string topic = unique_name("kinds");
+  struct Kind {
+    Client client;
+    unsigned qos;
+    std::uint32_t identifier;
+  };
+  std::vector<Kind> kinds;
+  for (const Version version : kAllVersions) {
+    for (const unsigned qos : {0u, 1u, 2u}) {
+      Client& client = kinds.emplace_back(Kind{Client(shared_broker(), version), qos, 0}).client;
+      client.subscribe(topic, qos);
+      if (version != Version::v5) continue;
+      const Connect aliased{.properties = property(Prop::topic_alias_maximum, 2)};
+      Kind& identified = kinds.emplace_back(Kind{Client(shared_broker(), aliased), qos, 100 + qos});
+      identified.client.subscribe(topic, qos, property(Prop::subscription_identifier, identified.identifier));
+    }
+  }
+  Client publisher(shared_broker());
+  const std::string properties = property(Prop::message_expiry, 1000) + property(Prop::content_type, "kind");
+  for (const unsigned qos : {2u, 0u, 1u}) {
+    for (const std::size_t size : {5u, 5'000u}) {
+      const std::string payload(size, static_cast<char>('a' + qos));
+      publisher.publish({.topic = topic, .payload = payload, .qos = qos, .properties = properties});
+      for (Kind& kind : kinds) {
+        CAPTURE(kind.client.version());
+        const Message message = kind.client.take();
+        CHECK((message.topic == topic || message.properties.has(Prop::topic_alias)));
+        CHECK(message.payload == payload);
+        CHECK(message.qos == std::min(qos, kind.qos));
+        if (kind.client.version() != Version::v5) continue;
+        CHECK(message.properties.text(Prop::content_type) == "kind");
+        CHECK(message.properties.number(Prop::message_expiry).value_or(0) > 900);
+        CHECK(message.properties.number(Prop::subscription_identifier).value_or(0) == kind.identifier);
+      }
+    }
+  }
+}
+
 }  // namespace bramble::testing

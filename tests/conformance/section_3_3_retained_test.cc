@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <doctest/doctest.h>
+#include <map>
+#include <set>
 
 #include "tests/support/client.h"
 
@@ -221,6 +223,68 @@ TEST_CASE("[MQTT-3.3.1-9] more retained messages than may be in flight all arriv
   }
   CHECK(std::count(seen.begin(), seen.end(), true) == kMany);
   client.expect_nothing();
+}
+
+TEST_CASE("[MQTT-3.3.1-9] retained messages that were not yet sent when the connection ended come on the next one") {
+  const std::string id = unique_name("replay/resumed");
+  constexpr unsigned kMany = 100;
+  for (unsigned i = 0; i < kMany; ++i) retain(id + "/" + std::to_string(i), std::to_string(i));
+  Connect connect = persistent(Version::v5, id);
+  connect.properties += property(Prop::receive_maximum, 5);
+  Client first(shared_broker(), connect);
+  first.subscribe(id + "/#", 1);
+  std::set<std::string> seen;
+  for (int i = 0; i < 10; ++i) seen.insert(first.take().payload);
+  first.ping();
+  first.drop();
+  Client back(shared_broker(), connect);
+  while (seen.size() < kMany) seen.insert(back.take().payload);
+  CHECK(seen.size() == kMany);
+}
+
+TEST_CASE("[MQTT-3.3.1-9] [MQTT-3.3.1-5] while retained messages are sent, no topic goes back to an older value") {
+  const std::string topic = unique_name("replay/live");
+  constexpr unsigned kMany = 100;
+  const auto name = [&topic](unsigned i) { return topic + "/" + std::to_string(i); };
+  Client publisher(shared_broker());
+  for (unsigned i = 0; i < kMany; ++i)
+    publisher.publish({.topic = name(i), .payload = "old", .qos = 1, .retain = true});
+  Client subscriber(shared_broker(), Connect{.properties = property(Prop::receive_maximum, 5)});
+  subscriber.subscribe(topic + "/#", 1);
+  for (unsigned i = kMany; i-- > 0;) publisher.publish({.topic = name(i), .payload = "new", .qos = 1, .retain = true});
+  std::map<std::string, std::string> last;
+  for (;;) {
+    const std::vector<Message> messages = subscriber.drain();
+    if (messages.empty()) break;
+    for (const Message& message : messages) {
+      CHECK_FALSE((message.payload == "old" && last[message.topic] == "new"));
+      last[message.topic] = message.payload;
+      subscriber.acknowledge(message);
+    }
+  }
+  CHECK(last.size() == kMany);
+  for (const auto& [each, payload] : last) CHECK(payload == "new");
+}
+
+TEST_CASE(
+    "[MQTT-3.10.4-2] [MQTT-3.3.1-9] an UNSUBSCRIBE, or the end of the session, stops the sending of retained "
+    "messages") {
+  const std::string topic = unique_name("replay/stopped");
+  for (unsigned i = 0; i < 100; ++i) retain(topic + "/" + std::to_string(i), "kept");
+  const Connect connect{.client_id = unique_name("stopped"), .properties = property(Prop::receive_maximum, 1)};
+  Client client(shared_broker(), connect);
+  client.send(encode_subscribe(Version::v5, 1, {{topic + "/#", 1}}) +
+              encode_unsubscribe(Version::v5, 2, {topic + "/#"}));
+  client.await(PacketType::suback);
+  client.await(PacketType::unsuback);
+  const std::vector<Message> begun = client.drain();
+  CHECK(begun.size() <= 1);
+  for (const Message& message : begun) client.acknowledge(message);
+  client.expect_nothing();
+  client.subscribe(topic + "/#", 1);
+  CHECK(client.receive().payload == "kept");
+  client.drop();
+  Client(shared_broker(), connect).expect_nothing();
 }
 
 }  // namespace bramble::testing

@@ -207,4 +207,52 @@ TEST_CASE("[MQTT-3.8.4-1] User Properties of a SUBSCRIBE or UNSUBSCRIBE are read
   client.expect("B0 04 0009 00 00"_hex);
 }
 
+TEST_CASE("[MQTT-3.8.4-5] what follows a SUBSCRIBE or UNSUBSCRIBE of thousands of filters waits for it") {
+  const std::string topic = unique_name("thousands/") + "/";
+  std::vector<Filter> filters;
+  std::vector<std::string> names;
+  for (unsigned i = 0; i < 2'500; ++i) {
+    names.push_back(topic + std::to_string(i));
+    filters.push_back({names.back(), 0});
+  }
+  Client client(shared_broker());
+  const std::string publish = encode(Version::v5, Publish{.topic = names.back(), .payload = "last"});
+  client.send(encode_subscribe(Version::v5, 1, filters) + publish + "C0 00"_hex);
+  CHECK(parse_suback(Version::v5, client.read_packet()).codes == Codes(2'500, 0));
+  CHECK(client.receive().payload == "last");
+  client.expect("D0 00"_hex);
+  client.send(encode_unsubscribe(Version::v5, 2, names) + publish + "C0 00"_hex);
+  CHECK(parse_suback(Version::v5, client.read_packet()).codes == Codes(2'500, 0));
+  client.expect("D0 00"_hex);
+}
+
+TEST_CASE("[MQTT-3.8.4-5] a client may leave in the middle of a SUBSCRIBE of thousands of filters") {
+  const std::string id = unique_name("thousands/left");
+  std::vector<Filter> filters;
+  for (unsigned i = 0; i < 5'000; ++i) filters.push_back({id + "/" + std::to_string(i), 0});
+  Client client(shared_broker(), persistent(Version::v5, id));
+  client.send(encode_subscribe(Version::v5, 1, filters));
+  Client back(shared_broker(), persistent(Version::v5, id));
+  back.publish({.topic = id + "/0", .payload = "x"});
+  CHECK(back.drain().size() <= 1);
+}
+
+TEST_CASE("[MQTT-3.8.4-6] [MQTT-3.10.4-2] a publisher that stays on one topic sees every subscription come and go") {
+  const std::string topic = unique_name("come/and/go");
+  for (const std::string& filter : {topic, topic + "/#", std::string("$share/group/") + topic}) {
+    CAPTURE(filter);
+    Client subscriber(shared_broker());
+    Client publisher(shared_broker());
+    for (int i = 0; i < 20; ++i) {
+      publisher.publish({.topic = topic, .payload = "before"});
+      subscriber.subscribe(filter);
+      publisher.publish({.topic = topic, .payload = "subscribed"});
+      CHECK(subscriber.receive().payload == "subscribed");
+      subscriber.unsubscribe({filter});
+      publisher.publish({.topic = topic, .payload = "after"});
+      subscriber.expect_nothing();
+    }
+  }
+}
+
 }  // namespace bramble::testing

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <set>
 
 #include "tests/support/client.h"
 
@@ -189,11 +190,21 @@ TEST_CASE("[MQTT-4.3.3-4] a repeated PUBREC is answered with a PUBREL each time"
   }
 }
 
-TEST_CASE("[MQTT-4.3.3-9] after a PUBREC of 0x80 or above the Packet Identifier is free") {
-  Broker broker("message_size_limit 0\nmax_packet_size 2000");
-  Client client(broker);  // a broker without access rules refuses no PUBLISH: only the identifier's reuse can be shown
-  for (const char* payload : {"one", "two"})
-    CHECK(client.publish({.topic = "free", .payload = payload, .qos = 2, .packet_id = 3}) < 0x80);
+TEST_CASE(
+    "[MQTT-4.3.3-9] [MQTT-3.4.2-1] [MQTT-3.5.2-1] a message that is refused gets a Reason Code of its acknowledgement, "
+    "and its Packet Identifier is free at once") {
+  Broker broker("message_size_limit 100");
+  Client client(broker);
+  client.subscribe("limited", 2);
+  const std::set<std::uint8_t> codes{0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99};  // tables 3-4 and 3-5
+  const std::string large(101, 'x');
+  client.send(encode(Version::v5, Publish{.topic = "limited", .payload = large, .qos = 1, .packet_id = 3}));
+  CHECK(codes.count(client.receive_ack(PacketType::puback).code) == 1);
+  client.send(encode(Version::v5, Publish{.topic = "limited", .payload = large, .qos = 2, .packet_id = 3}));
+  CHECK(codes.count(client.receive_ack(PacketType::pubrec).code) == 1);
+  CHECK(client.publish({.topic = "limited", .payload = "small", .qos = 2, .packet_id = 3}) == 0);
+  CHECK(client.take().payload == "small");
+  client.expect_nothing();
 }
 
 }  // namespace bramble::testing

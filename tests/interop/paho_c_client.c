@@ -1,4 +1,4 @@
-/* A conversation with Paho C: paho_c_client URI 4|5. Prints "ok" when all went well, else what did not. */
+/* A conversation with Paho C: paho_c_client URI 3|4|5. Prints "ok" when all went well, else what did not. */
 #include <MQTTClient.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,7 +92,7 @@ static void expect(MQTTClient client, const char* topic, const char* text, int q
 }
 
 int main(int argc, char** argv) {
-  require(argc == 3, "usage: paho_c_client URI 4|5");
+  require(argc == 3, "usage: paho_c_client URI 3|4|5");
   const char* uri = argv[1];
   const int version = atoi(argv[2]);
   const int properties = version == MQTTVERSION_5 ? 1 : 0;

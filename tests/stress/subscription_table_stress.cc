@@ -124,5 +124,29 @@ TEST_CASE("while others come and go, a filter that stays is always found and one
   CHECK(shared.table.nodes() == 0);
 }
 
+TEST_CASE("a reactor that adds a filter while another takes it out does not lose its subscription") {
+  constexpr int kTimes = 50'000;
+  Shared shared;
+  std::vector<std::thread> threads;
+  for (std::uint16_t id = 0; id < 3; ++id) {
+    threads.emplace_back([&shared, here = ReactorId{id}] {
+      TopicRandom random(here.value + 1u);
+      shared.quiescence.online(here);
+      for (int time = 0; time < kTimes; ++time) {
+        const TopicFilter wanted = filter_of(time % 2 == 0 ? "a/b" : "a/+");
+        Filter& added = shared.table.add(here, wanted);
+        shared.expect(shared.table.find(wanted) == &added);
+        shared.expect((added.reactors() & reactor_bit(here)) != 0);
+        shared.table.remove(here, added);
+        if (random.one_in(8)) shared.end_turn(here, random);
+      }
+      shared.quiescence.offline(here);
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(shared.faults == 0);
+  CHECK(shared.table.filters() == 0);
+}
+
 }  // namespace
 }  // namespace bramble

@@ -21,6 +21,11 @@ int milliseconds_left(std::chrono::steady_clock::time_point until) {
   return left > 0 ? static_cast<int>(left) : 0;
 }
 
+void set_option(int socket, int option) {
+  const int on = 1;
+  ::setsockopt(socket, IPPROTO_TCP, option, &on, sizeof on);
+}
+
 std::string shown(const RawPacket& packet) {
   constexpr std::size_t kShownMax = 200;
   const std::string hex = to_hex(std::string_view(packet.bytes).substr(0, kShownMax));
@@ -63,8 +68,8 @@ RawClient::RawClient(std::uint16_t port, Where where) : socket_(::socket(AF_INET
     close();
     fail_at(where, "no TCP connection to port " + std::to_string(port));
   }
-  const int on = 1;
-  ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  set_option(socket_, TCP_NODELAY);
+  set_option(socket_, TCP_QUICKACK);
 }
 
 RawClient::RawClient(RawClient&& other) noexcept
@@ -104,6 +109,7 @@ RawClient::Read RawClient::next(RawPacket& packet) {
     if (::poll(&readable, 1, milliseconds_left(until)) <= 0) return Read::timeout;
     char buffer[65536];
     const ssize_t got = ::recv(socket_, buffer, sizeof buffer, 0);
+    set_option(socket_, TCP_QUICKACK);  // lasts for one read: else a broker with Nagle's delay waits 40 ms for us
     if (got <= 0) return Read::closed;
     unread_.append(buffer, static_cast<std::size_t>(got));
   }

@@ -86,12 +86,12 @@ class ConnRun {
   void go();
 
  private:
-  /// Until nothing more is on its way, or the user wants the run to end.
-  void connect_all();
+  /// Until nothing more is on its way, or the user wants the run to end. Returns when the last handshake ended.
+  SteadyTime connect_all();
   /// Until `until`, or the user wants the run to end. False: they do.
   bool watch(const char* what, SteadyTime until);
-  void tell(SteadyTime connected, SteadyTime end);
-  void tell_broker(double held_seconds);
+  void tell(SteadyTime::duration connecting, SteadyTime::duration held);
+  void tell_broker(SteadyTime::duration held);
   std::uint32_t sum(std::atomic<std::uint32_t> Handshakes::*count) const;
   Histogram latency() const;
   std::string first_fault() const;
@@ -122,30 +122,31 @@ ConnRun::ConnRun(Run run, const Endpoint& broker)
 void ConnRun::go() {
   before_ = process_use(run_.options.broker_pid);
   for (std::size_t i = 0; i < workers_.size(); ++i) engine_.start(i, *workers_[i]);
-  connect_all();
-  const SteadyTime connected = now();
+  const SteadyTime connected = connect_all();
+  const SteadyTime held_from = now();
   connected_ = process_use(run_.options.broker_pid);
   if (!run_.interrupts.seen()) {
-    watch("hold", connected + run_.options.time_to_measure());
+    watch("hold", held_from + run_.options.time_to_measure());
   }
   after_ = process_use(run_.options.broker_pid);
+  const auto held = now() - held_from;
   engine_.stop();
-  tell(connected, now());
+  tell(connected - start_, held);
   for (const auto& worker : workers_) {
     for (const auto& visitor : worker->visitors()) visitor->client().disconnect();
   }
 }
 
-void ConnRun::connect_all() {
+SteadyTime ConnRun::connect_all() {
   std::uint32_t before = 0;
-  SteadyTime give_up = now() + kQuietMax;
-  while (now() < give_up) {
-    if (!watch("connect", now() + 1ms)) return;
+  SteadyTime last = start_;
+  while (before < clients_ && now() - last < kQuietMax) {
+    if (!watch("connect", now() + 1ms)) break;
     const std::uint32_t ended = sum(&Handshakes::done) + sum(&Handshakes::failed);
-    if (ended == clients_) return;
-    if (ended != before) give_up = now() + kQuietMax;
+    if (ended != before) last = now();
     before = ended;
   }
+  return last;
 }
 
 bool ConnRun::watch(const char* what, SteadyTime until) {
@@ -156,8 +157,8 @@ bool ConnRun::watch(const char* what, SteadyTime until) {
   return true;
 }
 
-void ConnRun::tell(SteadyTime connected, SteadyTime end) {
-  const double seconds = std::chrono::duration<double>(connected - start_).count();
+void ConnRun::tell(SteadyTime::duration connecting, SteadyTime::duration held) {
+  const double seconds = std::chrono::duration<double>(connecting).count();
   const double done = sum(&Handshakes::done);
   Report& report = run_.report;
   report.text("scenario", "scenario", "conn");
@@ -166,10 +167,12 @@ void ConnRun::tell(SteadyTime connected, SteadyTime end) {
   if (run_.options.rate > 0) report.number("rate", "rate asked for", run_.options.rate, "/s");
   report.number("connected", "connected", done);
   report.number("setup_s", "in", seconds, "s");
-  report.number("connects_per_s", "connects", done / seconds, "/s");
+  if (seconds > 0) report.number("connects_per_s", "connects", done / seconds, "/s");
   report.latency("CONNACK after", latency());
-  if (done > 0) tell_broker(std::chrono::duration<double>(end - connected).count());
-  if (done < clients_) {
+  if (done > 0) tell_broker(held);
+  if (done < clients_ && run_.interrupts.seen() && sum(&Handshakes::failed) == 0) {
+    report.note("ended before all were connected");
+  } else if (done < clients_) {
     report.fault("connected only " + std::to_string(sum(&Handshakes::done)) + " of " + std::to_string(clients_) +
                  " clients; " + first_fault());
   }
@@ -178,7 +181,7 @@ void ConnRun::tell(SteadyTime connected, SteadyTime end) {
   }
 }
 
-void ConnRun::tell_broker(double held_seconds) {
+void ConnRun::tell_broker(SteadyTime::duration held) {
   if (!before_ || !connected_ || !after_) return;
   const double done = sum(&Handshakes::done);
   Report& report = run_.report;
@@ -187,8 +190,9 @@ void ConnRun::tell_broker(double held_seconds) {
   report.number("rss_per_conn_b", "broker's memory a connection",
                 (after_->resident_bytes - before_->resident_bytes) / done, "bytes");
   report.number("rss_mb", "broker's memory", after_->resident_bytes / (1 << 20), "MiB");
-  if (held_seconds > 0) {
-    report.number("idle_cores", "broker's cores while held", (after_->cpu - connected_->cpu).count() / held_seconds);
+  if (held > 100ms) {  // the kernel counts CPU time in steps of 10 ms
+    report.number("idle_cores", "broker's cores while held",
+                  (after_->cpu - connected_->cpu) / std::chrono::duration<double>(held));
   }
 }
 

@@ -19,24 +19,6 @@ std::string code_text(mqtt::ReasonCode code) {
 
 }  // namespace
 
-mqtt::PacketId SendingIds::acquire() {
-  if (taken_.empty()) taken_.resize(65'536);
-  check(in_use_ < 65'535, "no Packet Identifier left: credit() was not asked");
-  do {
-    ++last_;
-  } while (last_ == 0 || taken_[last_]);
-  taken_[last_] = true;
-  ++in_use_;
-  return last_;
-}
-
-bool SendingIds::release(mqtt::PacketId id) {
-  if (taken_.empty() || !taken_[id]) return false;
-  taken_[id] = false;
-  --in_use_;
-  return true;
-}
-
 void LoadClient::open(const Endpoint& broker, int epoll) {
   check(state_ == State::idle, "a client is opened once");
   epoll_ = epoll;
@@ -181,7 +163,8 @@ Result<void> LoadClient::on_ack(const mqtt::Frame& frame, SteadyTime now) {
   } else if (frame.type == pubrec && !mqtt::failed(ack->code)) {
     mqtt::append_ack(out_, settings_.version, pubrel, ack->packet_id);
   } else {
-    if (!sending_.release(ack->packet_id)) return protocol_error("an acknowledgement of what was not sent");
+    if (!sending_.in_use(ack->packet_id)) return protocol_error("an acknowledgement of what was not sent");
+    sending_.release(ack->packet_id);
     events_.on_acknowledged(*this, ack->packet_id, ack->code, now);
   }
   return {};
@@ -214,7 +197,11 @@ void LoadClient::became_ready(SteadyTime now) {
 }
 
 mqtt::PacketId LoadClient::publish(mqtt::PublishHeader header, const mqtt::PublishContent& content) {
-  if (header.qos != mqtt::Qos::at_most_once) header.packet_id = sending_.acquire();
+  if (header.qos != mqtt::Qos::at_most_once) {
+    const auto id = sending_.acquire();
+    check(id.has_value(), "no Packet Identifier left: credit() was not asked");
+    header.packet_id = *id;
+  }
   mqtt::append_publish(out_, settings_.version, header, content);
   return header.packet_id;
 }

@@ -12,6 +12,7 @@
 #include "core/mqtt/decode.h"
 #include "core/mqtt/encode.h"
 #include "core/mqtt/packets.h"
+#include "core/session/packet_ids.h"
 #include "tools/bench/socket.h"
 
 namespace bramble::bench {
@@ -32,20 +33,6 @@ class ClientEvents {
   virtual void on_pong(LoadClient&) {}
   /// The connection is gone, or never came to be. Not after disconnect().
   virtual void on_closed(LoadClient&) {}
-};
-
-/// The Packet Identifiers of QoS 1 and 2 messages on their way to the broker.
-/// Cost: O(1) until most are in use; 8 KiB once used.
-class SendingIds {
- public:
-  std::size_t in_use() const { return in_use_; }
-  mqtt::PacketId acquire();         ///< one must be free
-  bool release(mqtt::PacketId id);  ///< false: it was not in use, so the broker made it up
-
- private:
-  std::vector<bool> taken_;
-  mqtt::PacketId last_ = 0;
-  std::size_t in_use_ = 0;
 };
 
 /// One MQTT client over one socket: connects, subscribes, publishes and answers every packet as the standard asks,
@@ -82,8 +69,8 @@ class LoadClient {
   /// The socket did not take all that was flushed: sending more only fills memory.
   bool blocked() const { return sent_ < out_.size(); }
   /// How many more messages of QoS 1 or 2 may be sent now  [MQTT-3.3.4-9]
-  std::size_t credit() const { return receive_maximum_ - sending_.in_use(); }
-  std::size_t unacknowledged() const { return sending_.in_use(); }
+  std::size_t credit() const { return receive_maximum_ - sending_.count(); }
+  std::size_t unacknowledged() const { return sending_.count(); }
   std::size_t receive_maximum() const { return receive_maximum_; }  ///< the broker's
   /// Collects a PUBLISH; QoS 1 and 2 need credit(). Returns its Packet Identifier, 0 at QoS 0.
   mqtt::PacketId publish(mqtt::PublishHeader header, const mqtt::PublishContent& content);
@@ -132,7 +119,7 @@ class LoadClient {
   std::chrono::seconds keep_alive_{0};  ///< the broker's, if it sent one  [MQTT-3.2.2-21]
 
   std::size_t filters_sent_ = 0;
-  SendingIds sending_;
+  PacketIds sending_;  ///< of QoS 1 and 2 messages on their way to the broker
   std::size_t receive_maximum_ = mqtt::kReceiveMaximumDefault;
   std::uint16_t topic_alias_maximum_ = 0;
 };

@@ -1,0 +1,119 @@
+#include <algorithm>
+#include <cstdio>
+#include <doctest/doctest.h>
+#include <string>
+#include <sys/resource.h>
+#include <vector>
+
+#include "tests/stress/latency_probe.h"
+#include "tests/stress/swarm.h"
+
+namespace bramble::testing {
+namespace {
+
+constexpr std::size_t kComers = 60;
+
+void allow_descriptors() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// Thousands that stay subscribed, and some that come and go all the time.
+class Audience {
+ public:
+  Audience(Swarm& swarm, std::size_t size)
+      : swarm_(swarm),
+        stayers_(swarm.open_many(size, "stayer")),
+        last_(size),
+        comers_(swarm.open_many(kComers, "comer")) {
+    for (std::size_t i = 0; i < size; ++i) {
+      stayers_[i]->on_message = [this, i](Peer&, const mqtt::Publish& message) {
+        faults_ += number_at(message.payload, 0) != ++last_[i];
+        ++received_;
+      };
+      stayers_[i]->subscribe("wide", i % 8 == 0);
+    }
+    for (Peer* comer : comers_) watch(*comer);
+  }
+
+  std::uint64_t received() const { return received_; }
+  std::uint64_t faults() const { return faults_; }
+  /// Some subscribe, some unsubscribe, one connects anew.
+  void come_and_go() {
+    for (std::size_t i = 0; i < comers_.size() / 3; ++i) {
+      Peer& comer = *comers_[++next_ % comers_.size()];
+      if (!comer.connected() || comer.awaited() > 4) continue;
+      if (next_ % 2 == 0) {
+        comer.subscribe("wide", next_ % 4 == 0);
+      } else {
+        comer.unsubscribe("wide");
+      }
+    }
+    Peer*& leaver = comers_[next_ % comers_.size()];
+    if (!leaver->connected()) return;
+    swarm_.forget(*leaver);
+    leaver = &swarm_.open();
+    watch(*leaver);
+    leaver->subscribe("wide");
+  }
+
+ private:
+  /// It may miss messages, but what it gets rises.
+  void watch(Peer& comer) {
+    comer.on_message = [this, last = 0u](Peer&, const mqtt::Publish& message) mutable {
+      faults_ += number_at(message.payload, 0) <= last;
+      last = number_at(message.payload, 0);
+    };
+  }
+
+  Swarm& swarm_;
+  std::vector<Peer*> stayers_;
+  std::vector<std::uint32_t> last_;
+  std::vector<Peer*> comers_;
+  std::size_t next_ = 0;
+  std::uint64_t received_ = 0;
+  std::uint64_t faults_ = 0;
+};
+
+void fan_out(unsigned threads) {
+  allow_descriptors();
+  const std::size_t size = short_run() ? 2'000 : 10'000;
+  const std::uint32_t messages = short_run() ? 12 : 30;
+  const Broker broker("threads " + std::to_string(threads) + "\nlog_type error\nmax_queued_messages 0");
+  Swarm swarm(broker);
+  Audience audience(swarm, size);
+  REQUIRE(swarm.settle());
+  Peer& publisher = swarm.open();
+  const double quiet = quiet_p99(broker, Milliseconds(500));
+  LatencyProbe probe(broker, "beside");
+  for (std::uint32_t number = 1; number <= messages; ++number) {
+    publisher.publish("wide", numbers({number}), 1);
+    const bool all = swarm.until([&] {
+      audience.come_and_go();
+      return audience.received() >= number * size;
+    });
+    REQUIRE(all);
+  }
+  REQUIRE(swarm.settle());
+  probe.stop();
+  CHECK(audience.received() == messages * size);
+  CHECK(audience.faults() == 0);
+  const double p99 = probe.milliseconds(0.99);
+  std::printf("fan-out to %zu, threads %u: %zu probes, p50 %.2f ms, p99 %.2f ms, alone p99 %.2f ms\n", size, threads,
+              probe.messages(), probe.milliseconds(0.5), p99, quiet);
+  CHECK(p99 < std::max(optimised() ? 50.0 : 250.0, 4 * quiet));
+}
+
+}  // namespace
+
+TEST_CASE("every subscriber of a wide fan-out gets every message once, while others come and go: one reactor") {
+  fan_out(1);
+}
+
+TEST_CASE("every subscriber of a wide fan-out gets every message once, while others come and go: two reactors") {
+  fan_out(2);
+}
+
+}  // namespace bramble::testing

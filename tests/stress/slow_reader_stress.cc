@@ -1,0 +1,71 @@
+#include <algorithm>
+#include <cstdio>
+#include <doctest/doctest.h>
+#include <string>
+
+#include "tests/stress/latency_probe.h"
+#include "tests/stress/swarm.h"
+
+namespace bramble::testing {
+namespace {
+
+constexpr std::size_t kPayload = 1000;
+constexpr std::size_t kUnsentMax = 1 << 20;
+
+// What default limits allow one client that does not read, and the reactors between it and its publisher:
+// max_output_bytes, in a buffer that doubles as it grows; max_queued_messages and max_inflight_messages of them with
+// what keeps a message (topic, counts, places in queues); an inbox at its level; and some for the heap's own pages.
+constexpr std::uint64_t kOutputBytes = 2u << 20;
+constexpr std::uint64_t kQueueBytes = 1020 * (kPayload + 300);
+constexpr std::uint64_t kInboxBytes = 16u << 20;
+constexpr std::uint64_t kSlack = 6u << 20;
+
+void flood_one_who_does_not_read(unsigned qos) {
+  const Broker broker("threads 4\nlog_type error");
+  Swarm swarm(broker);
+  Peer& reader = swarm.open({}, 4096);
+  Peer& publisher = swarm.open({.version = Version::v3_1_1});  // with nothing that limits what is in flight
+  REQUIRE(swarm.until([&] { return reader.connected() && publisher.connected(); }));
+  reader.subscribe("flood", qos);
+  REQUIRE(swarm.settle());
+  const double quiet = quiet_p99(broker, Milliseconds(700));
+  const std::uint64_t before = broker.rss_bytes();
+  std::uint64_t highest = before;
+  LatencyProbe probe(broker, "beside");
+
+  reader.read(false);
+  const std::string payload(kPayload, 'x');
+  std::uint64_t published = 0;
+  const auto end = std::chrono::steady_clock::now() + duration_of("BRAMBLE_FLOOD_SECONDS", Seconds(5), Seconds(2));
+  while (std::chrono::steady_clock::now() < end) {
+    for (; publisher.unsent() < kUnsentMax; ++published) publisher.publish("flood", payload, qos);
+    swarm.turn();
+    highest = std::max(highest, broker.rss_bytes());
+  }
+  probe.stop();
+  const double p99 = probe.milliseconds(0.99);
+  const std::uint64_t grown = highest - before;
+  std::printf("a reader that stops, QoS %u: %llu published, RSS grew by %.1f MB; probe p99 %.2f ms, alone %.2f ms\n",
+              qos, static_cast<unsigned long long>(published), static_cast<double>(grown) / 1e6, p99, quiet);
+  if (!sanitized()) CHECK(grown < kOutputBytes + kQueueBytes + kInboxBytes + kSlack);
+  CHECK(p99 < std::max(optimised() ? 5.0 : 100.0, 4 * quiet));
+  CHECK(published > 1000);
+
+  // and it is still served when it reads again
+  reader.read(true);
+  const std::size_t received = reader.received();
+  CHECK(swarm.until([&] { return reader.received() > received; }));
+  CHECK(reader.connected());
+}
+
+}  // namespace
+
+TEST_CASE("one who stops reading while a publisher floods it at QoS 0 costs its bound and nobody else's time") {
+  flood_one_who_does_not_read(0);
+}
+
+TEST_CASE("one who stops reading while a publisher floods it at QoS 1 costs its bound and nobody else's time") {
+  flood_one_who_does_not_read(1);
+}
+
+}  // namespace bramble::testing

@@ -1,0 +1,165 @@
+#include <algorithm>
+#include <doctest/doctest.h>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/stress/swarm.h"
+#include "tests/support/client.h"
+
+namespace bramble::testing {
+namespace {
+
+/// How the connections of one thread ended.
+struct Tally {
+  std::size_t connected = 0;
+  std::size_t taken_over = 0;  ///< MQTT 5: told 0x8E, then closed
+  std::size_t closed = 0;      ///< before MQTT 5: closed without a word
+  std::size_t wrong = 0;
+};
+
+Tally count(const Swarm& swarm) {
+  Tally tally;
+  for (const auto& peer : swarm.peers()) {
+    const bool v5 = peer->version() == Version::v5;
+    if (peer->connected()) {
+      ++tally.connected;
+    } else if (peer->closed() && v5 && peer->reason() == 0x8Eu) {
+      ++tally.taken_over;
+    } else if (peer->closed() && !v5) {
+      ++tally.closed;
+    } else {
+      ++tally.wrong;
+    }
+  }
+  return tally;
+}
+
+std::size_t open_ones(const Swarm& swarm) {
+  return static_cast<std::size_t>(
+      std::count_if(swarm.peers().begin(), swarm.peers().end(), [](const auto& peer) { return !peer->closed(); }));
+}
+
+/// So many connections at once, all for the same client, from several threads; returns when one is left of each thread
+/// at most and `quiet` more turns have changed nothing.
+void storm(std::vector<std::unique_ptr<Swarm>>& swarms, const std::string& client_id, std::size_t each, bool keep) {
+  std::vector<std::thread> threads;
+  for (const auto& swarm : swarms) {
+    threads.emplace_back([&swarm, &client_id, each, keep] {
+      for (std::size_t i = 0; i < each; ++i) {
+        const Version version = i % 2 == 0 ? Version::v5 : Version::v3_1_1;
+        Connect connect = persistent(version, client_id);
+        connect.clean_start = !keep;
+        swarm->open(connect);
+        if (i % 8 == 7) swarm->turn(0);
+      }
+      swarm->until([&swarm] { return open_ones(*swarm) <= 1; });
+    });
+  }
+  for (auto& thread : threads) thread.join();
+}
+
+/// Lets every thread's clients read what there is for them, until exactly one connection is left of all.
+bool one_is_left(std::vector<std::unique_ptr<Swarm>>& swarms) {
+  for (int turns = 0; turns < 5000; ++turns) {
+    std::size_t open = 0;
+    for (const auto& swarm : swarms) {
+      swarm->turn(1);
+      open += open_ones(*swarm);
+    }
+    if (open == 1) return true;
+  }
+  return false;
+}
+
+Peer& the_one(const std::vector<std::unique_ptr<Swarm>>& swarms) {
+  for (const auto& swarm : swarms) {
+    for (const auto& peer : swarm->peers()) {
+      if (peer->connected()) return *peer;
+    }
+  }
+  FAIL("nobody is connected");
+  std::abort();
+}
+
+void take_over(bool keep) {
+  const std::size_t kThreads = 4;
+  const std::size_t each = short_run() ? 50 : 150;
+  const Broker broker("threads 4\nsys_interval 1\nlog_type error");
+  Swarm outside(broker);
+  SysWatch connected(outside, "clients/connected");
+  SysWatch sessions(outside, "clients/total");
+  REQUIRE(connected.until([](double value) { return value == 2; }));
+  const std::size_t descriptors = open_descriptors(broker.pid());
+
+  for (int round = 0; round < 3; ++round) {
+    CAPTURE(round);
+    const std::string client_id = "one" + std::to_string(round % 2);
+    std::vector<std::unique_ptr<Swarm>> swarms;
+    for (std::size_t i = 0; i < kThreads; ++i) swarms.push_back(std::make_unique<Swarm>(broker));
+    storm(swarms, client_id, each, keep);
+    REQUIRE(one_is_left(swarms));
+    Tally all;
+    for (const auto& swarm : swarms) {
+      const Tally tally = count(*swarm);
+      all.connected += tally.connected;
+      all.taken_over += tally.taken_over;
+      all.closed += tally.closed;
+      all.wrong += tally.wrong;
+    }
+    CHECK(all.connected == 1);
+    CHECK(all.wrong == 0);
+    CHECK(all.taken_over + all.closed == kThreads * each - 1);
+
+    // the session that is left works
+    Peer& winner = the_one(swarms);
+    std::string got;
+    winner.on_message = [&got](Peer&, const mqtt::Publish& message) { got = message.payload; };
+    winner.subscribe("for/" + client_id, 1);
+    for (const auto& swarm : swarms) REQUIRE(swarm->settle());
+    Peer& publisher = outside.open();
+    publisher.publish("for/" + client_id, "hello", 1);
+    const bool arrived = outside.until([&] {
+      for (const auto& swarm : swarms) swarm->turn(0);
+      return got == "hello" && publisher.unacked() == 0;
+    });
+    CHECK(arrived);
+    outside.forget(publisher);
+  }
+
+  CHECK(connected.until([](double value) { return value == 2; }));
+  if (keep) CHECK(sessions.until([](double value) { return value == 4; }));  // the two clients' sessions are kept
+  CHECK(outside.until([&] { return open_descriptors(broker.pid()) == descriptors; }));
+
+  // and so is the directory: each client comes back to its session, from whatever reactor, and may end it
+  for (const std::string client_id : {"one0", "one1"}) {
+    for (int again = 0; again < 5; ++again) {
+      Peer& back = outside.open(persistent(Version::v5, client_id));
+      REQUIRE(outside.until([&] { return back.connected(); }));
+      CHECK((back.session_present() || (!keep && again == 0)));  // a clean 3.1.1 client may have been the last
+      back.disconnect();
+      REQUIRE(connected.until([](double value) { return value == 2; }));
+    }
+    Peer& last = outside.open({.client_id = client_id});
+    REQUIRE(outside.until([&] { return last.connected(); }));
+    CHECK_FALSE(last.session_present());
+    last.disconnect();
+    Peer& fresh = outside.open({.client_id = client_id, .clean_start = false});
+    REQUIRE(outside.until([&] { return fresh.connected(); }));
+    CHECK_FALSE(fresh.session_present());
+    fresh.disconnect();
+  }
+  CHECK(sessions.until([](double value) { return value == 2; }));
+}
+
+}  // namespace
+
+TEST_CASE("[MQTT-3.1.4-3] of hundreds of connections for one client at once, one is left and every other is told") {
+  take_over(false);
+}
+
+TEST_CASE("[MQTT-3.1.4-3] hundreds of connections that go on with one session leave it to one of them, unharmed") {
+  take_over(true);
+}
+
+}  // namespace bramble::testing
