@@ -4,14 +4,14 @@
 
 namespace bramble {
 
-/// Memory of the process in bytes: what the allocator has from the system where it tells (mimalloc does), else what the
-/// kernel counts as resident; and the highest it has been.
+/// Memory of the process that is resident, in bytes, and the most it has been. Not what the allocator has from the
+/// system: mimalloc takes address space ahead of use, and tells six times as much for a broker at rest.
 struct MemoryUse {
   std::uint64_t current = 0;
   std::uint64_t maximum = 0;
 };
 
-/// Threads: one at a time.  Cost: a read of /proc, microseconds.
+/// As the kernel counts it; zeros where there is no /proc.  Threads: any.  Cost: a read of /proc, tens of µs.
 MemoryUse memory_use();
 
 }  // namespace bramble
