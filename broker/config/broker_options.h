@@ -44,7 +44,7 @@ struct BrokerOptions {
   std::uint32_t message_size_limit = 0;
   bool queue_qos0_messages = false;
   bool retain_available = true;
-  bool set_tcp_nodelay = false;
+  bool set_tcp_nodelay = true;
   bool upgrade_outgoing_qos = false;
   std::chrono::seconds persistent_client_expiration{0};  ///< 0: never
   std::uint64_t max_output_bytes = 1 << 20;

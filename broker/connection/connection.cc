@@ -16,6 +16,7 @@ using mqtt::Version;
 namespace {
 constexpr Seconds kConnectWithin{30};
 constexpr std::size_t kSipBytes = 4096;
+constexpr std::size_t kSlowPacket = 1024;
 constexpr std::size_t kRepliesMax =
     64 * 1024;  // acknowledgements and pings beyond max_output_bytes before reading stops
 }  // namespace
@@ -74,17 +75,22 @@ void Connection::read(const OnReactor& here, std::size_t size_max) {
   const auto moved = transport_->read(buffer, size_max);
   if (moved.state == Transport::State::closed) return lost(here, "closed its connection");
   if (moved.bytes == 0) return;
-  heard_ = here.now();
   reactor_.counters(here).add(Metric::bytes_received, static_cast<std::int64_t>(moved.bytes));
   reactor_.drain_inbox(here);  // what was routed before these bytes came is delivered before them (DESIGN 4.4)
   if (state_ >= State::closing) return;
   const std::string_view bytes(buffer, moved.bytes);
   if (unread_) {
     unread_->append(bytes);
+    heard(here, false);
     return handle_unread(here);
   }
   const std::size_t handled = handle_packets(here, bytes);
   if (state_ < State::closing && handled < bytes.size()) take_unread(std::string(bytes.substr(handled)));
+}
+
+/// Keep Alive counts packets, not bytes [MQTT-3.1.2-22]; but a large one on a slow line is a client that is alive.
+void Connection::heard(const OnReactor& here, bool packet) {
+  if (packet || (unread_ && unread_->size() > kSlowPacket)) heard_ = here.now();
 }
 
 void Connection::resume(const OnReactor& here) {
@@ -125,6 +131,7 @@ std::size_t Connection::handle_packets(const OnReactor& here, std::string_view b
     reactor_.counters(here).add(Metric::messages_received);
     handled += frame->size;
   }
+  heard(here, handled != 0);
   if (out_.bytes() > output_max_ + kRepliesMax) update_interest(here);
   return handled;
 }

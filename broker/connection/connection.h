@@ -122,6 +122,7 @@ class Connection final : public Watcher, public PacketSink {
   std::size_t handle_packets(const OnReactor& here, std::string_view bytes);
   Result<void> handle(const OnReactor& here, const mqtt::Frame& frame, std::string_view from_here);
   void handle_unread(const OnReactor& here);
+  void heard(const OnReactor& here, bool packet);
   void move_to(const OnReactor& here, ReactorId owner, const std::string& client_id, std::string_view unread);
   void lost(const OnReactor& here, const char* why);
   void leave_session(const OnReactor& here);
