@@ -88,8 +88,9 @@ bool Connections::replay(const OnReactor& here, Connection& connection) {
   OwnedSession& session = connection.session();
   std::vector<MessagePtr> found;
   while (!session.replays.empty()) {
-    PendingReplay& pending = session.replays.front();
-    const Subscriber* subscriber = parts_.subscribers.find(pending.filter, &session);
+    const auto first = session.replays.begin();
+    PendingReplay& pending = first->second;
+    const Subscriber* subscriber = parts_.subscribers.find(first->first, &session);
     bool more = subscriber != nullptr;  // else it has left meanwhile
     while (more) {
       if (!here.reactor().budget_left(here)) return true;
@@ -108,7 +109,7 @@ bool Connections::replay(const OnReactor& here, Connection& connection) {
         session.deliver(here, publication, pending.subscriber, FilterId{}, true);
       }
     }
-    session.replays.pop_front();
+    session.replays.erase(first);
   }
   return false;
 }

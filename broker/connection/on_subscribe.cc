@@ -39,7 +39,7 @@ void subscribe(const OnReactor& here, Connection& from, const TopicFilter& filte
   // The bit is set; a PUBLISH that did not see it has set its retained message before (DESIGN 4.6).
   std::atomic_thread_fence(std::memory_order_seq_cst);
   const Filter* wanted = parts.router.table().find(filter);
-  session.replays.push_back({wanted->id(), wanted, subscriber, {}});
+  session.replays.insert_or_assign(wanted->id(), PendingReplay{wanted, subscriber, {}});
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,7 +29,6 @@ struct DeliveryRules {
 
 /// A retained replay that is under way: what one SUBSCRIBE has still to get.
 struct PendingReplay {
-  FilterId filter;
   const Filter* wanted = nullptr;  ///< alive while the session is on it
   Subscriber subscriber;
   std::optional<RetainedMessages::Replay> replay;  ///< begun when its turn comes: finding the topics takes time
@@ -79,7 +79,7 @@ class OwnedSession final : public Recipient {
   std::size_t unreleased() const { return inbound_ ? inbound_->count() : 0; }
 
   Subscriptions subscriptions;
-  Ring<PendingReplay> replays;
+  std::map<FilterId, PendingReplay> replays;  ///< one a filter: who subscribes again gets it from the beginning
   std::unique_ptr<Will> will;
   std::uint32_t expiry_seconds = 0;  ///< Session Expiry Interval
   bool ended = false;                ///< its subscriptions are being taken off; gets nothing any more

@@ -1,0 +1,284 @@
+#include "core/session/outbound.h"
+
+#include <doctest/doctest.h>
+#include <string>
+#include <vector>
+
+#include "tests/support/fake_clock.h"
+
+namespace bramble {
+namespace {
+
+using mqtt::PacketId;
+using mqtt::Qos;
+using mqtt::ReasonCode;
+using Texts = std::vector<std::string>;
+
+/// Notes what is sent: "1 a #1" is payload a at QoS 1 with Packet Identifier 1, "dup" if marked so; "rel #1" a PUBREL.
+class Notes final : public PacketSink {
+ public:
+  Sent send_publish(Publication& publication, mqtt::PublishHeader header) override {
+    const std::string payload(publication.content().payload);
+    if (payload.size() > size_max) return Sent::too_large;
+    std::string note = std::to_string(static_cast<int>(header.qos)) + " " + payload;
+    if (header.packet_id != 0) note += " #" + std::to_string(header.packet_id);
+    if (header.dup) note += " dup";
+    if (header.retain) note += " retain";
+    for (const auto id : header.subscription_identifiers) note += " sub " + std::to_string(id);
+    sent.push_back(note);
+    return Sent::yes;
+  }
+  void send_pubrel(PacketId id) override { sent.push_back("rel #" + std::to_string(id)); }
+  bool has_room() const override { return room; }
+  Texts take() { return std::exchange(sent, {}); }
+
+  Texts sent;
+  std::size_t size_max = 1000;
+  bool room = true;
+};
+
+/// A session's Outbound with a connection to it, or none.
+struct Scene {
+  testing::FakeClock clock;
+  FrameScratch scratch;
+  OutboundLimits limits;
+  Notes notes;
+  Outbound out;
+
+  explicit Scene(bool connected = true) {
+    if (connected) connect();
+  }
+  void connect(std::uint16_t receive_maximum = 65'535) {
+    out.open(notes, receive_maximum);
+    pump();
+  }
+  void pump() { out.pump(limits, clock.now(), scratch); }
+  Outbound::Offer offer(Qos qos, const std::string& payload, FilterId share = {},
+                        std::uint32_t expiry = mqtt::kNoExpiry) {
+    const ApplicationMessage::Facts facts{qos, false, expiry, clock.now(), {}};
+    Publication publication({"topic", {}, payload}, facts, clock.now(), scratch);
+    Delivery delivery{publication.local(), 0, qos, false, share};
+    return out.offer(publication, std::move(delivery), limits);
+  }
+  void offer_all(const std::string& payloads, Qos qos = Qos::at_least_once) {
+    for (const char payload : payloads) offer(qos, std::string(1, payload));
+  }
+  void puback(PacketId id) {
+    CHECK(out.on_puback(id) == true);
+    pump();
+  }
+};
+
+TEST_CASE("[MQTT-3.3.4-7] no more than Receive Maximum are sent before acknowledgements; the rest waits its turn") {
+  Scene scene(false);
+  scene.connect(2);
+  scene.offer_all("abcd");
+  CHECK(scene.notes.take() == Texts{"1 a #1", "1 b #2"});
+  CHECK(scene.out.in_flight() == 2);
+  CHECK(scene.out.queued() == 2);
+  scene.puback(2);
+  CHECK(scene.notes.take() == Texts{"1 c #3"});
+  scene.puback(1);
+  CHECK(scene.notes.take() == Texts{"1 d #4"});
+  CHECK(scene.out.queued() == 0);
+}
+
+TEST_CASE("[MQTT-4.9.0-2] a QoS 2 message counts until its PUBCOMP, and a PUBREL needs no room") {
+  Scene scene(false);
+  scene.connect(1);
+  scene.offer_all("ab", Qos::exactly_once);
+  CHECK(scene.out.on_pubrec(1, ReasonCode::success) == true);
+  scene.pump();
+  CHECK(scene.notes.take() == Texts{"2 a #1", "rel #1"});
+  CHECK(scene.out.on_pubcomp(1) == true);
+  scene.pump();
+  CHECK(scene.notes.take() == Texts{"2 b #2"});
+}
+
+TEST_CASE("a PUBREC that refuses ends the exchange and makes room") {
+  Scene scene(false);
+  scene.connect(1);
+  scene.offer_all("ab", Qos::exactly_once);
+  CHECK(scene.out.on_pubrec(1, ReasonCode::quota_exceeded) == true);
+  scene.pump();
+  CHECK(scene.notes.take() == Texts{"2 a #1", "2 b #2"});
+  CHECK(scene.out.on_pubcomp(1) == false);
+}
+
+TEST_CASE("max_inflight_messages and max_inflight_bytes hold back what comes later, but one message always goes") {
+  Scene scene;
+  scene.limits.inflight_messages = 2;
+  scene.offer_all("abc");
+  CHECK(scene.notes.take().size() == 2);
+  Scene bytes;
+  bytes.limits.inflight_bytes = 10;
+  bytes.offer(Qos::at_least_once, std::string(50, 'x'));
+  bytes.offer(Qos::at_least_once, "y");
+  CHECK(bytes.notes.take().size() == 1);
+  CHECK(bytes.out.bytes() == 51);
+  bytes.puback(1);
+  CHECK(bytes.notes.take() == Texts{"1 y #2"});
+}
+
+TEST_CASE("a full queue refuses, by messages and by bytes, and nothing of what it refused is kept") {
+  Scene scene(false);
+  scene.limits.queued_messages = 2;
+  CHECK(scene.offer(Qos::at_least_once, "a") == Outbound::Offer::queued);
+  CHECK(scene.offer(Qos::at_least_once, "b") == Outbound::Offer::queued);
+  CHECK(scene.offer(Qos::at_least_once, "c") == Outbound::Offer::full);
+  CHECK_FALSE(scene.out.queue_open(1, scene.limits));
+  Scene bytes(false);
+  bytes.limits.queued_bytes = 5;
+  CHECK(bytes.offer(Qos::at_least_once, "12345") == Outbound::Offer::queued);
+  CHECK(bytes.offer(Qos::at_least_once, "6") == Outbound::Offer::full);
+  CHECK(bytes.out.bytes() == 5);
+}
+
+TEST_CASE("while the output has no room messages wait, and go in their order when it has") {
+  Scene scene;
+  scene.notes.room = false;
+  scene.offer_all("abc");
+  CHECK(scene.notes.take().empty());
+  scene.notes.room = true;
+  scene.pump();
+  CHECK(scene.notes.take() == Texts{"1 a #1", "1 b #2", "1 c #3"});
+}
+
+TEST_CASE("[MQTT-4.4.0-1] [MQTT-4.6.0-1] at reconnect what was in flight goes first, in its order, marked DUP") {
+  Scene scene;
+  scene.limits.inflight_messages = 4;
+  scene.offer(Qos::at_least_once, "a");
+  scene.offer(Qos::exactly_once, "b");
+  scene.offer(Qos::exactly_once, "c");
+  scene.offer(Qos::at_least_once, "d");
+  scene.offer_all("ef");
+  CHECK(scene.out.on_pubrec(2, ReasonCode::success) == true);
+  scene.out.disconnected();
+  scene.offer_all("g");
+  scene.notes.take();
+  scene.connect();
+  CHECK(scene.notes.take() == Texts{"1 a #1 dup", "rel #2", "2 c #3 dup", "1 d #4 dup"});
+  scene.puback(1);
+  CHECK(scene.notes.take() == Texts{"1 e #5"});
+}
+
+TEST_CASE("at reconnect a smaller Receive Maximum holds for what is sent again, and nothing new overtakes it") {
+  Scene scene;
+  scene.offer_all("abcd");
+  scene.out.disconnected();
+  scene.offer_all("e");
+  scene.notes.take();
+  scene.connect(2);
+  CHECK(scene.notes.take() == Texts{"1 a #1 dup", "1 b #2 dup"});
+  scene.offer_all("f");
+  CHECK(scene.notes.take().empty());
+  for (PacketId id = 1; id <= 4; ++id) scene.puback(id);
+  CHECK(scene.notes.take() == Texts{"1 c #3 dup", "1 d #4 dup", "1 e #5", "1 f #6"});
+}
+
+TEST_CASE("an acknowledgement from the connection before for what is not sent again yet completes it") {
+  Scene scene;
+  scene.offer_all("abc");
+  scene.out.disconnected();
+  scene.notes.take();
+  scene.connect(1);
+  scene.puback(3);
+  CHECK(scene.notes.take() == Texts{"1 a #1 dup"});
+  scene.puback(1);
+  CHECK(scene.notes.take() == Texts{"1 b #2 dup"});
+  CHECK(scene.out.in_flight() == 1);
+}
+
+TEST_CASE("[MQTT-3.3.2-5] what expires in the queue is not sent; QoS 1 that expired is not sent again; QoS 2 is") {
+  Scene scene;
+  scene.limits.inflight_messages = 2;
+  scene.offer(Qos::at_least_once, "a", {}, 10);
+  scene.offer(Qos::exactly_once, "b", {}, 10);
+  scene.offer(Qos::at_least_once, "c", {}, 10);
+  scene.offer(Qos::at_least_once, "d", {}, 100);
+  scene.out.disconnected();
+  scene.notes.take();
+  scene.clock.advance(Seconds(11));
+  scene.connect();
+  CHECK(scene.notes.take() == Texts{"2 b #2 dup", "1 d #3"});
+  CHECK(scene.out.expired() == 2);
+  CHECK(scene.out.in_flight() == 2);
+  CHECK(scene.out.bytes() == 2);
+}
+
+TEST_CASE("[MQTT-3.1.2-25] what is too large for the client counts as sent, and its identifier is free") {
+  Scene scene;
+  scene.notes.size_max = 3;
+  CHECK(scene.offer(Qos::at_least_once, "large") == Outbound::Offer::sent);
+  CHECK(scene.out.too_large() == 1);
+  CHECK(scene.out.in_flight() == 0);
+  CHECK(scene.out.bytes() == 0);
+  // also from the queue, and when it is sent again to a client with less room
+  Scene later(false);
+  for (const char* payload : {"large", "ok"}) later.offer(Qos::at_least_once, payload);
+  later.notes.size_max = 3;
+  later.connect();
+  CHECK(later.notes.take() == Texts{"1 ok #2"});
+  later.out.disconnected();
+  later.notes.size_max = 1;
+  later.connect();
+  CHECK(later.notes.take().empty());
+  CHECK(later.out.in_flight() == 0);
+}
+
+TEST_CASE("acknowledgements of the wrong kind are protocol errors, unknown ones are only not known") {
+  Scene scene;
+  scene.offer(Qos::at_least_once, "a");
+  scene.offer(Qos::exactly_once, "b");
+  CHECK(scene.out.on_puback(9) == false);
+  CHECK(scene.out.on_pubrec(9, ReasonCode::success) == false);
+  CHECK(scene.out.on_pubcomp(9) == false);
+  CHECK_FALSE(scene.out.on_puback(2).has_value());
+  CHECK_FALSE(scene.out.on_pubrec(1, ReasonCode::success).has_value());
+  CHECK_FALSE(scene.out.on_pubcomp(2).has_value());
+  CHECK(scene.out.in_flight() == 2);
+}
+
+TEST_CASE("QoS 0 that was queued for an absent client goes without an identifier, in its place") {
+  Scene scene(false);
+  scene.offer(Qos::at_least_once, "a");
+  scene.offer(Qos::at_most_once, "b");
+  scene.offer(Qos::at_least_once, "c");
+  scene.connect();
+  CHECK(scene.notes.take() == Texts{"1 a #1", "0 b", "1 c #2"});
+  CHECK(scene.out.in_flight() == 2);
+}
+
+TEST_CASE(
+    "[MQTT-4.8.2-5] take_shared gives what a group may give to another: not what began at QoS 2, not the others") {
+  Scene scene;
+  scene.limits.inflight_messages = 3;
+  scene.offer(Qos::at_least_once, "sent", FilterId{7});
+  scene.offer(Qos::exactly_once, "begun", FilterId{7});
+  scene.offer(Qos::at_least_once, "own");
+  scene.offer(Qos::exactly_once, "waits", FilterId{8});
+  scene.offer(Qos::at_least_once, "own too");
+  Texts shared;
+  for (const Delivery& delivery : scene.out.take_shared()) shared.emplace_back(delivery.message->payload());
+  CHECK(shared == Texts{"sent", "waits"});
+}
+
+TEST_CASE("identifiers go round past 65535, and an old one that is still in flight is found and skipped") {
+  Scene scene;
+  scene.limits.inflight_messages = 0;
+  scene.offer_all("a");  // #1 stays
+  for (int i = 0; i < 65'534; ++i) {
+    scene.offer_all("x");
+    scene.puback(static_cast<PacketId>(2 + i));
+  }
+  scene.notes.take();
+  scene.offer_all("bc");
+  CHECK(scene.notes.take() == Texts{"1 b #2", "1 c #3"});
+  scene.puback(1);
+  scene.puback(3);
+  scene.puback(2);
+  CHECK(scene.out.in_flight() == 0);
+}
+
+}  // namespace
+}  // namespace bramble

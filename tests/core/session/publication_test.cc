@@ -1,0 +1,125 @@
+#include "core/session/publication.h"
+
+#include <doctest/doctest.h>
+#include <string>
+
+#include "tests/support/fake_clock.h"
+
+namespace bramble {
+namespace {
+
+using mqtt::PublishHeader;
+using mqtt::Qos;
+using mqtt::Version;
+
+Publication::Facts facts(SteadyTime arrived, std::uint32_t expiry = mqtt::kNoExpiry) {
+  return {Qos::exactly_once, false, expiry, arrived, SessionId{3}};
+}
+
+PublishHeader header(Qos qos, bool retain = false) {
+  PublishHeader made;
+  made.qos = qos;
+  made.retain = retain;
+  made.packet_id = qos == Qos::at_most_once ? 0 : 0x0101;
+  return made;
+}
+
+TEST_CASE("a frame is encoded once for each version, QoS and retain, and says where the Packet Identifier goes") {
+  const testing::FakeClock clock;
+  FrameScratch scratch;
+  Publication publication({"a/b", {}, "payload"}, facts(clock.now()), clock.now(), scratch);
+  for (const Version version : {Version::v3_1_1, Version::v5}) {
+    for (const Qos qos : {Qos::at_most_once, Qos::at_least_once, Qos::exactly_once}) {
+      for (const bool retain : {false, true}) {
+        std::string expected;
+        append_publish(expected, version, header(qos, retain), publication.content());
+        const auto frame = publication.shared_frame(version, header(qos, retain));
+        CHECK(std::string(frame.bytes) == expected);
+        CHECK(frame.packet_id_at == (qos == Qos::at_most_once ? 0u : 7u));
+        const std::size_t before = scratch.bytes.size();
+        CHECK(std::string(publication.shared_frame(version, header(qos, retain)).bytes) == expected);
+        CHECK(scratch.bytes.size() == before);  // the second time nothing was encoded
+      }
+    }
+  }
+}
+
+TEST_CASE("the place of the Packet Identifier is right behind longer Remaining Lengths too") {
+  const testing::FakeClock clock;
+  FrameScratch scratch;
+  for (const std::size_t size : {100u, 200u, 20'000u}) {
+    const std::string payload(size, 'x');
+    Publication publication({"t", {}, payload}, facts(clock.now()), clock.now(), scratch);
+    const auto frame = publication.shared_frame(Version::v3_1_1, header(Qos::at_least_once));
+    CHECK(frame.bytes[frame.packet_id_at] == 1);
+    CHECK(frame.bytes[frame.packet_id_at + 1] == 1);
+    CHECK(frame.bytes.size() == frame.packet_id_at + 2 + size);
+  }
+}
+
+TEST_CASE("publications that share a scratch one after another do not mix their frames") {
+  const testing::FakeClock clock;
+  FrameScratch scratch;
+  for (const std::string payload : {"first", "second"}) {
+    Publication publication({"t", {}, payload}, facts(clock.now()), clock.now(), scratch);
+    const auto frame = publication.shared_frame(Version::v5, header(Qos::at_most_once));
+    CHECK(frame.bytes.ends_with(payload));
+    CHECK(scratch.bytes.size() == frame.bytes.size());
+  }
+}
+
+TEST_CASE("[MQTT-3.3.2-6] the expiry that is left falls with the time it waited, to 0 and not below") {
+  testing::FakeClock clock;
+  FrameScratch scratch;
+  const SteadyTime arrived = clock.now();
+  const auto left = [&](std::uint32_t expiry) {
+    Publication publication({"t", {}, "x"}, facts(arrived, expiry), clock.now(), scratch);
+    CHECK(publication.expired() == (expiry != mqtt::kNoExpiry && publication.expiry_left() == 0));
+    return publication.expiry_left();
+  };
+  CHECK(left(10) == 10);
+  clock.advance(Milliseconds(3'900));
+  CHECK(left(10) == 7);
+  CHECK(left(mqtt::kNoExpiry) == mqtt::kNoExpiry);
+  clock.advance(Seconds(6));
+  CHECK(left(10) == 1);
+  clock.advance(Seconds(600));
+  CHECK(left(10) == 0);
+}
+
+TEST_CASE("a message is made when something wants to keep it, once, and outlives the bytes it came from") {
+  const testing::FakeClock clock;
+  FrameScratch scratch;
+  MessagePtr kept;
+  LocalMessage local;
+  {
+    const std::string payload = "from the read buffer";
+    Publication publication({"t", {}, payload}, facts(clock.now()), clock.now(), scratch);
+    kept = publication.message();
+    local = publication.local();
+    CHECK(publication.message().get() == kept.get());
+    CHECK(local.message().get() == kept.get());
+  }
+  CHECK(kept->payload() == "from the read buffer");
+  CHECK(kept->facts().publisher == SessionId{3});
+  CHECK(local->topic() == "t");
+  Publication again(local, clock.now(), scratch);
+  CHECK(again.message().get() == kept.get());
+}
+
+TEST_CASE("copies of a local message share it, and the last one to go gives it back") {
+  const MessagePtr message = MessagePtr::make({"t", {}, "x"}, {});
+  LocalMessage first(message);
+  LocalMessage second = first;
+  LocalMessage third = std::move(first);
+  CHECK_FALSE(first);
+  CHECK(second.message().get() == third.message().get());
+  third = LocalMessage();
+  second = second;
+  CHECK(second->payload() == "x");
+  first = std::move(second);
+  CHECK(first->payload() == "x");
+}
+
+}  // namespace
+}  // namespace bramble
