@@ -30,6 +30,10 @@ OrMessage<std::unique_ptr<Broker>> Broker::build(std::shared_ptr<const Config> c
   for (const ListenerOptions& options : config->listeners) {
     auto listener =
         Listener::open(static_cast<std::uint32_t>(listeners.size()), options, config->broker.set_tcp_nodelay);
+    if (!listener && options.optional) {
+      log::write(LogType::warning, "{}", listener.error());
+      continue;
+    }
     if (!listener) return tl::unexpected(listener.error());
     listeners.push_back(std::move(*listener));
   }
