@@ -1,12 +1,12 @@
 #include "broker/log.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdio>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
-#include <regex>
 #include <string>
 #include <thread>
 #include <unistd.h>
@@ -52,6 +52,12 @@ class LogToFile {
 
 using Lines = std::vector<std::string>;
 
+/// Like `form`, where a 9 stands for any digit.
+bool has_form(std::string_view text, std::string_view form) {
+  return std::equal(text.begin(), text.end(), form.begin(), form.end(),
+                    [](char is, char should) { return should == '9' ? is >= '0' && is <= '9' : is == should; });
+}
+
 }  // namespace
 
 TEST_CASE("a line is logged in the order written, and only if its type is on") {
@@ -76,8 +82,8 @@ TEST_CASE("a line begins with the seconds since 1970, as Mosquitto's do, or with
   log::write(LogType::error, "y");
   const Lines lines = file.lines();
   REQUIRE(lines.size() == 2);
-  CHECK(std::regex_match(lines[0], std::regex("[0-9]{10}: x")));
-  CHECK(std::regex_match(lines[1], std::regex("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}: y")));
+  CHECK(has_form(lines[0], "9999999999: x"));
+  CHECK(has_form(lines[1], "9999-99-99T99:99:99: y"));
 }
 
 TEST_CASE("log_dest none logs nothing at all") {
@@ -196,7 +202,7 @@ TEST_CASE("lines of several threads stay whole") {
   for (auto& thread : threads) thread.join();
   const Lines lines = file.lines();
   CHECK(lines.size() == 400);
-  for (const auto& line : lines) CHECK(std::regex_match(line, std::regex("thread [0-3] line [0-9]{1,2}")));
+  for (const auto& line : lines) CHECK((has_form(line, "thread 9 line 9") || has_form(line, "thread 9 line 99")));
 }
 
 TEST_CASE("what a client can cause at will is logged once a minute, with a count") {
