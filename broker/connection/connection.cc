@@ -225,9 +225,11 @@ PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::Publis
       header.topic_alias = alias_for(content.topic, new_alias);
       header.topic_omitted = header.topic_alias != 0 && !new_alias;
     }
-    if (maximum_packet_size_ != 0 && mqtt::publish_size(version_, header, content) > maximum_packet_size_) {
-      return Sent::too_large;  // [MQTT-3.1.2-24]
-    }
+    const auto too_large = [&] {
+      return maximum_packet_size_ != 0 && mqtt::publish_size(version_, header, content) > maximum_packet_size_;
+    };
+    if (new_alias && too_large()) header.topic_alias = 0;  // an alias of our choosing is no reason to lose it
+    if (too_large()) return Sent::too_large;               // [MQTT-3.1.2-24]
     if (new_alias && header.topic_alias != 0) outbound_aliases_->emplace(content.topic, header.topic_alias);
   }
   const bool large = content.payload.size() >= WriteQueue::kReferenceFrom;

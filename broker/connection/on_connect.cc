@@ -54,14 +54,21 @@ Result<void> admit(const Connection& from, const mqtt::Connect& connect) {
     if (const auto topic = TopicName::parse(connect.will->topic); !topic) {
       return failure(ReasonCode::topic_name_invalid, "its Will Topic is not a valid topic name");
     }
+    if (connect.will->topic.starts_with("$SYS")) {
+      return failure(ReasonCode::not_authorized, "its Will is for $SYS, which is the broker's own");
+    }
+    if (options.message_size_limit != 0 && connect.will->payload.size() > options.message_size_limit) {
+      return failure(ReasonCode::quota_exceeded, "its Will is above message_size_limit");
+    }
   }
   return {};
 }
 
 /// Unlike any other client's, and not to be guessed: a client id is what a session is taken over by.
 std::string made_up_client_id(const std::string& prefix) {
-  thread_local std::mt19937_64 random{std::random_device{}()};
-  const std::uint64_t a = random(), b = random();
+  thread_local std::random_device random;  // the system's, not a generator whose state could be found out
+  const auto word = [] { return std::uint64_t{random()} << 32 | random(); };
+  const std::uint64_t a = word(), b = word();
   return fmt::format("{}{:08X}-{:04X}-{:04X}-{:04X}-{:012X}", prefix, a >> 32, a >> 16 & 0xFFFF, a & 0xFFFF, b >> 48,
                      b & 0xFFFF'FFFF'FFFF);
 }

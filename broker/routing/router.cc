@@ -73,7 +73,9 @@ void Router::deliver_here(const OnReactor& here, Publication& publication, std::
   std::size_t done = 0;
   if (backlog_.empty()) {
     here.reactor().spend(here, 1);
-    while (done < filters.size() && fan_out(here, publication, filters[done])) ++done;
+    while (done < filters.size() && here.reactor().budget_left(here) && fan_out(here, publication, filters[done])) {
+      ++done;
+    }
     if (done == filters.size()) return;
   }
   Handoff& waiting = *own_waiting().handoff;
@@ -154,7 +156,9 @@ void Router::receive(const OnReactor& here, std::unique_ptr<Handoff> handoff) {
 
 bool Router::work_off(const OnReactor& here) {
   while (!backlog_.empty() && here.reactor().budget_left(here)) {
-    if (deliver(here, backlog_.front())) backlog_.pop_front();
+    // taken out while it is worked on: what is delivered may append to the backlog
+    Waiting work = backlog_.pop_front();
+    if (!deliver(here, work)) backlog_.push_front(std::move(work));
   }
   return !backlog_.empty();
 }
@@ -188,6 +192,7 @@ bool Router::deliver_entry(const OnReactor& here, const Handoff& handoff, const 
     return true;
   }
   for (; filter < entry.filter_count; ++filter) {
+    if (!here.reactor().budget_left(here)) return false;
     if (!fan_out(here, publication, handoff.filters[entry.first_filter + filter])) return false;
   }
   return true;

@@ -7,7 +7,8 @@
 namespace bramble {
 
 namespace {
-constexpr std::size_t kLeavesPerTurn = 1000;  // a session may be on 100,000 filters
+constexpr std::size_t kLeavesPerTurn = 1000;             // a session may be on 100,000 filters
+constexpr Seconds kAbsenceMax{100LL * 365 * 24 * 3600};  // a longer limit would not fit SteadyTime
 
 SessionId next_session_id() {
   static std::atomic<std::uint64_t> last{0};  // 0 is the broker itself
@@ -41,7 +42,8 @@ void Sessions::absent(const OnReactor& here, OwnedSession& session, Seconds expi
   if (session.expiry_seconds != mqtt::kSessionNeverExpires) {
     session.ends_at_ = here.now() + Seconds(session.expiry_seconds);
   }
-  if (expiry_limit.count() != 0) session.ends_at_ = std::min(*session.ends_at_, here.now() + expiry_limit);
+  if (expiry_limit.count() != 0)
+    session.ends_at_ = std::min(*session.ends_at_, here.now() + std::min(expiry_limit, kAbsenceMax));
   SteadyTime wait_until = *session.ends_at_;
   if (session.will) {
     if (session.will->delay.count() == 0) {
@@ -139,6 +141,7 @@ bool Sessions::unsubscribe(const OnReactor& here, OwnedSession& session, const T
     }
   }
   session.subscriptions.remove(id);
+  session.replays.erase(id);
   leave(here, session, subscription);
   return true;
 }

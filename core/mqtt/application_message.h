@@ -33,9 +33,11 @@ class ApplicationMessage {
   /// What it occupies, for limits and figures.
   std::size_t memory() const { return sizeof *this + topic_size_ + properties_size_ + payload_size_; }
 
-  bool expired(SteadyTime now) const {
-    return facts_.expiry_seconds != mqtt::kNoExpiry && now >= facts_.arrived + Seconds(facts_.expiry_seconds);
+  SteadyTime expires_at() const {
+    return facts_.expiry_seconds == mqtt::kNoExpiry ? SteadyTime::max()
+                                                    : facts_.arrived + Seconds(facts_.expiry_seconds);
   }
+  bool expired(SteadyTime now) const { return facts_.expiry_seconds != mqtt::kNoExpiry && now >= expires_at(); }
   /// What the Message Expiry Interval is by now: received value less the time it waited here  [MQTT-3.3.2-6]
   std::uint32_t expiry_left(SteadyTime now) const;
 

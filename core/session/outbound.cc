@@ -35,10 +35,30 @@ Outbound::Offer Outbound::offer(Publication& publication, Delivery delivery, con
     start(publication, std::move(delivery));
     return Offer::sent;
   }
+  if (!queue_open(bytes, limits)) drop_expired(publication.now());  // what has expired takes nobody's place
   if (!queue_open(bytes, limits)) return Offer::full;
   queued_bytes_ += bytes;
+  expires_first_ = std::min(expires_first_, delivery.message->expires_at());
   queue_.push_back(std::move(delivery));
   return Offer::queued;
+}
+
+void Outbound::drop_expired(SteadyTime now) {
+  if (now < expires_first_) return;
+  Ring<Delivery> kept;
+  expires_first_ = SteadyTime::max();
+  queued_bytes_ = 0;
+  while (!queue_.empty()) {
+    Delivery delivery = queue_.pop_front();
+    if (delivery.message->expired(now)) {
+      ++expired_;
+      continue;
+    }
+    queued_bytes_ += delivery.message->payload().size();
+    expires_first_ = std::min(expires_first_, delivery.message->expires_at());
+    kept.push_back(std::move(delivery));
+  }
+  queue_ = std::move(kept);
 }
 
 void Outbound::start(Publication& publication, Delivery delivery) {

@@ -100,14 +100,16 @@ class Outbound {
   /// False: the message is done already (too large).
   bool transmit(Publication& publication, InFlight& entry, bool dup);
   void start(Publication& publication, Delivery delivery);
+  void drop_expired(SteadyTime now);
 
   Ring<InFlight> in_flight_;  ///< in the order of first sending
   Ring<Delivery> queue_;
   PacketIds ids_;
   PacketSink* sink_ = nullptr;
-  std::size_t resend_from_ = 0;        ///< in_flight_ before here is sent on this connection
-  std::uint64_t queued_bytes_ = 0;     ///< payload bytes in queue_
-  std::uint64_t in_flight_bytes_ = 0;  ///< payload bytes in in_flight_
+  std::size_t resend_from_ = 0;                   ///< in_flight_ before here is sent on this connection
+  std::uint64_t queued_bytes_ = 0;                ///< payload bytes in queue_
+  std::uint64_t in_flight_bytes_ = 0;             ///< payload bytes in in_flight_
+  SteadyTime expires_first_ = SteadyTime::max();  ///< not after the first expiry in queue_
   std::uint64_t expired_ = 0;
   std::uint64_t too_large_ = 0;
   std::uint16_t receive_maximum_ = mqtt::kReceiveMaximumDefault;

@@ -37,6 +37,7 @@ class Publication {
 
   const mqtt::PublishContent& content() const { return content_; }
   const Facts& facts() const { return facts_; }
+  SteadyTime now() const { return now_; }
   std::uint32_t expiry_left() const;
   bool expired() const { return facts_.expiry_seconds != mqtt::kNoExpiry && expiry_left() == 0; }
 
