@@ -67,6 +67,7 @@ void Connection::ready(const OnReactor& here, std::uint32_t events) {
 void Connection::sip(const OnReactor& here) {
   if (state_ >= State::closing || held_) return;
   heard_ = here.now();  // its silence was our doing
+  if (replies_pile_up()) return;
   read(here, kSipBytes);
 }
 
@@ -174,9 +175,10 @@ void Connection::set_paused(const OnReactor& here, bool paused) {
   if (state_ < State::closing) update_interest(here);
 }
 
+bool Connection::replies_pile_up() const { return blocked_ && out_.bytes() > output_max_ + kRepliesMax; }
+
 void Connection::update_interest(const OnReactor& here) {
-  const bool replies_pile_up = out_.bytes() > output_max_ + kRepliesMax;
-  std::uint32_t wanted = paused_ || (replies_pile_up && blocked_) ? 0u : static_cast<std::uint32_t>(EPOLLIN);
+  std::uint32_t wanted = paused_ || replies_pile_up() ? 0u : static_cast<std::uint32_t>(EPOLLIN);
   if (blocked_) wanted |= EPOLLOUT;
   if (wanted == interest_) return;
   interest_ = wanted;

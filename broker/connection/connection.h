@@ -130,6 +130,7 @@ class Connection final : public Watcher, public PacketSink {
   void queue_packet(std::string_view packet);
   char* extend(std::size_t size);
   void mark_dirty();
+  bool replies_pile_up() const;  ///< it asks and does not read the answers: nothing more is read from it
   void update_interest(const OnReactor& here);
   std::uint16_t alias_for(std::string_view topic, bool& is_new);
   std::string describe() const;

@@ -12,6 +12,7 @@ namespace bramble::testing {
 namespace {
 
 constexpr std::size_t kComers = 60;
+constexpr std::uint32_t kBurst = 8;
 
 void allow_descriptors() {
   rlimit limit{};
@@ -28,14 +29,19 @@ class Audience {
         stayers_(swarm.open_many(size, "stayer")),
         last_(size),
         comers_(swarm.open_many(kComers, "comer")) {
+    for (Peer* comer : comers_) watch(*comer);
+    // those who go are between those who stay, so that a hole is filled with one who stays
     for (std::size_t i = 0; i < size; ++i) {
+      if (i == size / 2) {
+        for (Peer* comer : comers_) comer->subscribe("wide");
+        swarm_.settle();
+      }
       stayers_[i]->on_message = [this, i](Peer&, const mqtt::Publish& message) {
         faults_ += number_at(message.payload, 0) != ++last_[i];
         ++received_;
       };
       stayers_[i]->subscribe("wide", i % 8 == 0);
     }
-    for (Peer* comer : comers_) watch(*comer);
   }
 
   std::uint64_t received() const { return received_; }
@@ -80,7 +86,7 @@ class Audience {
 void fan_out(unsigned threads) {
   allow_descriptors();
   const std::size_t size = short_run() ? 2'000 : 10'000;
-  const std::uint32_t messages = short_run() ? 12 : 30;
+  const std::uint32_t messages = kBurst * (short_run() ? 3 : 4);
   const Broker broker("threads " + std::to_string(threads) + "\nlog_type error\nmax_queued_messages 0");
   Swarm swarm(broker);
   Audience audience(swarm, size);
@@ -88,11 +94,12 @@ void fan_out(unsigned threads) {
   Peer& publisher = swarm.open();
   const double quiet = quiet_p99(broker, Milliseconds(500));
   LatencyProbe probe(broker, "beside");
-  for (std::uint32_t number = 1; number <= messages; ++number) {
-    publisher.publish("wide", numbers({number}), 1);
+  for (std::uint32_t number = 1; number <= messages;) {
+    // more deliveries than a turn makes: the fan-out is suspended while some come and others go
+    for (std::uint32_t burst = 0; burst < kBurst; ++burst) publisher.publish("wide", numbers({number++}), 1);
     const bool all = swarm.until([&] {
       audience.come_and_go();
-      return audience.received() >= number * size;
+      return audience.received() >= (number - 1) * size;
     });
     REQUIRE(all);
   }
@@ -103,7 +110,7 @@ void fan_out(unsigned threads) {
   const double p99 = probe.milliseconds(0.99);
   std::printf("fan-out to %zu, threads %u: %zu probes, p50 %.2f ms, p99 %.2f ms, alone p99 %.2f ms\n", size, threads,
               probe.messages(), probe.milliseconds(0.5), p99, quiet);
-  CHECK(p99 < std::max(optimised() ? 200.0 : 500.0, 4 * quiet));
+  CHECK(p99 < std::max(optimised() ? 200.0 : 1500.0, 4 * quiet));
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 namespace bramble::testing {
 namespace {
 
-constexpr std::uint64_t kGrowthMax = 64u << 20;
+constexpr std::uint64_t kGrowthMax = 24u << 20;  // five clients' outputs, in buffers that double, and some more
 
 /// A broker, and a well-behaved pair on it that must get on all the time.
 class Scene {

@@ -158,6 +158,38 @@ TEST_CASE("[MQTT-3.1.4-3] of hundreds of connections for one client at once, one
   take_over(false);
 }
 
+TEST_CASE("a client that comes and goes on all reactors at once leaves no session and no trace of its name") {
+  const Broker broker("threads 4\nsys_interval 1\nlog_type error");
+  Swarm outside(broker);
+  SysWatch sessions(outside, "clients/total");
+  std::vector<std::thread> threads;
+  std::vector<std::size_t> served(4);
+  const SteadyTime end = std::chrono::steady_clock::now() + (short_run() ? Milliseconds(1500) : Milliseconds(3000));
+  for (std::size_t& mine : served) {
+    threads.emplace_back([&broker, &mine, end] {
+      Swarm swarm(broker);
+      std::vector<Peer*> peers(6);
+      while (std::chrono::steady_clock::now() < end) {
+        for (Peer*& peer : peers) {
+          if (peer && peer->connected()) {
+            peer->disconnect();
+            ++mine;
+          }
+          if (peer && peer->closed()) swarm.forget(*std::exchange(peer, nullptr));
+          if (!peer) peer = &swarm.open({.version = Version::v3_1_1, .client_id = "flickers"});
+        }
+        swarm.turn(1);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  for (const std::size_t mine : served) CHECK(mine > 10);
+  CHECK(sessions.until([](double value) { return value == 1; }));
+  Peer& last = outside.open({.client_id = "flickers"});
+  REQUIRE(outside.until([&] { return last.connected(); }));
+  CHECK(sessions.until([](double value) { return value == 2; }));
+}
+
 TEST_CASE("[MQTT-3.1.4-3] hundreds of connections that go on with one session leave it to one of them, unharmed") {
   take_over(true);
 }
