@@ -30,12 +30,7 @@ class Audience {
         last_(size),
         comers_(swarm.open_many(kComers, "comer")) {
     for (Peer* comer : comers_) watch(*comer);
-    // those who go are between those who stay, so that a hole is filled with one who stays
     for (std::size_t i = 0; i < size; ++i) {
-      if (i == size / 2) {
-        for (Peer* comer : comers_) comer->subscribe("wide");
-        swarm_.settle();
-      }
       stayers_[i]->on_message = [this, i](Peer&, const mqtt::Publish& message) {
         faults_ += number_at(message.payload, 0) != ++last_[i];
         ++received_;
@@ -44,6 +39,18 @@ class Audience {
     }
   }
 
+  /// Between two bursts: those who come are on the list, and some who stay go behind them, so that a hole that one of
+  /// the former leaves is filled with one of the latter.
+  bool mix() {
+    for (Peer* comer : comers_) comer->subscribe("wide");
+    if (!swarm_.settle()) return false;
+    for (std::size_t i = 0; i < 10 * kComers; ++i) {
+      mixed_ = (mixed_ + 1) % stayers_.size();
+      stayers_[mixed_]->unsubscribe("wide");
+      stayers_[mixed_]->subscribe("wide", mixed_ % 8 == 0);
+    }
+    return swarm_.settle();
+  }
   std::uint64_t received() const { return received_; }
   std::uint64_t faults() const { return faults_; }
   /// Some subscribe, some unsubscribe, one connects anew.
@@ -79,6 +86,7 @@ class Audience {
   std::vector<std::uint32_t> last_;
   std::vector<Peer*> comers_;
   std::size_t next_ = 0;
+  std::size_t mixed_ = 0;
   std::uint64_t received_ = 0;
   std::uint64_t faults_ = 0;
 };
@@ -95,6 +103,7 @@ void fan_out(unsigned threads) {
   const double quiet = quiet_p99(broker, Milliseconds(500));
   LatencyProbe probe(broker, "beside");
   for (std::uint32_t number = 1; number <= messages;) {
+    REQUIRE(audience.mix());
     // more deliveries than a turn makes: the fan-out is suspended while some come and others go
     for (std::uint32_t burst = 0; burst < kBurst; ++burst) publisher.publish("wide", numbers({number++}), 1);
     const bool all = swarm.until([&] {
