@@ -1,5 +1,7 @@
 #include "core/topic/topic.h"
 
+#include <algorithm>
+
 #include "core/mqtt/reason_code.h"
 #include "core/mqtt/types.h"
 #include "core/mqtt/utf8.h"
@@ -18,6 +20,10 @@ mqtt::AsciiWord not_plain_topic(mqtt::AsciiWord word) {
 Failure bad_name(const char* what) { return failure(mqtt::ReasonCode::topic_name_invalid, what); }
 Failure bad_filter(const char* what) { return failure(mqtt::ReasonCode::topic_filter_invalid, what); }
 
+bool too_deep(std::string_view text) {
+  return text.size() > kTopicSlashesMax && std::ranges::count(text, '/') > kTopicSlashesMax;
+}
+
 /// Wildcards only as whole levels, '#' only as the last one.  [MQTT-4.7.1-1] [MQTT-4.7.1-2]
 bool wildcards_well_placed(std::string_view filter) {
   for (Levels levels(filter); !levels.done();) {
@@ -33,6 +39,7 @@ bool wildcards_well_placed(std::string_view filter) {
 Result<TopicName> TopicName::parse(std::string_view bytes) {
   if (bytes.empty()) return bad_name("a Topic Name without a character  [MQTT-4.7.3-1]");
   if (bytes.size() > mqtt::kTopicBytesMax) return bad_name("a Topic Name of more than 65535 bytes  [MQTT-4.7.3-3]");
+  if (too_deep(bytes)) return bad_name("a Topic Name of more than 201 levels");
   if (mqtt::no_word(bytes, not_plain_topic)) [[likely]]
     return TopicName(bytes);
   if (!mqtt::valid_utf8(bytes)) return malformed("a Topic Name that is not UTF-8  [MQTT-3.3.2-1] [MQTT-4.7.3-2]");
@@ -45,6 +52,7 @@ Result<TopicName> TopicName::parse(std::string_view bytes) {
 Result<TopicFilter> TopicFilter::parse(std::string_view bytes) {
   if (bytes.empty()) return bad_filter("a Topic Filter without a character  [MQTT-4.7.3-1]");
   if (bytes.size() > mqtt::kTopicBytesMax) return bad_filter("a Topic Filter of more than 65535 bytes  [MQTT-4.7.3-3]");
+  if (too_deep(bytes)) return bad_filter("a Topic Filter of more than 201 levels");
   if (!mqtt::valid_utf8(bytes)) return malformed("a Topic Filter that is not UTF-8  [MQTT-3.8.3-1] [MQTT-4.7.3-2]");
   TopicFilter parsed;
   parsed.text_ = parsed.filter_ = bytes;

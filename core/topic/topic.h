@@ -6,7 +6,12 @@
 
 namespace bramble {
 
-/// A valid Topic Name: UTF-8, 1 to 65535 bytes, no U+0000, no '+' or '#'.  [MQTT-3.3.2-2] [MQTT-4.7.3-1]
+/// As Mosquitto's limit. A level of a filter takes a node of the trie: without one, 2 bytes that a client sends would
+/// take 100 of ours.
+inline constexpr int kTopicSlashesMax = 200;
+
+/// A valid Topic Name: UTF-8, 1 to 65535 bytes, at most kTopicSlashesMax '/', no U+0000, no '+' or '#'.
+/// [MQTT-3.3.2-2] [MQTT-4.7.3-1]
 /// A view: it lives as long as the bytes it was parsed from.
 class TopicName {
  public:

@@ -166,12 +166,24 @@ TEST_CASE(
 TEST_CASE("[MQTT-4.7.1-1] topics of many levels are matched at every depth") {
   std::string topic = unique_name("deep");
   const std::string root = topic;
-  for (int level = 0; level < 100; ++level) topic += "/l";
+  for (int level = 0; level < 199; ++level) topic += "/l";
   Client client(shared_broker());
   CHECK(matches(client, root + "/#", topic));
   CHECK(matches(client, topic.substr(0, topic.size() - 1) + "+", topic));
   CHECK(matches(client, topic + "/#", topic));
   CHECK_FALSE(matches(client, topic + "/+", topic));
+}
+
+TEST_CASE("topics and filters of more than 201 levels are refused, and everybody else is served on") {
+  const std::string too_deep = unique_name("deep") + std::string(201, '/');
+  for (const Version version : kAllVersions) {
+    CAPTURE(version);
+    expect_filter_refused(version, too_deep);
+    expect_filter_refused(version, "$share/group/" + too_deep + "#");
+    Client publisher(shared_broker(), version);
+    publisher.send(encode(version, Publish{.topic = too_deep, .payload = "x"}));
+    publisher.expect_refusal(version, {0x90});
+  }
 }
 
 }  // namespace bramble::testing

@@ -56,6 +56,15 @@ TEST_CASE("[MQTT-4.7.3-1] [MQTT-4.7.3-3] a Topic Name has 1 to 65535 bytes") {
   CHECK(filter_error(std::string(65'536, 'a')) == ReasonCode::topic_filter_invalid);
 }
 
+TEST_CASE("a Topic Name and a Topic Filter have at most 201 levels, as in Mosquitto") {
+  const std::string deepest(200, '/');
+  CHECK(name_error(deepest) == ReasonCode::success);
+  CHECK(name_error(deepest + "a") == ReasonCode::success);
+  CHECK(name_error(deepest + "/") == ReasonCode::topic_name_invalid);
+  CHECK(filter_error(deepest + "+") == ReasonCode::success);
+  CHECK(filter_error(deepest + "/#") == ReasonCode::topic_filter_invalid);
+}
+
 TEST_CASE("[MQTT-4.7.3-4] a Topic Name is kept as it is") {
   CHECK(TopicName::parse("/A//b/ c/")->view() == "/A//b/ c/");
   CHECK(TopicName::parse("$SYS/x")->reserved());
