@@ -76,6 +76,8 @@ void Shard::on_message(const OnReactor& here, Message message) {
 }
 
 bool Shard::on_leftovers(const OnReactor& here) {
+  // what comes in only joins a backlog, but nobody who arrives or moves here waits for its end
+  if (router_.backlogged()) here.reactor().drain_inbox(here);
   bool more = router_.work_off(here);
   more |= connections_.work_off(here);
   more |= sessions_.clean_up(here);

@@ -187,14 +187,27 @@ void Connection::update_interest(const OnReactor& here) {
 
 // --- out ---
 
-void Connection::mark_dirty() {
-  if (dirty_) return;
-  dirty_ = true;
-  parts_.connections.flush_later(*this);
+void Connection::mark_dirty(bool wide) {
+  bool& listed = wide ? late_ : dirty_;
+  if (dirty_ || listed) return;
+  listed = true;
+  if (wide) {
+    parts_.connections.flush_some_turn(*this);
+  } else {
+    parts_.connections.flush_this_turn(*this);
+  }
 }
 
-char* Connection::extend(std::size_t size) {
-  mark_dirty();
+bool Connection::make_room() {
+  if (has_room() || blocked_ || state_ != State::connected) return has_room();
+  const OnReactor& here = OnReactor::current();
+  parts_.router.post_handoffs(here);  // as before every write
+  write(here);                        // if it is closed, so it is at the end of the turn
+  return has_room();
+}
+
+char* Connection::extend(std::size_t size, bool wide) {
+  mark_dirty(wide);
   return out_.extend(size);
 }
 
@@ -241,7 +254,7 @@ PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::Publis
   counters.add(Metric::publish_sent);
   counters.add(Metric::publish_bytes_sent, static_cast<std::int64_t>(content.payload.size()));
   if (large) {
-    char* const head = extend(mqtt::publish_head_size(version_, header, content));
+    char* const head = extend(mqtt::publish_head_size(version_, header, content), publication.wide);
     mqtt::write_publish_head(head, version_, header, content);
     const LocalMessage& keeper = publication.local();
     out_.append_reference(keeper->payload(), keeper);
@@ -249,12 +262,12 @@ PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::Publis
   }
   const bool plain = header.topic_alias == 0 && header.subscription_identifiers.empty() && !header.dup;
   if (!plain) {
-    char* const at = extend(mqtt::publish_size(version_, header, content));
+    char* const at = extend(mqtt::publish_size(version_, header, content), publication.wide);
     ByteWriter(mqtt::write_publish_head(at, version_, header, content)).bytes(content.payload);
     return Sent::yes;
   }
   const auto frame = publication.shared_frame(version_, header);
-  char* const at = extend(frame.bytes.size());
+  char* const at = extend(frame.bytes.size(), publication.wide);
   std::memcpy(at, frame.bytes.data(), frame.bytes.size());
   if (frame.packet_id_at != 0) ByteWriter(at + frame.packet_id_at).u16(header.packet_id);
   return Sent::yes;
@@ -262,24 +275,24 @@ PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::Publis
 
 void Connection::flush(const OnReactor& here) {
   dirty_ = false;
-  if (blocked_ || out_.empty() || state_ == State::closed) return;
-  const bool was_full = !has_room();
+  if (blocked_ || state_ == State::closed) return;
+  if (!out_.empty() && !write(here)) return lost(here, "closed its connection");
+  if (!session_ || !has_room() || !std::exchange(was_full_, false)) return;
+  session_->pump(here, parts_.router.scratch());
+  if (!session_->replays.empty()) parts_.connections.replay_later(here, *this);
+}
+
+bool Connection::write(const OnReactor& here) {
+  was_full_ |= !has_room();
   const auto moved = out_.flush(*transport_);
   reactor_.counters(here).add(Metric::bytes_sent, static_cast<std::int64_t>(moved.bytes));
   if (moved.state == Transport::State::closed) {
     out_.clear();
-    return lost(here, "closed its connection");
+    return false;
   }
-  if (!out_.empty()) {
-    blocked_ = moved.state == Transport::State::would_block || moved.bytes != 0;
-    if (state_ != State::closing) update_interest(here);
-  } else if (interest_ != EPOLLIN && state_ != State::closing) {
-    update_interest(here);
-  }
-  if (session_ && has_room() && was_full) {
-    session_->pump(here, parts_.router.scratch());
-    if (!session_->replays.empty()) parts_.connections.replay_later(here, *this);
-  }
+  blocked_ = !out_.empty();
+  if (state_ != State::closing) update_interest(here);
+  return true;
 }
 
 // --- begin and end ---

@@ -57,6 +57,7 @@ class Connection final : public Watcher, public PacketSink {
   Sent send_publish(Publication& publication, mqtt::PublishHeader header) override;
   void send_pubrel(mqtt::PacketId id) override;
   bool has_room() const override { return out_.bytes() < output_max_; }
+  bool make_room() override;
   void send_ack(mqtt::PacketType type, mqtt::PacketId id, mqtt::ReasonCode code);
   /// Whatever `encode(std::string& out)` appends, as one packet. False: it would be above the client's Maximum Packet
   /// Size, so it is not sent  [MQTT-3.1.2-24]
@@ -128,9 +129,10 @@ class Connection final : public Watcher, public PacketSink {
   void leave_session(const OnReactor& here);
   void deadline(const OnReactor& here);
   void queue_packet(std::string_view packet);
-  char* extend(std::size_t size);
-  void mark_dirty();
-  bool replies_pile_up() const;  ///< it asks and does not read the answers: nothing more is read from it
+  char* extend(std::size_t size, bool wide = false);
+  void mark_dirty(bool wide = false);
+  bool write(const OnReactor& here);  ///< false: the other side has closed
+  bool replies_pile_up() const;       ///< it asks and does not read the answers: nothing more is read from it
   void update_interest(const OnReactor& here);
   std::uint16_t alias_for(std::string_view topic, bool& is_new);
   std::string describe() const;
@@ -155,10 +157,12 @@ class Connection final : public Watcher, public PacketSink {
   State state_ = State::awaiting_connect;
   mqtt::Version version_ = mqtt::Version::v3_1_1;
   bool reason_strings_ = false;
-  bool dirty_ = false;    ///< on the list of this turn's writers
-  bool held_ = false;     ///< on the list of those with packets that wait for their turn
-  bool paused_ = false;   ///< slowed: read a little now and then
-  bool blocked_ = false;  ///< the socket takes no more for now
+  bool dirty_ = false;     ///< on the list of those who are written to in this turn
+  bool late_ = false;      ///< on the list of those who are written to in this turn or one of the next
+  bool held_ = false;      ///< on the list of those with packets that wait for their turn
+  bool paused_ = false;    ///< slowed: read a little now and then
+  bool blocked_ = false;   ///< the socket takes no more for now
+  bool was_full_ = false;  ///< since it was last looked whether something waits for room
   bool replaying_ = false;
 };
 

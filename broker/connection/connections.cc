@@ -6,8 +6,9 @@ namespace bramble {
 
 namespace {
 constexpr Milliseconds kSipEvery{10};
-constexpr int kBeginCost = 50;        // of a replay, in deliveries: up to 10,000 steps in the tree
-constexpr int kSlotsPerDelivery = 4;  // looking at that many slots takes as long as one delivery
+constexpr std::size_t kLateFlushes = 1000;  // a turn; about 6 us each
+constexpr int kBeginCost = 50;              // of a replay, in deliveries: up to 10,000 steps in the tree
+constexpr int kSlotsPerDelivery = 4;        // looking at that many slots takes as long as one delivery
 }  // namespace
 
 Connections::~Connections() = default;
@@ -114,13 +115,30 @@ bool Connections::replay(const OnReactor& here, Connection& connection) {
   return false;
 }
 
-void Connections::end_turn(const OnReactor& here) {
-  // a flush may find its client gone, or make room for more output: the lists grow while they are walked
+void Connections::flush_dirty(const OnReactor& here) {
+  // a flush may find its client gone, or make room for more output: the list grows while it is walked
   for (std::size_t i = 0; i < dirty_.size(); ++i) dirty_[i]->flush(here);
   dirty_.clear();
+}
+
+void Connections::flush_late(const OnReactor& here) {
+  const std::size_t late = std::min(late_.size(), kLateFlushes);
+  for (std::size_t i = 0; i < late; ++i) {
+    late_[i]->late_ = false;
+    late_[i]->flush(here);
+  }
+  late_.erase(late_.begin(), late_.begin() + static_cast<std::ptrdiff_t>(late));
+  if (!late_.empty()) here.reactor().want_turn(here);
+  flush_dirty(here);
+}
+
+void Connections::end_turn(const OnReactor& here) {
+  flush_dirty(here);
+  flush_late(here);
   if (closed_.empty()) return;
   const auto is_closed = [](const Connection* connection) { return connection->state() == Connection::State::closed; };
   for (Connection* connection : closed_) {
+    connection->flush(here);
     connection->state_ = Connection::State::closed;
     if (connection->transport_) {
       here.reactor().readiness(here).remove(connection->transport_->descriptor());
@@ -129,7 +147,7 @@ void Connections::end_turn(const OnReactor& here) {
     }
     here.reactor().load().fetch_sub(1, std::memory_order_relaxed);
   }
-  for (auto* list : {&held_, &replaying_, &paused_}) std::erase_if(*list, is_closed);
+  for (auto* list : {&late_, &held_, &replaying_, &paused_}) std::erase_if(*list, is_closed);
   for (Connection* connection : std::exchange(closed_, {})) {
     const std::size_t hole = connection->index_;
     all_[hole] = std::move(all_.back());

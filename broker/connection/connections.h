@@ -17,7 +17,9 @@ class Connections {
   void accept(const OnReactor& here, ConnectionAccepted accepted);
   void adopt(const OnReactor& here, ConnectionMoved moved);
 
-  void flush_later(Connection& connection) { dirty_.push_back(&connection); }
+  void flush_this_turn(Connection& connection) { dirty_.push_back(&connection); }
+  /// In this turn or one of the next: one of many who got the same message. Writing to 10,000 takes 60 ms.
+  void flush_some_turn(Connection& connection) { late_.push_back(&connection); }
   void resume_later(Connection& connection) { held_.push_back(&connection); }
   void replay_later(const OnReactor& here, Connection& connection);
   /// Reads it slowly until one of the reactors (a bit each) says that its inbox has eased, and as long as it has not.
@@ -47,12 +49,15 @@ class Connections {
   Connection& add(const OnReactor& here, std::unique_ptr<Transport> transport, std::uint32_t listener);
   void closed(Connection& connection) { closed_.push_back(&connection); }
   void sip(const OnReactor& here);
+  void flush_dirty(const OnReactor& here);
+  void flush_late(const OnReactor& here);
   /// True: it could go on at once (the turn's budget is at an end), so it is asked again.
   bool replay(const OnReactor& here, Connection& connection);
 
   ShardParts& parts_;
   std::vector<std::unique_ptr<Connection>> all_;
   std::vector<Connection*> dirty_;
+  std::vector<Connection*> late_;
   std::vector<Connection*> held_;
   std::vector<Connection*> replaying_;
   std::vector<Connection*> paused_;

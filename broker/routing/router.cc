@@ -8,7 +8,7 @@ namespace bramble {
 
 namespace {
 
-constexpr std::size_t kOvershoot = 64;  // so few deliveries beyond the turn's budget do not matter
+constexpr std::size_t kOvershoot = 64;  // so few deliveries beyond the turn's budget do not matter; more are wide
 
 OwnedSession& session_of(const Subscriber& subscriber) { return static_cast<OwnedSession&>(*subscriber.recipient); }
 
@@ -97,11 +97,13 @@ bool Router::fan_out(const OnReactor& here, Publication& publication, FilterId f
   const bool resumed = subscribers_.suspended();  // only the first of the backlog can be, and nothing overtakes it
   const auto subscribers = resumed ? subscribers_.rest() : subscribers_.on(filter);
   std::size_t count = subscribers.size();
-  if (count > kOvershoot) count = std::min(count, here.reactor().budget(here));
+  publication.wide = count > kOvershoot;
+  if (publication.wide) count = std::min(count, here.reactor().budget(here));
   for (const Subscriber& subscriber : subscribers.first(count)) {
     OwnedSession& session = session_of(subscriber);
     if (!session.ended) session.deliver(here, publication, subscriber, FilterId{}, false);
   }
+  publication.wide = false;
   here.reactor().spend(here, static_cast<int>(count));
   if (count < subscribers.size()) {
     if (resumed) {

@@ -80,7 +80,7 @@ OwnedSession::Delivered OwnedSession::deliver_at_qos0(const OnReactor& here, Pub
     if (!sessions_.rules().queue_qos0_messages) return Delivered::dropped;  // nobody is there: nothing is owed
     return keep(here, publication, delivery);
   }
-  if (!connection_->has_room()) {
+  if (!connection_->make_room()) {
     return drop(here, Metric::dropped_qos0_output, "it reads too slowly (max_output_bytes wait)");
   }
   mqtt::PublishHeader header;
@@ -104,6 +104,7 @@ OwnedSession::Delivered OwnedSession::drop(const OnReactor& here, Metric why, co
 
 OwnedSession::Delivered OwnedSession::keep(const OnReactor& here, Publication& publication, Delivery delivery) {
   delivery.message = publication.local();
+  if (connection_) connection_->make_room();
   outbound();
   const auto offer = counted(
       here, [&](Outbound& out) { return out.offer(publication, std::move(delivery), sessions_.rules().limits); });

@@ -27,6 +27,8 @@ class PacketSink {
   virtual void send_pubrel(mqtt::PacketId id) = 0;
   /// False while the client is so far behind that nothing that can wait should be written.
   virtual bool has_room() const = 0;
+  /// The same, after what waits was offered to the client: nothing is dropped that it would have taken.
+  virtual bool make_room() = 0;
 
  protected:
   ~PacketSink() = default;

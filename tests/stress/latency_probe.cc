@@ -38,6 +38,16 @@ double LatencyProbe::milliseconds(double quantile) const {
   return std::chrono::duration<double, std::milli>(times_[rank]).count();
 }
 
+double LatencyProbe::milliseconds_at_any_time(double quantile) const {
+  SteadyTime::duration all{}, until{};
+  for (const auto time : times_) all += time;
+  for (const auto time : times_) {
+    until += time;
+    if (until >= all * quantile) return std::chrono::duration<double, std::milli>(time).count();
+  }
+  return 1e9;  // nothing came through at all
+}
+
 double quiet_p99(const Broker& broker, Milliseconds time) {
   LatencyProbe probe(broker, "quiet");
   std::this_thread::sleep_for(time);

@@ -5,6 +5,7 @@
 
 #include "tests/stress/latency_probe.h"
 #include "tests/stress/swarm.h"
+#include "tests/support/client.h"
 
 namespace bramble::testing {
 namespace {
@@ -59,6 +60,24 @@ void flood_one_who_does_not_read(unsigned qos) {
 }
 
 }  // namespace
+
+TEST_CASE("a burst above max_output_bytes loses nothing that the subscriber's socket has room for") {
+  for (const unsigned qos : {0u, 1u}) {
+    CAPTURE(qos);
+    const Broker broker(
+        "threads 1\nlog_type error\nmax_output_bytes 4096\nmax_queued_messages 10\nmax_inflight_messages 0");
+    Client subscriber(broker);
+    subscriber.subscribe("burst", qos);
+    Client publisher(broker);
+    std::string burst;
+    for (unsigned id = 1; id <= 300; ++id) {
+      burst +=
+          encode(Version::v5, Publish{.topic = "burst", .payload = std::string(100, 'x'), .qos = qos, .packet_id = id});
+    }
+    publisher.send(burst);
+    for (unsigned id = 1; id <= 300; ++id) CHECK(subscriber.receive().payload.size() == 100);
+  }
+}
 
 TEST_CASE("one who stops reading while a publisher floods it at QoS 0 costs its bound and nobody else's time") {
   flood_one_who_does_not_read(0);

@@ -30,6 +30,7 @@ class Notes final : public PacketSink {
   }
   void send_pubrel(PacketId id) override { sent.push_back("rel #" + std::to_string(id)); }
   bool has_room() const override { return room; }
+  bool make_room() override { return room; }
   Texts take() { return std::exchange(sent, {}); }
 
   Texts sent;
