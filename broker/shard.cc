@@ -86,7 +86,7 @@ bool Shard::on_leftovers(const OnReactor& here) {
 
 void Shard::on_turn_end(const OnReactor& here) {
   settle_leftovers(here);
-  router_.post_handoffs(here);  // before any acknowledgement is written (DESIGN 4.4)
+  router_.post_handoffs(here);  // before any acknowledgement is written (docs/design.md, Order)
   connections_.end_turn(here);
   if (sessions_.has_leftovers()) here.reactor().want_turn(here);  // of clients found gone while they were written to
 }

@@ -77,7 +77,8 @@ void Connection::read(const OnReactor& here, std::size_t size_max) {
   if (moved.state == Transport::State::closed) return lost(here, "closed its connection");
   if (moved.bytes == 0) return;
   reactor_.counters(here).add(Metric::bytes_received, static_cast<std::int64_t>(moved.bytes));
-  reactor_.drain_inbox(here);  // what was routed before these bytes came is delivered before them (DESIGN 4.4)
+  // What was routed before these bytes came is delivered before them (docs/design.md, Order).
+  reactor_.drain_inbox(here);
   if (state_ >= State::closing) return;
   const std::string_view bytes(buffer, moved.bytes);
   if (unread_) {

@@ -48,7 +48,7 @@ class Connection final : public Watcher, public PacketSink {
   /// Handles what has been read before: bytes that came with a moved connection, or were held back.
   void resume(const OnReactor& here);
   void take_unread(std::string bytes) { unread_ = std::make_unique<std::string>(std::move(bytes)); }
-  /// Reads and handles a little of what a slowed publisher has sent  (DESIGN 4.8).
+  /// Reads and handles a little of what a slowed publisher has sent  (docs/design.md, Slowing).
   void sip(const OnReactor& here);
   void set_paused(const OnReactor& here, bool paused);
   bool paused() const { return paused_; }

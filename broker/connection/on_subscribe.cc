@@ -36,7 +36,7 @@ void subscribe(const OnReactor& here, Connection& from, const TopicFilter& filte
   const bool is_new = parts.sessions.subscribe(here, session, filter, subscriber);
   log::write(LogType::subscribe, "{} {} {}", session.client_id(), static_cast<int>(subscriber.qos), filter.text());
   if (filter.shared() || !wants_retained(handling, is_new)) return;  // no retained messages for shared ones  (4.8.2)
-  // The bit is set; a PUBLISH that did not see it has set its retained message before (DESIGN 4.6).
+  // The bit is set; a PUBLISH that did not see it has set its retained message before (docs/design.md, Retained).
   std::atomic_thread_fence(std::memory_order_seq_cst);
   const Filter* wanted = parts.router.table().find(filter);
   session.replays.insert_or_assign(wanted->id(), PendingReplay{wanted, subscriber, {}});

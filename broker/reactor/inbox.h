@@ -10,7 +10,7 @@
 namespace bramble {
 
 /// The many-to-one queue into a reactor, and its alarm clock. It never refuses: over its level the feeders are slowed
-/// (DESIGN 4.8).  Threads: post() any; the rest as said.
+/// (docs/design.md, Slowing).  Threads: post() any; the rest as said.
 class Inbox {
  public:
   /// `producers`: reactors that post, numbered from 0.

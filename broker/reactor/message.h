@@ -40,7 +40,8 @@ struct ConnectionAccepted {
   std::uint32_t listener = 0;
 };
 
-/// A connection whose session lives here: its socket and what was read from it, the CONNECT first (DESIGN 4.7).
+/// A connection whose session lives here: its socket and what was read from it, the CONNECT first
+/// (docs/design.md, Moving).
 struct ConnectionMoved {
   std::unique_ptr<Transport> transport;
   std::uint32_t listener = 0;

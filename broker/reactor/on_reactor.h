@@ -9,7 +9,7 @@ class Reactor;
 
 /// Proof of being on a reactor's thread, inside a turn: what a reactor owns is touched only through functions that take
 /// one. Only Reactor makes them, at the beginning of each of its handlers; making one takes the reactor online for
-/// the shared structures (DESIGN 4.2).  Lifetime: the stack of one handler.
+/// the shared structures (docs/design.md, Quiescence).  Lifetime: the stack of one handler.
 class OnReactor {
  public:
   OnReactor(const OnReactor&) = delete;

@@ -65,8 +65,8 @@ void Reactor::run() {
   if (online_) quiescence_.offline(id_);
 }
 
-/// Every handler begins here (DESIGN 4.2): io_context::run blocks and runs the first handler in one go, so there is no
-/// other place between the wait and our code.
+/// Every handler begins here (docs/design.md, Quiescence): io_context::run blocks and runs the first handler in one go,
+/// so there is no other place between the wait and our code.
 void Reactor::enter() {
   if (!online_) {
     quiescence_.online(id_);

@@ -33,7 +33,7 @@ class MessageHandler {
 
 /// One thread, one io_context, its inbox, its timers, and the turns they are dealt with in.
 /// A turn: every ready connection is read once and its packets handled, the inbox is emptied, then on_turn_end. It is
-/// bounded in deliveries (DESIGN 4.3), so that a fan-out to many does not keep the others waiting.
+/// bounded in deliveries (docs/design.md, Turn), so that a fan-out to many does not keep the others waiting.
 /// Threads: construct, start and join on main; inbox() is for all; the rest takes an OnReactor.
 class Reactor {
  public:
@@ -58,7 +58,7 @@ class Reactor {
   ReactorCounters& counters(const OnReactor&) { return counters_; }
   char* read_buffer(const OnReactor&) { return read_buffer_.get(); }
   /// Empties the inbox as far as the turn's budget goes; before what was read is routed, so that order is causal
-  /// (DESIGN 4.4).
+  /// (docs/design.md, Order).
   void drain_inbox(const OnReactor& here);
   /// What was read may be routed: all that others had routed before it was read is delivered (or in the router's
   /// backlog). As of the last drain_inbox().

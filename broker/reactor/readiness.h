@@ -18,8 +18,8 @@ class Watcher {
 
 /// The epoll registrations of one reactor: a set of its own that asio waits on as one descriptor.
 /// Why not asio's sockets: asio 1.22 arms with an epoll_ctl a wait and never takes EPOLLOUT back, so a client that was
-/// slow once doubles its wake-ups for life (178 against 309 user instructions an event; HOTPATH measurements of
-/// 2026-11-22).  Threads: the reactor's.
+/// slow once doubles its wake-ups for life (178 against 309 user instructions an event; docs/design.md, Figures).
+/// Threads: the reactor's.
 class Readiness {
  public:
   Readiness();

@@ -200,7 +200,7 @@ bool Router::deliver_entry(const OnReactor& here, const Handoff& handoff, const 
   return true;
 }
 
-// --- $share groups (DESIGN 4.11) ---
+// --- $share groups (docs/design.md, Shared groups) ---
 
 void Router::to_group(const OnReactor& here, Publication& publication, const SharedGroup& group) {
   try_elsewhere(here, publication, group, Entry::To::member_with_room, 0);

@@ -17,9 +17,9 @@
 namespace bramble {
 
 /// Where a PUBLISH goes: matched once; to subscribers of this shard at once, to every other reactor by one Entry in
-/// this turn's Handoff. Order (DESIGN 4.3, 4.4): deliveries of one shard are made in the order in which their messages
-/// were routed or taken from the inbox. A fan-out that is longer than a turn leaves the rest in the backlog, and
-/// whatever comes after it waits behind.  Threads: its reactor.
+/// this turn's Handoff. Order (docs/design.md, Turn and Order): deliveries of one shard are made in the order in which
+/// their messages were routed or taken from the inbox. A fan-out that is longer than a turn leaves the rest in the
+/// backlog, and whatever comes after it waits behind.  Threads: its reactor.
 class Router {
  public:
   Router(Mesh& mesh, const SubscriptionTable& table, ShardSubscribers& subscribers, RetainedMessages& retained);
@@ -30,7 +30,8 @@ class Router {
   };
   /// `filters`: what the topic matches, found in this turn, after the retained message (if any) was set.
   Outcome route(const OnReactor& here, Publication& publication, std::span<Filter* const> filters);
-  /// Sets it, if it is to be retained, so that a SUBSCRIBE on any reactor sees it or gets it live (DESIGN 4.6).
+  /// Sets it, if it is to be retained, so that a SUBSCRIBE on any reactor sees it or gets it live
+  /// (docs/design.md, Retained).
   void retain(const OnReactor& here, Publication& publication);
   /// All of it, for what the broker itself publishes: Wills, $SYS. The topic is valid.
   void publish(const OnReactor& here, Publication& publication);
@@ -45,7 +46,7 @@ class Router {
   bool work_off(const OnReactor& here);
   /// Posts what this turn has for other reactors. Before any socket is written, and each has its place in its inbox
   /// before the first is posted: what a subscriber there then makes a client publish comes after it everywhere
-  /// (DESIGN 4.4).
+  /// (docs/design.md, Order).
   void post_handoffs(const OnReactor& here);
 
   const SubscriptionTable& table() const { return table_; }

@@ -13,7 +13,7 @@ namespace bramble {
 /// The last topic one connection published to, resolved: clients publish to the same topic again and again, and then
 /// the UTF-8 check, the hash and the match are one comparison (3 ns against 27 and 650).
 /// Pointers are followed only after the versions matched in the same turn; reactor bits are read afresh from the filter
-/// each time (DESIGN 4.12).  Threads: the connection's reactor.
+/// each time (docs/design.md, Memo).  Threads: the connection's reactor.
 class TopicMemo {
  public:
   struct Resolved {

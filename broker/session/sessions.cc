@@ -106,7 +106,7 @@ void Sessions::retire(const OnReactor& here, OwnedSession& session) {
 bool Sessions::subscribe(const OnReactor& here, OwnedSession& session, const TopicFilter& filter,
                          const Subscriber& subscriber) {
   // The subscriber first, then the bit (or the count), then the SUBACK: a bit without a subscriber costs a message that
-  // nobody wants, the reverse loses messages (DESIGN 4.5).
+  // nobody wants, the reverse loses messages (docs/design.md, Bits).
   auto& counters = here.reactor().counters(here);
   const bool durable = session.expiry_seconds != 0;
   if (filter.shared()) {

@@ -8,7 +8,7 @@ namespace bramble {
 
 /// A hash of bytes that clients choose, so it is seeded: who does not know the seed cannot aim at one bucket.
 /// Not a checksum and not stable: its values never leave the process.
-/// Cost: 8 bytes a multiplication; 22 bytes in 4 ns (HOTPATH 5).  Threads: a value, immutable.
+/// Cost: 8 bytes a multiplication; 22 bytes in 4 ns (docs/design.md, Figures).  Threads: a value, immutable.
 class SeededHash {
  public:
   explicit SeededHash(std::uint64_t seed)

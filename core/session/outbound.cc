@@ -101,7 +101,7 @@ void Outbound::resend(SteadyTime now, FrameScratch& scratch) {
       sink_->send_pubrel(entry.id);  // needs no send quota  (4.9)
     } else {
       if (outstanding_ >= receive_maximum_) return;
-      // A QoS 1 message that expired meanwhile need not be sent; QoS 2 was promised  (DESIGN 4.14)
+      // A QoS 1 message that expired meanwhile need not be sent; QoS 2 was promised  (docs/design.md, Expiry)
       const bool expired = entry.wait == Wait::puback && entry.delivery.message->expired(now);
       Publication publication(entry.delivery.message, now, scratch);
       if (expired) ++expired_;

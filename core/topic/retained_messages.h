@@ -21,8 +21,8 @@ namespace bramble {
 /// one mutex for the moment of the change. A message that was replaced or removed gives up its count when it is
 /// reclaimed, so a reader may share() what it found until its turn ends. A PUBLISH sets, fences (seq_cst), then
 /// matches; a SUBSCRIBE sets its bit, fences, then replays: so a message set while a replay goes on is seen by it or
-/// delivered live, and never an older one after it, because a replay looks each message up when it gives it. Cost: set
-/// and an exact look-up O(levels). About 170 bytes a topic beside the message.
+/// delivered live. A replay looks each message up when it gives it, so it gives none older than its subscriber has seen
+/// (docs/design.md, Retained). Cost: set and an exact look-up O(levels). About 170 bytes a topic beside the message.
 class RetainedMessages {
   struct Node;
 

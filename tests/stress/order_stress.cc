@@ -6,8 +6,8 @@
 #include "tests/stress/swarm.h"
 #include "tests/support/random.h"
 
-// DESIGN's order between reactors: what was acknowledged to one client, or seen by one, before another client publishes
-// is delivered before what that one publishes.
+// docs/design.md, Order: what was acknowledged to one client, or seen by one, before another client publishes is
+// delivered before what that one publishes.
 namespace bramble::testing {
 namespace {
 

@@ -5,7 +5,7 @@
 
 #include "tests/stress/swarm.h"
 
-// DESIGN: slowing, never stopping. An inbox over its level slows those who feed it; they are still read, answered and
+// docs/design.md, Slowing: an inbox over its level slows those who feed it; they are still read, answered and
 // served.
 namespace bramble::testing {
 namespace {
