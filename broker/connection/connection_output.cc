@@ -1,0 +1,120 @@
+// The half of Connection that goes to the client.
+#include <cstring>
+
+#include "broker/connection/connections.h"
+#include "core/base/bytes.h"
+
+namespace bramble {
+
+using mqtt::PacketType;
+using mqtt::ReasonCode;
+
+void Connection::mark_dirty(bool wide) {
+  bool& listed = wide ? late_ : dirty_;
+  if (dirty_ || listed) return;
+  listed = true;
+  if (wide) {
+    parts_.connections.flush_some_turn(*this);
+  } else {
+    parts_.connections.flush_this_turn(*this);
+  }
+}
+
+bool Connection::make_room() {
+  if (has_room() || blocked_ || state_ != State::connected) return has_room();
+  const OnReactor& here = OnReactor::current();
+  parts_.router.post_handoffs(here);  // as before every write
+  write(here);                        // if it is closed, so it is at the end of the turn
+  return has_room();
+}
+
+char* Connection::extend(std::size_t size, bool wide) {
+  mark_dirty(wide);
+  return out_.extend(size);
+}
+
+void Connection::queue_packet(std::string_view packet) {
+  if (packet.empty()) return;
+  std::memcpy(extend(packet.size()), packet.data(), packet.size());
+}
+
+void Connection::send_ack(PacketType type, mqtt::PacketId id, ReasonCode code) {
+  send([&](std::string& out) { mqtt::append_ack(out, version_, type, id, code); });
+}
+
+void Connection::send_pubrel(mqtt::PacketId id) { send_ack(PacketType::pubrel, id, ReasonCode::success); }
+
+std::uint16_t Connection::alias_for(std::string_view topic, bool& is_new) {
+  if (!outbound_aliases_) outbound_aliases_ = std::make_unique<OutboundAliases>();
+  const auto next = static_cast<std::uint16_t>(outbound_aliases_->size() + 1);
+  const auto found = outbound_aliases_->find(std::string(topic));
+  is_new = found == outbound_aliases_->end();
+  if (!is_new) return found->second;
+  return next <= alias_maximum_ ? next : std::uint16_t{0};
+}
+
+PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::PublishHeader header) {
+  const mqtt::PublishContent& content = publication.content();
+  bool new_alias = false;
+  if (is_v5()) {
+    header.message_expiry = publication.expiry_left();
+    if (alias_maximum_ != 0) {
+      header.topic_alias = alias_for(content.topic, new_alias);
+      header.topic_omitted = header.topic_alias != 0 && !new_alias;
+    }
+    const auto too_large = [&] {
+      return maximum_packet_size_ != 0 && mqtt::publish_size(version_, header, content) > maximum_packet_size_;
+    };
+    if (new_alias && too_large()) header.topic_alias = 0;  // an alias of our choosing is no reason to lose it
+    if (too_large()) return Sent::too_large;               // [MQTT-3.1.2-24]
+    if (new_alias && header.topic_alias != 0) outbound_aliases_->emplace(content.topic, header.topic_alias);
+  }
+  const bool large = content.payload.size() >= WriteQueue::kReferenceFrom;
+  if (large && mqtt::publish_size(version_, header, content) > mqtt::kPacketSizeMax) return Sent::too_large;
+  auto& counters = reactor_.counters(OnReactor::current());
+  counters.add(Metric::messages_sent);
+  counters.add(Metric::publish_sent);
+  counters.add(Metric::publish_bytes_sent, static_cast<std::int64_t>(content.payload.size()));
+  if (large) {
+    char* const head = extend(mqtt::publish_head_size(version_, header, content), publication.wide);
+    mqtt::write_publish_head(head, version_, header, content);
+    const LocalMessage& keeper = publication.local();
+    out_.append_reference(keeper->payload(), keeper);
+    return Sent::yes;
+  }
+  const bool plain = header.topic_alias == 0 && header.subscription_identifiers.empty() && !header.dup;
+  if (!plain) {
+    char* const at = extend(mqtt::publish_size(version_, header, content), publication.wide);
+    ByteWriter(mqtt::write_publish_head(at, version_, header, content)).bytes(content.payload);
+    return Sent::yes;
+  }
+  const auto frame = publication.shared_frame(version_, header);
+  char* const at = extend(frame.bytes.size(), publication.wide);
+  std::memcpy(at, frame.bytes.data(), frame.bytes.size());
+  if (frame.packet_id_at != 0) ByteWriter(at + frame.packet_id_at).u16(header.packet_id);
+  return Sent::yes;
+}
+
+void Connection::flush(const OnReactor& here) {
+  dirty_ = false;
+  if (blocked_ || state_ == State::closed) return;
+  if (!out_.empty() && !write(here)) return lost(here, "closed its connection");
+  if (!session_ || !has_room() || !std::exchange(was_full_, false)) return;
+  session_->pump(here, parts_.router.scratch());
+  if (!session_->replays.empty()) parts_.connections.replay_later(here, *this);
+}
+
+bool Connection::write(const OnReactor& here) {
+  was_full_ |= !has_room();
+  const auto moved = out_.flush(*transport_);
+  reactor_.counters(here).add(Metric::bytes_sent, static_cast<std::int64_t>(moved.bytes));
+  if (moved.state == Transport::State::closed) {
+    out_.clear();
+    return false;
+  }
+  blocked_ = !out_.empty();
+  if (state_ != State::closing) update_interest(here);
+  return true;
+}
+
+}  // namespace bramble
