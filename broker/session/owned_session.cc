@@ -68,12 +68,6 @@ OwnedSession::Delivered OwnedSession::deliver(const OnReactor& here, Publication
                                            : keep(here, publication, std::move(delivery));
 }
 
-OwnedSession::Delivered OwnedSession::redeliver(const OnReactor& here, Publication& publication,
-                                                const Delivery& delivery) {
-  return delivery.qos == Qos::at_most_once ? deliver_at_qos0(here, publication, delivery)
-                                           : keep(here, publication, delivery);
-}
-
 OwnedSession::Delivered OwnedSession::deliver_at_qos0(const OnReactor& here, Publication& publication,
                                                       const Delivery& delivery) {
   if (!connection_) {

@@ -55,12 +55,10 @@ class OwnedSession final : public Recipient {
   }
 
   // --- messages to the client ---
-  enum class Delivered { sent, queued, no_room, dropped };
+  enum class Delivered { sent, queued, dropped };
   /// One message by one matching subscription. Drops are counted here.
   Delivered deliver(const OnReactor& here, Publication& publication, const Subscriber& subscriber, FilterId share,
                     bool retained);
-  /// A message that is on its way already: picked for another member of its group, which has gone.
-  Delivered redeliver(const OnReactor& here, Publication& publication, const Delivery& delivery);
   /// Could it go out at once? For picking a member of a $share group, and for pacing a replay.
   bool has_room(mqtt::Qos qos, std::size_t payload_bytes) const;
   bool has_queue_room(std::size_t payload_bytes) const;
@@ -83,7 +81,6 @@ class OwnedSession final : public Recipient {
   std::unique_ptr<Will> will;
   std::uint32_t expiry_seconds = 0;  ///< Session Expiry Interval
   bool ended = false;                ///< its subscriptions are being taken off; gets nothing any more
-  bool in_replaying = false;         ///< on the shard's list of replays
 
  private:
   friend class Sessions;
