@@ -192,7 +192,7 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
     prefix_ = std::to_string(second);
     if (!to_.time_format.empty()) {
       std::tm local{};
-      char text[128];
+      char text[kLogTimestampBytesMax + 1];
       const std::size_t size = ::strftime(text, sizeof text, to_.time_format.c_str(), ::localtime_r(&second, &local));
       prefix_.assign(text, size);
     }
