@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fmt/format.h>
 #include <map>
 #include <span>
 #include <utility>
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::uint16_t kDefaultPort = 1883;
 constexpr std::size_t kErrorsShown = 20;
+constexpr std::size_t kLineBytesMax = 4096;
 
 // Other names of options that have a row.
 struct Alias {
@@ -71,6 +73,17 @@ std::string_view near_miss(std::string_view name) {
   return found;
 }
 
+// What is wrong with the bytes of a line, whatever it says; empty: nothing. So each error stays one readable line.
+std::string wrong_bytes(const ConfigLine& line) {
+  const std::size_t size = line.name.size() + line.value.size();
+  if (size > kLineBytesMax) return fmt::format("a line of {} bytes: at most {}", size, kLineBytesMax);
+  for (const char letter : line.name + line.value) {
+    const auto byte = static_cast<unsigned char>(letter);
+    if ((byte < 0x20 && byte != '\t') || byte == 0x7F) return fmt::format("holds the byte 0x{:02X}: take it out", byte);
+  }
+  return {};
+}
+
 // Reads the lines in order; what they say of listeners depends on what stood before.
 class Reading {
  public:
@@ -118,6 +131,7 @@ bool Reading::read_into(Options& options, const Rows& rows, const ConfigLine& li
 }
 
 void Reading::read(const ConfigLine& line) {
+  if (const std::string wrong = wrong_bytes(line); !wrong.empty()) return errors_.push_back(line.where + ": " + wrong);
   const auto alias = std::ranges::find(kAliases, line.name, &Alias::name);
   const std::string_view name = alias == kAliases.end() ? std::string_view(line.name) : alias->means;
   const auto* const of_listener = find_row(kListenerOptions, name);

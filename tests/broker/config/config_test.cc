@@ -245,6 +245,15 @@ TEST_CASE("all errors are told, one line each") {
   CHECK(error_of(many).ends_with("\n... and 5 more"));
 }
 
+TEST_CASE("a line of bytes that are no text, or without end, is one error that does not repeat it") {
+  CHECK(error_of("user \x1B[31mred\n") == "b.conf:1: holds the byte 0x1B: take it out");
+  CHECK(error_of("\x7F 1\n") == "b.conf:1: holds the byte 0x7F: take it out");
+  CHECK(error_of("log_timestamp_format %H\t%M\n") == "");
+  CHECK(error_of("user " + std::string(4092, 'x') + "\n") == "");
+  CHECK(error_of("user " + std::string(4093, 'x') + "\n") == "b.conf:1: a line of 4097 bytes: at most 4096");
+  CHECK(error_of(std::string(1'000'000, 'x')) == "b.conf:1: a line of 1000000 bytes: at most 4096");
+}
+
 TEST_CASE("a typing error is answered with the option that was probably meant") {
   CHECK(error_of("max_qoss 1\n") == "b.conf:1: max_qoss: no such option; did you mean max_qos?");
   CHECK(error_of("lisener 1883\n") == "b.conf:1: lisener: no such option; did you mean listener?");
