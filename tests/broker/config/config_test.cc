@@ -135,6 +135,7 @@ TEST_CASE("ports of the command line open loopback only, and count only while no
   REQUIRE(config->listeners.size() == 4);
   CHECK(config->local_only);
   CHECK(config->listeners[0].port == 2001);
+  CHECK(config->listeners[0].declared_at == "-p 2001");
   CHECK(config->listeners[2].port == 2002);
   CHECK(config->listeners[2].bind_address == "127.0.0.1");
   CHECK(config->listeners[2].max_qos == bramble::mqtt::Qos::at_least_once);
@@ -252,6 +253,25 @@ TEST_CASE("a line of bytes that are no text, or without end, is one error that d
   CHECK(error_of("user " + std::string(4092, 'x') + "\n") == "");
   CHECK(error_of("user " + std::string(4093, 'x') + "\n") == "b.conf:1: a line of 4097 bytes: at most 4096");
   CHECK(error_of(std::string(1'000'000, 'x')) == "b.conf:1: a line of 1000000 bytes: at most 4096");
+}
+
+TEST_CASE("of an option given twice in one place the last counts, with a warning; log_dest and log_type add up") {
+  const Config config = must_read(
+      "allow_anonymous true\nthreads 2\nlistener 1\nmax_qos 1\nlistener 2\nmax_qos 0\nmaximum_qos 2\nthreads 3\n"
+      "log_dest stderr\nlog_dest stdout\nlog_type all\nlog_type all\nthreads 4\n");
+  CHECK(config.broker.threads == 4);
+  CHECK(config.warnings == std::vector<std::string>{"b.conf:7: maximum_qos: given at b.conf:6 too; this one counts",
+                                                    "b.conf:8: threads: given at b.conf:2 too; this one counts",
+                                                    "b.conf:13: threads: given at b.conf:8 too; this one counts"});
+  CHECK(warns(must_read("port 1\nport 2\n"), "b.conf:2: port: given at b.conf:1 too; this one counts"));
+}
+
+TEST_CASE("a message about an option begins with where it was given, the last time or with a certain value") {
+  const Config config = must_read("log_dest file /a\nuser a\nlog_dest file  /b\nuser b\n");
+  CHECK(config.at("user") == "b.conf:4: user: ");
+  CHECK(config.at("log_dest") == "b.conf:3: log_dest: ");
+  CHECK(config.at("log_dest", "/a") == "b.conf:1: log_dest: ");
+  CHECK(config.at("pid_file") == "pid_file: ");
 }
 
 TEST_CASE("a typing error is answered with the option that was probably meant") {
