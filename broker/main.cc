@@ -64,7 +64,7 @@ int failed_to_start(const std::string& why) {
   return kExitStartFailed;
 }
 
-int run(const CommandLine& command_line, std::shared_ptr<const Config> config) {
+int run(const CommandLine& command_line, const std::shared_ptr<const Config>& config) {
   OrMessage<int> parent = -1;
   if (command_line.daemon) parent = become_daemon();
   if (!parent) return failed_to_start(parent.error());
