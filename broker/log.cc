@@ -17,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include "broker/config/file_remedy.h"
+
 namespace bramble::log {
 
 namespace detail {
@@ -64,17 +66,20 @@ void write_all(int descriptor, std::string_view text) {
 // An open log file; closed when it goes.
 class LogFile {
  public:
-  static OrMessage<LogFile> open(std::string path) {
+  // `at`: how a message about it begins.
+  static OrMessage<LogFile> open(std::string at, std::string path) {
     const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
     if (descriptor < 0) {
-      return tl::unexpected<std::string>("log file " + path +
-                                         " cannot be opened: " + std::generic_category().message(errno));
+      const int error = errno;
+      return tl::unexpected(fmt::format("{}cannot open {}: {}; {}", at, path, std::generic_category().message(error),
+                                        write_remedy(path, error)));
     }
-    return LogFile(std::move(path), descriptor);
+    return LogFile(std::move(at), std::move(path), descriptor);
   }
   LogFile(LogFile&& other) noexcept
-      : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+      : at_(std::move(other.at_)), path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
   LogFile& operator=(LogFile&& other) noexcept {
+    std::swap(at_, other.at_);
     std::swap(path_, other.path_);
     std::swap(descriptor_, other.descriptor_);
     return *this;
@@ -84,11 +89,13 @@ class LogFile {
   }
 
   int descriptor() const { return descriptor_; }
-  const std::string& path() const { return path_; }
+  OrMessage<LogFile> reopened() const { return open(at_, path_); }
 
  private:
-  LogFile(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
+  LogFile(std::string at, std::string path, int descriptor)
+      : at_(std::move(at)), path_(std::move(path)), descriptor_(descriptor) {}
 
+  std::string at_;
   std::string path_;
   int descriptor_;
 };
@@ -102,7 +109,8 @@ struct Destinations {
   std::string time_format;  // empty: seconds since 1970
 };
 
-OrMessage<Destinations> open_destinations(const BrokerOptions& options) {
+OrMessage<Destinations> open_destinations(const Config& config) {
+  const BrokerOptions& options = config.broker;
   Destinations result;
   result.with_time = options.log_timestamp;
   result.time_format = options.log_timestamp_format;
@@ -112,7 +120,8 @@ OrMessage<Destinations> open_destinations(const BrokerOptions& options) {
     if (destination == "syslog") result.to_syslog = true;
     if (destination == "topic") result.to_topic = true;
     if (!destination.starts_with("file ")) continue;
-    auto file = LogFile::open(destination.substr(std::strlen("file ")));
+    const std::string path = destination.substr(std::strlen("file "));
+    auto file = LogFile::open(config.at("log_dest", path), path);
     if (!file) return tl::unexpected<std::string>(std::move(file.error()));
     result.files.push_back(std::move(*file));
   }
@@ -149,7 +158,7 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
   OrMessage<void> reopen() {
     const std::lock_guard lock(mutex_);
     for (LogFile& file : to_.files) {
-      auto anew = LogFile::open(file.path());
+      auto anew = file.reopened();
       if (!anew) return tl::unexpected<std::string>(std::move(anew.error()));
       file = std::move(*anew);
     }
@@ -192,7 +201,7 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
     prefix_ = std::to_string(second);
     if (!to_.time_format.empty()) {
       std::tm local{};
-      char text[128];
+      char text[kLogTimestampBytesMax + 1];
       const std::size_t size = ::strftime(text, sizeof text, to_.time_format.c_str(), ::localtime_r(&second, &local));
       prefix_.assign(text, size);
     }
@@ -255,8 +264,8 @@ void detail::write_line(LogType type, fmt::string_view format, fmt::format_args 
   logger->log(spdlog::source_loc{"", static_cast<int>(type), ""}, spdlog::level::info, line);
 }
 
-OrMessage<void> open(const BrokerOptions& options) {
-  auto destinations = open_destinations(options);
+OrMessage<void> open(const Config& config) {
+  auto destinations = open_destinations(config);
   if (!destinations) return tl::unexpected<std::string>(std::move(destinations.error()));
   Log& log = the_log();
   log.sink->set(std::move(*destinations));
@@ -267,7 +276,7 @@ OrMessage<void> open(const BrokerOptions& options) {
                                                         spdlog::async_overflow_policy::overrun_oldest);
     log.current.store(log.logger.get(), std::memory_order_release);
   }
-  detail::types.store(types_of(options), std::memory_order_relaxed);
+  detail::types.store(types_of(config.broker), std::memory_order_relaxed);
   return {};
 }
 

@@ -6,8 +6,7 @@
 #include <functional>
 #include <string_view>
 
-#include "broker/config/broker_options.h"
-#include "broker/config/option_row.h"
+#include "broker/config/config.h"
 #include "core/base/time.h"
 
 /// The log, in Mosquitto's form: one line an event, `1763836800: text`. A line is formatted by the thread that writes
@@ -24,8 +23,9 @@ void write_line(LogType type, fmt::string_view format, fmt::format_args argument
 
 /// Takes the destinations and types that the options name, and starts the log's thread: so not before a fork. Before
 /// the first open(), and after close(), lines go to stderr at once: error, warning, notice and information. May be
-/// called again, with other options. Errors: a log file that cannot be opened; what was open stays as it was.
-OrMessage<void> open(const BrokerOptions& options);
+/// called again, with other options. Errors: a log file that cannot be opened, with where it was asked for; what was
+/// open stays as it was.
+OrMessage<void> open(const Config& config);
 /// Writes out what is queued, and ends the log's thread. Threads that write have ended.
 void close();
 /// Opens a log file anew under its name, after something else has moved the old one away.

@@ -45,16 +45,17 @@ void wait_for_end(int signals) {
 
 void greet(const Broker& broker, const Config& config) {
   std::string where;
-  for (const auto& address : broker.addresses()) where += (where.empty() ? "" : ", ") + address;
+  const auto addresses = broker.addresses();
+  for (const auto& address : addresses) where += (where.empty() ? "" : ", ") + address;
   log::write(LogType::notice, "bramble version {} listens on {} with {} reactor{}.", BRAMBLE_VERSION, where,
              broker.reactors(), broker.reactors() == 1 ? "" : "s");
   if (!config.local_only || ::isatty(STDERR_FILENO) == 0) return;
-  const auto port = config.listeners.front().port;
+  const std::string port = addresses.front().substr(addresses.front().rfind(':') + 1);
   std::fprintf(stderr,
                "\nTry it, in two other terminals:\n"
-               "  mosquitto_sub -p %u -t '#' -v\n"
-               "  mosquitto_pub -p %u -t hello -m world\n\n",
-               port, port);
+               "  mosquitto_sub -p %s -t '#' -v\n"
+               "  mosquitto_pub -p %s -t hello -m world\n\n",
+               port.c_str(), port.c_str());
 }
 
 int failed_to_start(const std::string& why) {
@@ -63,30 +64,28 @@ int failed_to_start(const std::string& why) {
   return kExitStartFailed;
 }
 
-int run(const CommandLine& command_line, std::shared_ptr<const Config> config) {
-  if (command_line.daemon) {
-    if (const auto done = become_daemon(); !done) return failed_to_start(done.error());
-  }
+int run(const CommandLine& command_line, const std::shared_ptr<const Config>& config) {
+  OrMessage<int> parent = -1;
+  if (command_line.daemon) parent = become_daemon();
+  if (!parent) return failed_to_start(parent.error());
   const int signals = take_signals();
   raise_file_limit();
   auto broker = Broker::build(config);
   if (!broker) return failed_to_start(broker.error());
-  if (!config->broker.pid_file.empty()) {
-    if (const auto written = write_pid_file(config->broker.pid_file); !written) return failed_to_start(written.error());
-  }
-  const auto user = drop_privileges(config->broker, !command_line.config_file.empty());
-  if (!user) return failed_to_start(user.error());
-  if (const auto opened = log::open(config->broker); !opened) {
-    return failed_to_start(opened.error() + (user->empty() ? "" : fmt::format(" (running as {} now)", *user)));
-  }
+  auto pid_file = PidFile::write(*config);
+  if (!pid_file) return failed_to_start(pid_file.error());
+  const auto dropped = drop_privileges(*config, !command_line.config_file.empty());
+  if (!dropped) return failed_to_start(dropped.error());
+  if (const auto opened = log::open(*config); !opened) return failed_to_start(opened.error());
   for (const auto& warning : config->warnings) log::write(LogType::warning, "{}", warning);
 
   (*broker)->start();
   greet(**broker, *config);
+  if (command_line.daemon) tell_parent(*parent);
   wait_for_end(signals);
   log::write(LogType::notice, "bramble stops.");
   (*broker)->stop();
-  if (!config->broker.pid_file.empty()) remove_pid_file(config->broker.pid_file);
+  pid_file->reset();
   log::close();
   return kExitOk;
 }

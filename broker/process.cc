@@ -1,16 +1,19 @@
 #include "broker/process.h"
 
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
-#include <memory>
 #include <pwd.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "broker/config/command_line.h"
+#include "broker/config/file_remedy.h"
+#include "broker/log.h"
 
 namespace bramble {
 
@@ -21,51 +24,76 @@ void raise_file_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-OrMessage<std::string> drop_privileges(const BrokerOptions& options, bool has_config_file) {
-  if (::geteuid() != 0 || options.user == "root") return std::string();
+OrMessage<void> drop_privileges(const Config& config, bool has_config_file) {
+  const std::string& user = config.broker.user;
+  if (::geteuid() != 0 || user == "root") return {};
+  const std::string at = config.at("user");
   const passwd* account = nullptr;
-  if (!options.user.empty()) {
-    account = ::getpwnam(options.user.c_str());
-    if (!account) {
-      return tl::unexpected(fmt::format("user: there is no account {}; create it, or name another", options.user));
-    }
+  if (!user.empty()) {
+    account = ::getpwnam(user.c_str());
+    if (!account) return tl::unexpected(fmt::format("{}there is no account {}; create it, or name another", at, user));
   } else {
     if (has_config_file) account = ::getpwnam("mosquitto");
     if (!account) account = ::getpwnam("bramble");
     if (!account) account = ::getpwnam("nobody");
-    if (!account) return tl::unexpected(std::string("user: started as root, and there is no account nobody; set user"));
+    if (!account) return tl::unexpected(at + "started as root, and there is no account nobody; name one");
   }
   const std::string name = account->pw_name;
   const gid_t group = account->pw_gid;
-  const uid_t user = account->pw_uid;
-  if (::initgroups(name.c_str(), group) != 0 || ::setgid(group) != 0 || ::setuid(user) != 0) {
+  const uid_t id = account->pw_uid;
+  if (::initgroups(name.c_str(), group) != 0 || ::setgid(group) != 0 || ::setuid(id) != 0) {
     return tl::unexpected(
-        fmt::format("user: cannot become {}: {}; start as that account, or set user root", name, std::strerror(errno)));
-  }
-  return name;
-}
-
-OrMessage<void> write_pid_file(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "we"), &std::fclose);
-  if (!file || std::fprintf(file.get(), "%d", static_cast<int>(::getpid())) < 0) {
-    return tl::unexpected(
-        fmt::format("pid_file: cannot write {}: {}; check the folder and its rights", path, std::strerror(errno)));
+        fmt::format("{}cannot become {}: {}; start as that account, or set user root", at, name, std::strerror(errno)));
   }
   return {};
 }
 
-void remove_pid_file(const std::string& path) { ::unlink(path.c_str()); }
+OrMessage<std::unique_ptr<PidFile>> PidFile::write(const Config& config) {
+  const std::string& path = config.broker.pid_file;
+  if (path.empty()) return nullptr;
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  std::unique_ptr<PidFile> file(descriptor < 0 ? nullptr : new PidFile(path, descriptor));
+  const std::string id = std::to_string(::getpid());
+  if (!file || ::write(descriptor, id.data(), id.size()) != static_cast<ssize_t>(id.size())) {
+    const int error = errno;
+    return tl::unexpected(fmt::format("{}cannot write {}: {}; {}", config.at("pid_file"), path, std::strerror(error),
+                                      write_remedy(path, error)));
+  }
+  return file;
+}
 
-OrMessage<void> become_daemon() {
-  const pid_t child = ::fork();
-  if (child < 0) return tl::unexpected(fmt::format("-d: cannot fork: {}", std::strerror(errno)));
-  if (child > 0) std::_Exit(0);
+PidFile::~PidFile() {
+  struct stat file {};
+  const bool plain = ::fstat(descriptor_, &file) == 0 && S_ISREG(file.st_mode);
+  if (plain && ::unlink(path_.c_str()) != 0 && ::ftruncate(descriptor_, 0) != 0) {
+    log::write(LogType::warning, "pid_file: cannot remove {}: {}; it names a process that has ended", path_,
+               std::strerror(errno));
+  }
+  ::close(descriptor_);
+}
+
+OrMessage<int> become_daemon() {
+  int ends[2];
+  const bool piped = ::pipe2(ends, O_CLOEXEC) == 0;
+  const pid_t child = piped ? ::fork() : -1;
+  if (child < 0) return tl::unexpected(fmt::format("-d: cannot go to the background: {}", std::strerror(errno)));
+  if (child > 0) {
+    ::close(ends[1]);
+    char told = 0;
+    std::_Exit(::read(ends[0], &told, 1) == 1 ? kExitOk : kExitStartFailed);
+  }
+  ::close(ends[0]);
   ::setsid();
+  return ends[1];
+}
+
+void tell_parent(int parent) {
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (null >= 0) ::dup2(null, standard);
   }
-  return {};
+  [[maybe_unused]] const ssize_t told = ::write(parent, "", 1);
+  ::close(parent);
 }
 
 }  // namespace bramble

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "broker/config/config.h"
 
@@ -12,11 +14,30 @@ namespace bramble {
 /// As many descriptors as the system lets us have: each client takes one.
 void raise_file_limit();
 /// Leaves root behind, if started as root: the option `user`; else, with a file, mosquitto, bramble or nobody, without
-/// one bramble or nobody, whichever exists first. Gives the account's name, empty if nothing was changed.
-OrMessage<std::string> drop_privileges(const BrokerOptions& options, bool has_config_file);
-OrMessage<void> write_pid_file(const std::string& path);
-void remove_pid_file(const std::string& path);
-/// To the background: the parent ends with status 0.
-OrMessage<void> become_daemon();
+/// one bramble or nobody, whichever exists first.
+OrMessage<void> drop_privileges(const Config& config, bool has_config_file);
+
+/// The file of the option pid_file, with our process id in it; gone again with this object, unless it is /dev/null or
+/// the like. It is kept open, for by then its folder may be out of reach: written as root, in a folder of root's. It is
+/// emptied then; a line in the log if not even that can be done.  Threads: main.
+class PidFile {
+ public:
+  /// Nothing without the option.
+  static OrMessage<std::unique_ptr<PidFile>> write(const Config& config);
+  ~PidFile();
+  PidFile(const PidFile&) = delete;
+
+ private:
+  PidFile(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
+
+  const std::string path_;
+  const int descriptor_;
+};
+
+/// To the background. The parent waits for tell_parent() and ends with status 0; with 1 if this process ends before, so
+/// that whoever started it sees why. Gives what tell_parent() needs.
+OrMessage<int> become_daemon();
+/// All is well: stdin, stdout and stderr lead nowhere from now on.
+void tell_parent(int parent);
 
 }  // namespace bramble

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <utility>
+
+#include "core/mqtt/utf8.h"
 
 namespace bramble {
 
@@ -33,15 +36,40 @@ constexpr auto kLogTypeNames = std::to_array<LogTypeName>({
 });
 
 constexpr std::string_view kFile = "file";
+constexpr std::size_t kAutoIdPrefixBytesMax = 50;
+
+// U+0000 to U+001F and U+007F to U+009F, in valid UTF-8.
+bool has_control_character(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x20 || byte == 0x7F) return true;
+    if (byte == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0) return true;
+  }
+  return false;
+}
 
 }  // namespace
+
+std::string read_auto_id_prefix(BrokerOptions& options, std::string_view value) {
+  if (value.size() > kAutoIdPrefixBytesMax) {
+    return "is " + std::to_string(value.size()) + " bytes long: at most " + std::to_string(kAutoIdPrefixBytesMax);
+  }
+  if (!mqtt::valid_utf8(value) || has_control_character(value)) {
+    return "cannot begin a client id: UTF-8 without control characters";
+  }
+  options.auto_id_prefix = value;
+  return {};
+}
+
+std::string show_auto_id_prefix(const BrokerOptions& options) { return options.auto_id_prefix; }
 
 std::string read_persistent_client_expiration(BrokerOptions& options, std::string_view value) {
   value = one_word(value);
   const auto unit = std::ranges::find(kTimeUnits, value.back(), &TimeUnit::letter);
   const auto number = parse_number(value.substr(0, value.size() - 1));
   if (unit == kTimeUnits.end() || !number || *number < 1 || *number > kExpirationMax) {
-    return std::string(value) + " is not a time: a number and h, d, w, m or y, such as 14d";
+    return std::string(value) + " is not a time: a number from 1 to " + std::to_string(kExpirationMax) +
+           " and h, d, w, m or y, such as 14d";
   }
   options.persistent_client_expiration = std::chrono::seconds(*number * unit->seconds);
   return {};
@@ -81,6 +109,26 @@ std::string show_log_dest(const BrokerOptions& options) {
   for (const std::string& destination : options.log_dest) shown += (shown.empty() ? "" : ", ") + destination;
   return shown;
 }
+
+std::string read_log_timestamp_format(BrokerOptions& options, std::string_view value) {
+  std::tm longest{};  // in English: a Wednesday of September
+  longest.tm_mon = 8;
+  longest.tm_wday = 3;
+  longest.tm_mday = longest.tm_hour = 20;
+  longest.tm_year = 100;
+  char text[kLogTimestampBytesMax + 1];
+  const std::string format(value);
+  const std::size_t size = std::strftime(text, sizeof text, format.c_str(), &longest);
+  if (size == 0) {
+    return "makes a time of no letter or of more than " + std::to_string(kLogTimestampBytesMax) +
+           ": a format as strftime takes it, such as %Y-%m-%dT%H:%M:%S";
+  }
+  if (std::string_view(text, size).find('\n') != std::string_view::npos) return "would break each log line in two";
+  options.log_timestamp_format = format;
+  return {};
+}
+
+std::string show_log_timestamp_format(const BrokerOptions& options) { return options.log_timestamp_format; }
 
 std::string read_log_type(BrokerOptions& options, std::string_view value) {
   value = one_word(value);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@ enum class LogType : std::uint32_t {
 };
 inline constexpr std::uint32_t kLogTypesDefault = 1 | 2 | 4 | 8;  ///< error, warning, notice, information
 inline constexpr std::uint32_t kLogTypesAll = 511;
+inline constexpr std::size_t kLogTimestampBytesMax = 127;
 inline constexpr std::uint32_t kLogTypesNone = 1u << 31;  ///< asked for, and a bit that no line has
 
 /// Options of the whole broker. Each field has a row below; names are mosquitto.conf's, or ours where the help says so.
@@ -58,17 +60,21 @@ struct BrokerOptions {
   bool connection_messages = true;
 };
 
+std::string read_auto_id_prefix(BrokerOptions& options, std::string_view value);
+std::string show_auto_id_prefix(const BrokerOptions& options);
 std::string read_persistent_client_expiration(BrokerOptions& options, std::string_view value);
 std::string show_persistent_client_expiration(const BrokerOptions& options);
 std::string read_log_dest(BrokerOptions& options, std::string_view value);
 std::string show_log_dest(const BrokerOptions& options);
+std::string read_log_timestamp_format(BrokerOptions& options, std::string_view value);
+std::string show_log_timestamp_format(const BrokerOptions& options);
 std::string read_log_type(BrokerOptions& options, std::string_view value);
 std::string show_log_type(const BrokerOptions& options);
 
 inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
     {"user", &BrokerOptions::user, Reload::at_start,
-     "Account to change to after the ports are open, when started as root. Not given: mosquitto if there is such an "
-     "account, else nobody."},
+     "Account to change to after the ports are open. Counts only when started as root. Not given: the first there is "
+     "of mosquitto (only with -c), bramble and nobody. root stays root."},
     {"pid_file", &BrokerOptions::pid_file, Reload::at_start,
      "File to write the process id to. Not being able to stops the start."},
     {"threads", &BrokerOptions::threads, Range{0, 64}, Reload::at_start,
@@ -76,8 +82,8 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
 
     {"allow_zero_length_clientid", &BrokerOptions::allow_zero_length_clientid, Reload::new_connections,
      "Accept an empty client id, and make one up."},
-    {"auto_id_prefix", &BrokerOptions::auto_id_prefix, Reload::new_connections,
-     "What client ids that were made up begin with."},
+    {"auto_id_prefix", Special<BrokerOptions>{read_auto_id_prefix, show_auto_id_prefix}, Reload::new_connections,
+     "What client ids that were made up begin with: at most 50 bytes."},
     {"max_inflight_messages", &BrokerOptions::max_inflight_messages, Range{0, 65535}, Reload::new_connections,
      "QoS 1 and 2 messages in flight to one client, and the Receive Maximum that MQTT 5 clients are told. 0: no "
      "limit."},
@@ -126,8 +132,8 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
      "or "
      "all. May be given several times. Not given: error, warning, notice and information."},
     {"log_timestamp", &BrokerOptions::log_timestamp, Reload::at_once, "Begin each log line with the time."},
-    {"log_timestamp_format", &BrokerOptions::log_timestamp_format, Reload::at_once,
-     "That time, as strftime writes it: %Y-%m-%dT%H:%M:%S. Not given: seconds since 1970."},
+    {"log_timestamp_format", Special<BrokerOptions>{read_log_timestamp_format, show_log_timestamp_format},
+     Reload::at_once, "That time, as strftime writes it: %Y-%m-%dT%H:%M:%S. Not given: seconds since 1970."},
     {"connection_messages", &BrokerOptions::connection_messages, Reload::at_once,
      "Log clients that connect and disconnect."},
 };

@@ -13,6 +13,10 @@ tl::unexpected<std::string> wrong(std::string message) { return tl::unexpected<s
 // What -c and -p take from the next argument; nothing and a message if it is not there or not right.
 std::string take_value(CommandLine& to, std::string_view flag, std::string_view value) {
   if (flag == "-c" || flag == "--config-file") {
+    if (value.empty()) return "Error: " + std::string(flag) + " given, but no value behind it.";
+    if (!to.config_file.empty()) {
+      return "Error: " + std::string(flag) + " given twice: name one file, and let it name a folder with include_dir.";
+    }
     to.config_file = value;
     return {};
   }

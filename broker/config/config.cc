@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <fmt/format.h>
+#include <limits>
 #include <map>
 #include <span>
 #include <utility>
@@ -14,6 +16,7 @@ namespace {
 
 constexpr std::uint16_t kDefaultPort = 1883;
 constexpr std::size_t kErrorsShown = 20;
+constexpr std::size_t kLineBytesMax = 4096;
 
 // Other names of options that have a row.
 struct Alias {
@@ -25,6 +28,13 @@ constexpr auto kAliases = std::to_array<Alias>({{"maximum_qos", "max_qos"}});
 constexpr auto kOpensDefault = std::to_array<std::string_view>({"port", "bind_address", "max_connections", "max_qos"});
 // Those that belong to the default listener wherever they stand.
 constexpr auto kOnlyDefault = std::to_array<std::string_view>({"port", "bind_address"});
+
+// Those of which each line counts.
+constexpr auto kMayRepeat = std::to_array<std::string_view>({"log_dest", "log_type"});
+
+// What an option given twice was given to, if not to the listener of that number.
+constexpr std::size_t kWholeBroker = std::numeric_limits<std::size_t>::max();
+constexpr std::size_t kDefaultListener = kWholeBroker - 1;
 
 bool is_in(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
@@ -71,6 +81,17 @@ std::string_view near_miss(std::string_view name) {
   return found;
 }
 
+// What is wrong with the bytes of a line, whatever it says; empty: nothing. So each error stays one readable line.
+std::string wrong_bytes(const ConfigLine& line) {
+  const std::size_t size = line.name.size() + line.value.size();
+  if (size > kLineBytesMax) return fmt::format("a line of {} bytes: at most {}", size, kLineBytesMax);
+  for (const char letter : line.name + line.value) {
+    const auto byte = static_cast<unsigned char>(letter);
+    if ((byte < 0x20 && byte != '\t') || byte == 0x7F) return fmt::format("holds the byte 0x{:02X}: take it out", byte);
+  }
+  return {};
+}
+
 // Reads the lines in order; what they say of listeners depends on what stood before.
 class Reading {
  public:
@@ -89,6 +110,7 @@ class Reading {
   void open_loopback(const std::vector<std::uint16_t>& ports);
   void resolve_allow_anonymous();
   void warn();
+  void warn_of_repeat(const ConfigLine& line, std::size_t given_to, std::string_view name);
 
   void add_error(const ConfigLine& line, std::string_view what) {
     errors_.push_back(line.where + ": " + line.name + ": " + std::string(what));
@@ -102,29 +124,31 @@ class Reading {
   // A file's listener options belong to the listener that it opened last; Mosquitto does not carry it into an included
   // file or out of it. No entry: the default listener.
   std::map<std::size_t, std::size_t> listener_of_file_;
+  std::map<std::pair<std::size_t, std::string_view>, std::string> seen_;  // what was given to what -> where
   ListenerOptions default_listener_;
   bool default_is_asked_for_ = false;        // one of kOpensDefault was given
   bool default_has_address_ = false;         // one of kOnlyDefault was
   std::vector<ConfigLine> default_options_;  // all that was given to it
-  std::string persistence_at_;               // where the last `persistence` stood
 };
 
 template <class Options, class Rows>
 bool Reading::read_into(Options& options, const Rows& rows, const ConfigLine& line, std::string_view name) {
   const auto* const row = find_row(rows, name);
   if (row == nullptr) return false;
+  if (!is_in(kMayRepeat, row->name)) warn_of_repeat(line, kWholeBroker, row->name);
   if (const std::string wrong = read_option(*row, options, line.value); !wrong.empty()) add_error(line, wrong);
   return true;
 }
 
 void Reading::read(const ConfigLine& line) {
+  config_.lines.push_back(line);
+  if (const std::string wrong = wrong_bytes(line); !wrong.empty()) return errors_.push_back(line.where + ": " + wrong);
   const auto alias = std::ranges::find(kAliases, line.name, &Alias::name);
   const std::string_view name = alias == kAliases.end() ? std::string_view(line.name) : alias->means;
   const auto* const of_listener = find_row(kListenerOptions, name);
   if (line.value.empty()) return add_error(line, "needs a value behind it");
   if (name == "listener") return read_listener(line);
   if (of_listener != nullptr) return read_listener_option(line, *of_listener);
-  if (name == "persistence") persistence_at_ = line.where;
   if (read_into(config_.broker, kBrokerOptions, line, name)) return;
   if (read_into(config_.auth, kAuthOptions, line, name)) return;
   if (read_into(config_.store, kStoreOptions, line, name)) return;
@@ -152,6 +176,7 @@ void Reading::read_listener(const ConfigLine& line) {
 void Reading::read_listener_option(const ConfigLine& line, const OptionRow<ListenerOptions>& row) {
   const auto current = listener_of_file_.find(line.file);
   const bool to_default = current == listener_of_file_.end() || is_in(kOnlyDefault, row.name);
+  warn_of_repeat(line, to_default ? kDefaultListener : current->second, row.name);
   auto& listener = to_default ? default_listener_ : config_.listeners[current->second];
   if (const std::string wrong = read_option(row, listener, line.value); !wrong.empty()) add_error(line, wrong);
   if (!to_default) return;
@@ -178,7 +203,7 @@ void Reading::read_other(const ConfigLine& line) {
 OrMessage<Config> Reading::finish(const std::vector<std::uint16_t>& ports) {
   config_.local_only = config_.listeners.empty() && !default_has_address_;
   if (config_.local_only) {
-    open_loopback(ports.empty() ? std::vector<std::uint16_t>{kDefaultPort} : ports);
+    open_loopback(ports);
   } else {
     open_default_listener();
     if (!ports.empty()) {
@@ -209,13 +234,14 @@ void Reading::open_default_listener() {
 }
 
 void Reading::open_loopback(const std::vector<std::uint16_t>& ports) {
-  for (const std::uint16_t port : ports) {
+  const bool asked_for = !ports.empty();
+  for (const std::uint16_t port : asked_for ? ports : std::vector<std::uint16_t>{kDefaultPort}) {
     for (const char* const address : {"127.0.0.1", "::1"}) {
       ListenerOptions& listener = config_.listeners.emplace_back(default_listener_);
       listener.port = port;
       listener.bind_address = address;
       listener.optional = listener.bind_address == "::1";
-      listener.declared_at = "without a listener configured";
+      listener.declared_at = asked_for ? "-p " + std::to_string(port) : "without a listener configured";
     }
   }
 }
@@ -226,6 +252,13 @@ void Reading::resolve_allow_anonymous() {
       listener.allow_anonymous = config_.auth.allow_anonymous.value_or(config_.local_only);
     }
   }
+}
+
+void Reading::warn_of_repeat(const ConfigLine& line, std::size_t given_to, std::string_view name) {
+  const auto [before, first] = seen_.try_emplace({given_to, name}, line.where);
+  if (first) return;
+  add_warning(line.where, line.name + ": given at " + before->second + " too; this one counts");
+  before->second = line.where;
 }
 
 void Reading::warn() {
@@ -241,11 +274,18 @@ void Reading::warn() {
                     std::to_string(default_listener_.port));
   }
   if (config_.store.persistence) {
-    add_warning(persistence_at_, "persistence: nothing is kept across restarts yet");
+    config_.warnings.push_back(config_.at("persistence") + "nothing is kept across restarts yet");
   }
 }
 
 }  // namespace
+
+std::string Config::at(std::string_view option, std::string_view value_end) const {
+  const auto given = std::ranges::find_if(lines.rbegin(), lines.rend(), [&](const ConfigLine& line) {
+    return line.name == option && line.value.ends_with(value_end);
+  });
+  return (given == lines.rend() ? "" : given->where + ": ") + std::string(option) + ": ";
+}
 
 OrMessage<Config> make_config(const std::vector<ConfigLine>& lines, const std::vector<std::uint16_t>& ports) {
   Reading reading;

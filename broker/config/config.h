@@ -22,6 +22,11 @@ struct Config {
   std::vector<ListenerOptions> listeners;  ///< never empty; allow_anonymous is set in each
   bool local_only = false;                 ///< no listener was configured: only this machine is served
   std::vector<std::string> warnings;       ///< one line each, to be logged at start
+  std::vector<ConfigLine> lines;           ///< what it was made from
+
+  /// How a message about an option begins: "FILE:LINE: log_dest: ", after the last line that gave it, or the last whose
+  /// value ends like this; "log_dest: " if none did.
+  std::string at(std::string_view option, std::string_view value_end = {}) const;
 };
 
 /// The whole configuration from lines as they were read, or every error, one line each:

@@ -3,17 +3,22 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
+#include <memory>
 #include <system_error>
 #include <utility>
+
+#include "broker/config/file_remedy.h"
 
 namespace bramble {
 
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r\n";
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::size_t kFileBytesMax = 1 << 20;
 
 std::string_view trim(std::string_view text) {
   const auto first = text.find_first_not_of(kBlanks);
@@ -23,13 +28,25 @@ std::string_view trim(std::string_view text) {
 
 tl::unexpected<std::string> wrong(std::string message) { return tl::unexpected<std::string>(std::move(message)); }
 
+tl::unexpected<std::string> unreadable(int error) {
+  return wrong(": cannot be read: " + std::generic_category().message(error) + "; " + read_remedy(error));
+}
+
+/// Errors: the end of "FILE...".
 OrMessage<std::string> read_text(const std::string& path) {
   std::error_code unknown;
-  std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path, unknown)) {
-    return wrong("cannot be read: " + (file ? "it is a folder" : std::generic_category().message(errno)));
+  if (std::filesystem::is_directory(path, unknown)) return wrong(": cannot be read: it is a folder; name a file in it");
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);
+  if (!file) return unreadable(errno);
+  std::string text(kFileBytesMax + 1, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+  if (std::ferror(file.get()) != 0) return unreadable(errno);
+  if (text.size() > kFileBytesMax) return wrong(": has more than 1 MiB; is it a configuration?");
+  if (const auto nul = text.find('\0'); nul != std::string::npos) {
+    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
+    return wrong(":" + std::to_string(line) + ": holds a zero byte, so it is no text file; save it as UTF-8");
   }
-  return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  return text;
 }
 
 bool before(const std::string& left, const std::string& right) {
@@ -48,7 +65,8 @@ OrMessage<std::vector<std::string>> conf_files(const std::string& folder) {
     const std::string name = entry->path().filename().string();
     if (name.ends_with(".conf")) names.push_back(name);
   }
-  if (error) return wrong("folder " + folder + " cannot be read: " + error.message());
+  if (error)
+    return wrong("folder " + folder + " cannot be read: " + error.message() + "; " + read_remedy(error.value()));
   std::ranges::sort(names, before);
   for (std::string& name : names) name = folder + "/" + name;
   return names;
@@ -58,6 +76,7 @@ OrMessage<std::vector<std::string>> conf_files(const std::string& folder) {
 
 std::vector<ConfigLine> split_config(std::string_view text, std::string_view file_name, std::size_t file) {
   std::vector<ConfigLine> lines;
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   for (std::size_t number = 1; !text.empty(); ++number) {
     const auto end = std::min(text.find('\n'), text.size());
     const std::string_view line = trim(text.substr(0, end));
@@ -72,7 +91,7 @@ std::vector<ConfigLine> split_config(std::string_view text, std::string_view fil
 
 OrMessage<std::vector<ConfigLine>> read_config_file(const std::string& path) {
   const auto text = read_text(path);
-  if (!text) return wrong(path + ": " + text.error());
+  if (!text) return wrong(path + text.error());
   std::vector<ConfigLine> all;
   std::size_t files = 0;
   for (ConfigLine& line : split_config(*text, path)) {
@@ -80,11 +99,12 @@ OrMessage<std::vector<ConfigLine>> read_config_file(const std::string& path) {
       all.push_back(std::move(line));
       continue;
     }
+    if (line.value.empty()) return wrong(line.where + ": include_dir: needs a folder behind it");
     const auto included = conf_files(line.value);
     if (!included) return wrong(line.where + ": include_dir: " + included.error());
     for (const std::string& name : *included) {
       const auto included_text = read_text(name);
-      if (!included_text) return wrong(line.where + ": include_dir: " + name + " " + included_text.error());
+      if (!included_text) return wrong(line.where + ": include_dir: " + name + included_text.error());
       std::ranges::move(split_config(*included_text, name, ++files), std::back_inserter(all));
     }
   }

@@ -7,10 +7,7 @@ namespace bramble {
 namespace {
 
 std::string allowed(const Range& range) {
-  const bool open_ended = range.high >= std::numeric_limits<std::int32_t>::max();
-  std::string text = open_ended
-                         ? "a whole number from " + std::to_string(range.low) + " up"
-                         : "a whole number from " + std::to_string(range.low) + " to " + std::to_string(range.high);
+  std::string text = "a whole number from " + std::to_string(range.low) + " to " + std::to_string(range.high);
   if (range.also < range.low || range.also > range.high) text += ", or " + std::to_string(range.also);
   return text;
 }

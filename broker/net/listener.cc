@@ -121,9 +121,9 @@ int listen_on(const addrinfo& address) {
 
 std::string remedy(int error) {
   switch (error) {
-    case EADDRINUSE: return "another program listens there; stop it or choose another port (-p, listener)";
+    case EADDRINUSE: return "another program, or another listener of this file, has it; choose another port or stop it";
     case EACCES: return "ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another port";
-    case EADDRNOTAVAIL: return "no interface of this machine has that address; check bind_address";
+    case EADDRNOTAVAIL: return "no interface of this machine has that address; give one that `ip address` shows";
     default: return "check the listener's port and address";
   }
 }
@@ -146,16 +146,19 @@ OrMessage<std::unique_ptr<Listener>> Listener::open(std::uint32_t number, const 
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
 
   std::unique_ptr<Listener> listener(new Listener(number, options, nodelay));
-  int refused = 0;
+  int refused = 0, missing = EADDRNOTAVAIL;
   for (const addrinfo* address = found; address; address = address->ai_next) {
     const int socket = listen_on(*address);
     if (socket >= 0) {
       listener->sockets_.push_back(std::make_unique<Socket>(*listener, socket));
     } else if (errno != EAFNOSUPPORT && !(host == nullptr && errno == EADDRNOTAVAIL)) {
-      refused = errno;  // a machine without IPv6 (or IPv4) is no error when all interfaces were asked for
+      refused = errno;
+    } else {
+      missing = errno;  // a machine without IPv6 (or IPv4) is no error when all interfaces were asked for
     }
   }
-  if (refused != 0 || listener->sockets_.empty()) {
+  if (refused == 0 && listener->sockets_.empty()) refused = missing;
+  if (refused != 0) {
     return tl::unexpected(fmt::format("{}Cannot listen on port {}{}{}: {}; {}", where, port, host ? " of " : "",
                                       options.bind_address, std::strerror(refused), remedy(refused)));
   }

@@ -33,7 +33,7 @@ class LogToFile {
     std::filesystem::remove(path_);
   }
 
-  void open() { REQUIRE(log::open(options).has_value()); }
+  void open() { REQUIRE(log::open(config).has_value()); }
   // All that was written; closes the log, which writes out what is queued.
   std::vector<std::string> lines() {
     log::close();
@@ -44,7 +44,8 @@ class LogToFile {
   }
   const std::string& path() const { return path_; }
 
-  BrokerOptions options;
+  Config config;
+  BrokerOptions& options = config.broker;
 
  private:
   std::string path_ = (std::filesystem::temp_directory_path() / "bramble-log-XXXXXX").string();
@@ -134,9 +135,20 @@ TEST_CASE("a log file that was moved away is begun anew") {
 TEST_CASE("a log file that cannot be opened is an error by name, and the log stays as it was") {
   LogToFile file;
   file.open();
-  BrokerOptions wrong;
-  wrong.log_dest = {"file /nonexistent/b.log"};
-  CHECK(log::open(wrong).error() == "log file /nonexistent/b.log cannot be opened: No such file or directory");
+  const std::string folder = std::filesystem::temp_directory_path().string();
+  const auto error_of = [](const std::string& text) {
+    const auto config = make_config(split_config(text, "b.conf"));
+    REQUIRE(config.has_value());
+    return log::open(*config).error();
+  };
+  CHECK(
+      error_of("log_dest file " + file.path() + "\nlog_dest file /nonexistent/b.log\nlog_dest stdout\n") ==
+      "b.conf:2: log_dest: cannot open /nonexistent/b.log: No such file or directory; create the folder /nonexistent");
+  CHECK(error_of("log_dest file " + folder + "\n") ==
+        "b.conf:1: log_dest: cannot open " + folder + ": Is a directory; name a file in it");
+  CHECK(error_of("log_dest file " + file.path() + "/x\n") == "b.conf:1: log_dest: cannot open " + file.path() +
+                                                                 "/x: Not a directory; name a path whose " +
+                                                                 file.path() + " is a folder");
   log::write(LogType::notice, "still here");
   CHECK(file.lines() == Lines{"still here"});
 }

@@ -36,6 +36,12 @@ TEST_CASE("an unknown flag is named in Mosquitto's words") {
 
 TEST_CASE("a flag without its value, or with a wrong one, is refused") {
   CHECK(parse({"-c"}).error() == "Error: -c given, but no value behind it.");
+  CHECK(parse({"-c", ""}).error() == "Error: -c given, but no value behind it.");
+  CHECK(parse({"-c", "a", "-c", "b"}).error() ==
+        "Error: -c given twice: name one file, and let it name a folder with include_dir.");
+  CHECK(parse({"-p", ""}).error() == "Error: Invalid port specified (): a whole number from 0 to 65535.");
+  CHECK(parse({"-p", "-1"}).error().starts_with("Error: Invalid port specified (-1)"));
+  CHECK(parse({"-p", "0"}).has_value());
   CHECK(parse({"-p", "65536"}).error().starts_with("Error: Invalid port specified (65536)"));
   CHECK(parse({"-p", "mqtt"}).error().starts_with("Error: Invalid port specified (mqtt)"));
 }

@@ -7,6 +7,8 @@
 
 #include "broker/config/config.h"
 
+using namespace std::string_literals;
+
 namespace {
 
 // A folder of its own, gone at the end of the test.
@@ -53,6 +55,22 @@ TEST_CASE("a line is a name and a value; comments, blanks and Windows line ends 
   CHECK(bramble::split_config("", "f").empty());
 }
 
+TEST_CASE("a byte order mark at the beginning is skipped, as editors of Windows write it") {
+  const auto lines = bramble::split_config("\xEF\xBB\xBFport 1883\r\nuser x", "f");
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0].name == "port");
+}
+
+TEST_CASE("a file without end is not read to its end") {
+  CHECK(bramble::read_config_file("/dev/zero").error() == "/dev/zero: has more than 1 MiB; is it a configuration?");
+}
+
+TEST_CASE("an empty file, /dev/null too, says nothing") {
+  const auto lines = bramble::read_config_file("/dev/null");
+  REQUIRE_MESSAGE(lines.has_value(), lines.error());
+  CHECK(lines->empty());
+}
+
 TEST_CASE("include_dir reads every .conf where it stands, upper case of a letter before its lower case") {
   const Folder folder;
   folder.write("d/b.conf", "user b");
@@ -86,10 +104,20 @@ TEST_CASE("a listener of an included file does not take the options that follow 
 TEST_CASE("what cannot be read is named, with the line that asked for it") {
   const Folder folder;
   const std::string missing = folder.path() + "/none.conf";
-  CHECK(bramble::read_config_file(missing).error() == missing + ": cannot be read: No such file or directory");
-  CHECK(bramble::read_config_file(folder.path()).error() == folder.path() + ": cannot be read: it is a folder");
+  CHECK(bramble::read_config_file(missing).error() ==
+        missing + ": cannot be read: No such file or directory; check the path");
+  CHECK(bramble::read_config_file(folder.path()).error() ==
+        folder.path() + ": cannot be read: it is a folder; name a file in it");
   const auto main = folder.write("main.conf", "\ninclude_dir " + folder.path() + "/none\n");
-  CHECK(bramble::read_config_file(main).error().starts_with(main + ":2: include_dir: folder " + folder.path()));
+  CHECK(bramble::read_config_file(main).error() ==
+        main + ":2: include_dir: folder " + folder.path() +
+            "/none cannot be read: No such file or directory; check the path");
+  CHECK(bramble::read_config_file(folder.write("empty.conf", "include_dir\n")).error() ==
+        folder.path() + "/empty.conf:1: include_dir: needs a folder behind it");
+  folder.write("d/x.conf", "user a\nuser \0b\n"s);
+  CHECK(bramble::read_config_file(folder.write("main.conf", "include_dir " + folder.path() + "/d\n")).error() ==
+        main + ":1: include_dir: " + folder.path() +
+            "/d/x.conf:2: holds a zero byte, so it is no text file; save it as UTF-8");
 }
 
 TEST_CASE("an included file may not include others") {

@@ -135,6 +135,7 @@ TEST_CASE("ports of the command line open loopback only, and count only while no
   REQUIRE(config->listeners.size() == 4);
   CHECK(config->local_only);
   CHECK(config->listeners[0].port == 2001);
+  CHECK(config->listeners[0].declared_at == "-p 2001");
   CHECK(config->listeners[2].port == 2002);
   CHECK(config->listeners[2].bind_address == "127.0.0.1");
   CHECK(config->listeners[2].max_qos == bramble::mqtt::Qos::at_least_once);
@@ -187,12 +188,15 @@ TEST_CASE("every option of the broker reaches its field") {
 TEST_CASE("an error names the file, the line, what is wrong and what would be right") {
   CHECK(error_of("\nmax_qos 3\n") == "b.conf:2: max_qos: 3 is not a QoS: 0, 1 or 2");
   CHECK(error_of("max_keepalive x\n") == "b.conf:1: max_keepalive: x is not a whole number from 0 to 65535");
-  CHECK(error_of("max_packet_size 19\n") == "b.conf:1: max_packet_size: 19 is not a whole number from 20 up, or 0");
+  CHECK(error_of("max_packet_size 19\n") ==
+        "b.conf:1: max_packet_size: 19 is not a whole number from 20 to 4294967295, or 0");
   CHECK(error_of("threads 65\n") == "b.conf:1: threads: 65 is not a whole number from 0 to 64");
-  CHECK(error_of("max_connections -2\n") == "b.conf:1: max_connections: -2 is not a whole number from -1 up");
+  CHECK(error_of("max_connections -2\n") ==
+        "b.conf:1: max_connections: -2 is not a whole number from -1 to 2147483647");
   CHECK(error_of("retain_available yes\n") == "b.conf:1: retain_available: yes is neither true nor false");
   CHECK(error_of("persistent_client_expiration 3x\n") ==
-        "b.conf:1: persistent_client_expiration: 3x is not a time: a number and h, d, w, m or y, such as 14d");
+        "b.conf:1: persistent_client_expiration: 3x is not a time: a number from 1 to 100000 and h, d, w, m or y, such "
+        "as 14d");
   CHECK(error_of("accept_protocol_versions 6\n") ==
         "b.conf:1: accept_protocol_versions: 6 is not a protocol version: 3, 4 or 5, with commas between");
   CHECK(error_of("listener\n") == "b.conf:1: listener: needs a value behind it");
@@ -204,12 +208,34 @@ TEST_CASE("an error names the file, the line, what is wrong and what would be ri
 }
 
 TEST_CASE("a number that does not fit its field is refused, not cut") {
-  CHECK(error_of("max_queued_messages 4294967296\n") != "");
+  CHECK(error_of("max_queued_messages 4294967296\n") ==
+        "b.conf:1: max_queued_messages: 4294967296 is not a whole number from 0 to 4294967295");
   CHECK(must_read("max_queued_messages 4294967295\n").broker.max_queued_messages == 4294967295u);
   CHECK(error_of("max_queued_bytes 9223372036854775808\n") != "");
   CHECK(error_of("max_packet_size 20x\n") != "");
   CHECK(error_of("max_packet_size 0x20\n") != "");
   CHECK(error_of("sys_interval 10 20\n") != "");
+}
+
+TEST_CASE(
+    "auto_id_prefix is at most 50 bytes of UTF-8 without control characters, for it becomes part of a client id") {
+  const std::string longest(50, 'x');
+  CHECK(must_read("auto_id_prefix " + longest + "\n").broker.auto_id_prefix == longest);
+  CHECK(must_read("auto_id_prefix b\xC3\xBCro \xC2\xA0-\n").broker.auto_id_prefix == "b\xC3\xBCro \xC2\xA0-");
+  CHECK(error_of("auto_id_prefix " + longest + "x\n") == "b.conf:1: auto_id_prefix: is 51 bytes long: at most 50");
+  for (const char* const wrong : {"a\xFF", "a\xC3", "a\xC2\x85", "a\xC2\x9Fz", "\xED\xA0\x80"}) {
+    CAPTURE(wrong);
+    CHECK(error_of("\nauto_id_prefix " + std::string(wrong) + "\n") ==
+          "b.conf:2: auto_id_prefix: cannot begin a client id: UTF-8 without control characters");
+  }
+}
+
+TEST_CASE("a log_timestamp_format that makes no time, a very long one or two lines is refused") {
+  const std::string longest = "%A, %d %B %Y %H:%M:%S " + std::string(127 - 38, 'x');
+  CHECK(must_read("log_timestamp_format " + longest + "\n").broker.log_timestamp_format == longest);
+  CHECK(error_of("log_timestamp_format " + longest + "x\n")
+            .starts_with("b.conf:1: log_timestamp_format: makes a time of no letter or of more than 127: "));
+  CHECK(contains(error_of("log_timestamp_format %Y%n\n"), "would break each log line in two"));
 }
 
 TEST_CASE("all errors are told, one line each") {
@@ -218,6 +244,34 @@ TEST_CASE("all errors are told, one line each") {
   std::string many;
   for (int i = 0; i < 25; ++i) many += "max_qos 3\n";
   CHECK(error_of(many).ends_with("\n... and 5 more"));
+}
+
+TEST_CASE("a line of bytes that are no text, or without end, is one error that does not repeat it") {
+  CHECK(error_of("user \x1B[31mred\n") == "b.conf:1: holds the byte 0x1B: take it out");
+  CHECK(error_of("\x7F 1\n") == "b.conf:1: holds the byte 0x7F: take it out");
+  CHECK(error_of("log_timestamp_format %H\t%M\n") == "");
+  CHECK(error_of("user " + std::string(4092, 'x') + "\n") == "");
+  CHECK(error_of("user " + std::string(4093, 'x') + "\n") == "b.conf:1: a line of 4097 bytes: at most 4096");
+  CHECK(error_of(std::string(1'000'000, 'x')) == "b.conf:1: a line of 1000000 bytes: at most 4096");
+}
+
+TEST_CASE("of an option given twice in one place the last counts, with a warning; log_dest and log_type add up") {
+  const Config config = must_read(
+      "allow_anonymous true\nthreads 2\nlistener 1\nmax_qos 1\nlistener 2\nmax_qos 0\nmaximum_qos 2\nthreads 3\n"
+      "log_dest stderr\nlog_dest stdout\nlog_type all\nlog_type all\nthreads 4\n");
+  CHECK(config.broker.threads == 4);
+  CHECK(config.warnings == std::vector<std::string>{"b.conf:7: maximum_qos: given at b.conf:6 too; this one counts",
+                                                    "b.conf:8: threads: given at b.conf:2 too; this one counts",
+                                                    "b.conf:13: threads: given at b.conf:8 too; this one counts"});
+  CHECK(warns(must_read("port 1\nport 2\n"), "b.conf:2: port: given at b.conf:1 too; this one counts"));
+}
+
+TEST_CASE("a message about an option begins with where it was given, the last time or with a certain value") {
+  const Config config = must_read("log_dest file /a\nuser a\nlog_dest file  /b\nuser b\n");
+  CHECK(config.at("user") == "b.conf:4: user: ");
+  CHECK(config.at("log_dest") == "b.conf:3: log_dest: ");
+  CHECK(config.at("log_dest", "/a") == "b.conf:1: log_dest: ");
+  CHECK(config.at("pid_file") == "pid_file: ");
 }
 
 TEST_CASE("a typing error is answered with the option that was probably meant") {

@@ -1,0 +1,42 @@
+#include "broker/config/file_remedy.h"
+
+#include <cerrno>
+#include <filesystem>
+#include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
+
+namespace bramble {
+
+namespace {
+
+std::string running_as() {
+  const passwd* const account = ::getpwuid(::geteuid());
+  return account != nullptr ? account->pw_name : std::to_string(::geteuid());
+}
+
+}  // namespace
+
+std::string read_remedy(int error) {
+  switch (error) {
+    case ENOENT: return "check the path";
+    case EACCES: return fmt::format("running as {}: let that account read it", running_as());
+    default: return "name another path";
+  }
+}
+
+std::string write_remedy(const std::string& path, int error) {
+  const std::string folder = std::filesystem::path(path).parent_path();
+  const std::string account = running_as();
+  switch (error) {
+    case ENOENT: return fmt::format("create the folder {}", folder);
+    case ENOTDIR: return fmt::format("name a path whose {} is a folder", folder);
+    case EISDIR: return "name a file in it";
+    case EACCES:
+      return fmt::format("running as {}: `touch {} && chown {} {}`, or name another path", account, path, account,
+                         path);
+    default: return "name another path";
+  }
+}
+
+}  // namespace bramble

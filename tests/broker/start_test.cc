@@ -1,0 +1,304 @@
+// The start and the end of the real binary: what it says, its exit status, what it leaves behind.
+#include <algorithm>
+#include <arpa/inet.h>
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <linux/capability.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <string>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include "tests/support/raw_client.h"
+
+namespace {
+
+const bool kIsRoot = ::geteuid() == 0;
+const std::string kNoWishes = "listener 0 127.0.0.1\nallow_anonymous true\n";
+
+/// A folder that other accounts may read and not write, gone at the end of the test.
+class Folder {
+ public:
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "bramble-start-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path_ = name;
+    REQUIRE(::chmod(name.c_str(), 0755) == 0);
+  }
+  Folder(const Folder&) = delete;
+  ~Folder() { std::filesystem::remove_all(path_); }
+
+  void write(const std::string& name, const std::string& text) const { std::ofstream(path_ / name) << text; }
+  std::string operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path);
+  return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+}
+
+bool ready(int descriptor) {
+  pollfd waiting{descriptor, POLLIN, 0};
+  return ::poll(&waiting, 1, 3 * bramble::testing::kPatienceMs) == 1;
+}
+
+enum class As { whoever_tests, nobody, root_that_must_stay };
+
+/// The broker, run in a folder; what it writes to stdout and stderr comes through a pipe.
+class Process {
+ public:
+  Process(const Folder& folder, std::vector<std::string> arguments, As as = As::whoever_tests) {
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    pid_ = ::fork();
+    if (pid_ == 0) run(folder, std::move(arguments), ends[1], as);
+    ::close(ends[1]);
+    output_ = ends[0];
+  }
+  Process(const Process&) = delete;
+  ~Process() {
+    if (pid_ > 0) ::kill(pid_, SIGKILL), ::waitpid(pid_, nullptr, 0);
+    ::close(output_);
+  }
+
+  /// Waits until it has said this; false if it ends before.
+  bool says(const std::string& text) {
+    while (said_.find(text) == std::string::npos) {
+      if (!read_more()) return false;
+    }
+    return true;
+  }
+  void signal(int number) const { ::kill(pid_, number); }
+  /// Waits for its end. Its exit status, -1 if a signal ended it.
+  int status() {
+    while (read_more()) {
+    }
+    int status = 0;
+    ::waitpid(std::exchange(pid_, -1), &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  /// All that it said, without the time that a line of the log begins with.
+  std::string said() const {
+    const auto time = said_.find(": Error: ");
+    return time == std::string::npos ? said_ : said_.substr(time + 2);
+  }
+
+ private:
+  [[noreturn]] static void run(const Folder& folder, std::vector<std::string> arguments, int output, As as) {
+    ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // LeakSanitizer cannot look into a process that gave up root
+    const int binary = ::open(BRAMBLE_BINARY, O_RDONLY | O_CLOEXEC);  // nobody may have no way to its folder
+    ::dup2(output, STDOUT_FILENO);
+    ::dup2(output, STDERR_FILENO);
+    const passwd* const nobody = ::getpwnam("nobody");
+    if (as == As::nobody && (::setgid(nobody->pw_gid) != 0 || ::setuid(nobody->pw_uid) != 0)) ::_exit(126);
+    if (as == As::root_that_must_stay && ::prctl(PR_CAPBSET_DROP, CAP_SETGID, 0, 0, 0) != 0) ::_exit(126);
+    if (::chdir((folder / "").c_str()) != 0) ::_exit(126);
+    arguments.insert(arguments.begin(), "bramble");
+    std::vector<char*> words;
+    for (std::string& word : arguments) words.push_back(word.data());
+    words.push_back(nullptr);
+    ::fexecve(binary, words.data(), environ);
+    ::_exit(127);
+  }
+
+  bool read_more() {
+    char bytes[4096];
+    if (!ready(output_)) return ::kill(pid_, SIGKILL), false;
+    const ssize_t size = ::read(output_, bytes, sizeof bytes);
+    if (size > 0) said_.append(bytes, static_cast<std::size_t>(size));
+    return size > 0;
+  }
+
+  pid_t pid_ = -1;
+  int output_ = -1;
+  std::string said_;
+};
+
+struct Refused {
+  int status;
+  std::string line;
+};
+
+Refused refused(const Folder& folder, const std::string& config, As as = As::whoever_tests) {
+  folder.write("my.conf", config);
+  Process broker(folder, {"-c", "my.conf"}, as);
+  return {broker.status(), broker.said()};
+}
+
+}  // namespace
+
+TEST_CASE("a start that fails ends with status 1 and one line: where the option stood, what is wrong, what to do") {
+  const Folder folder;
+  const auto check = [&](const std::string& option, const std::string& line) {
+    const Refused start = refused(folder, kNoWishes + option + "\n");
+    CHECK(start.status == 1);
+    CHECK(start.line == "Error: my.conf:3: " + line + "\n");
+  };
+  check("log_dest file /nonexistent/a/b.log",
+        "log_dest: cannot open /nonexistent/a/b.log: No such file or directory; create the folder /nonexistent/a");
+  check("log_dest file " + folder / "", "log_dest: cannot open " + folder / "" + ": Is a directory; name a file in it");
+  check("pid_file /nonexistent/b.pid",
+        "pid_file: cannot write /nonexistent/b.pid: No such file or directory; create the folder /nonexistent");
+  check("pid_file " + folder / "", "pid_file: cannot write " + folder / "" + ": Is a directory; name a file in it");
+  // By a link: should a fault remove it, the device stays.
+  std::filesystem::create_symlink("/dev/full", folder / "full");
+  check("pid_file full", "pid_file: cannot write full: No space left on device; name another path");
+  CHECK(std::filesystem::is_symlink(folder / "full"));
+  check(
+      "listener 0 203.0.113.7",
+      "Cannot listen on port 0 of 203.0.113.7: Cannot assign requested address; no interface of this machine has that "
+      "address; give one that `ip address` shows");
+}
+
+TEST_CASE("a port in use is told with the listener that wanted it") {
+  const int taken = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  REQUIRE(::bind(taken, reinterpret_cast<const sockaddr*>(&address), size) == 0);
+  REQUIRE(::listen(taken, 1) == 0);
+  REQUIRE(::getsockname(taken, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  const std::string port = std::to_string(ntohs(address.sin_port));
+  const Folder folder;
+  const std::string rest =
+      " of 127.0.0.1: Address already in use; another program, or another listener of this file, "
+      "has it; choose another port or stop it\n";
+
+  const Refused start = refused(folder, "\nlistener " + port + " 127.0.0.1\n");
+  CHECK(start.status == 1);
+  CHECK(start.line == "Error: my.conf:2: Cannot listen on port " + port + rest);
+  Process without_file(folder, {"-p", port});
+  CHECK(without_file.status() == 1);
+  CHECK(without_file.said() == "Error: -p " + port + ": Cannot listen on port " + port + rest);
+  ::close(taken);
+}
+
+TEST_CASE("an account that does not exist is told with its line" * doctest::skip(!kIsRoot)) {
+  const Refused start = refused(Folder(), "user no such account\n" + kNoWishes);
+  CHECK(start.status == 1);
+  CHECK(start.line == "Error: my.conf:1: user: there is no account no such account; create it, or name another\n");
+}
+
+TEST_CASE("an account that root cannot become is told with its line" * doctest::skip(!kIsRoot)) {
+  const Refused start = refused(Folder(), kNoWishes + "user nobody\n", As::root_that_must_stay);
+  CHECK(start.status == 1);
+  CHECK(start.line ==
+        "Error: my.conf:3: user: cannot become nobody: Operation not permitted; start as that account, or set user "
+        "root\n");
+}
+
+TEST_CASE("a log file out of the account's reach is told with the account, also when root was given up" *
+          doctest::skip(!kIsRoot)) {
+  const Folder folder;
+  const std::string log = folder / "b.log";
+  const std::string line = "log_dest: cannot open " + log + ": Permission denied; running as nobody: `touch " + log +
+                           " && chown nobody " + log + "`, or name another path\n";
+  for (const As as : {As::whoever_tests, As::nobody}) {
+    const Refused start = refused(folder, kNoWishes + "user nobody\nlog_dest file " + log + "\n", as);
+    CHECK(start.status == 1);
+    CHECK(start.line == "Error: my.conf:4: " + line);
+  }
+}
+
+TEST_CASE("a pid file out of the account's reach is told with the account" * doctest::skip(!kIsRoot)) {
+  const Folder folder;
+  const std::string pid = folder / "b.pid";
+  const Refused start = refused(folder, kNoWishes + "pid_file " + pid + "\n", As::nobody);
+  CHECK(start.status == 1);
+  CHECK(start.line == "Error: my.conf:3: pid_file: cannot write " + pid +
+                          ": Permission denied; running as nobody: `touch " + pid + " && chown nobody " + pid +
+                          "`, or name another path\n");
+}
+
+TEST_CASE("a wrong configuration ends with status 3, whoever reads it") {
+  const Folder folder;
+  const Refused start = refused(folder, "\nmax_qos 3\n");
+  CHECK(start.status == 3);
+  CHECK(start.line == "my.conf:2: max_qos: 3 is not a QoS: 0, 1 or 2\n");
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{"-c", "none.conf"}, {"-c", "."}, {"-p", "x"}, {"-z"}}) {
+    Process broker(folder, arguments);
+    CHECK(broker.status() == 3);
+    const std::string said = broker.said();
+    CHECK(std::count(said.begin(), said.end(), '\n') == 1);
+  }
+}
+
+TEST_CASE("a configuration that the account may not read is told with the account" * doctest::skip(!kIsRoot)) {
+  const Folder folder;
+  folder.write("my.conf", kNoWishes);
+  std::filesystem::permissions(folder / "my.conf", std::filesystem::perms::owner_all);
+  Process broker(folder, {"-c", "my.conf"}, As::nobody);
+  CHECK(broker.status() == 3);
+  CHECK(broker.said() == "my.conf: cannot be read: Permission denied; running as nobody: let that account read it\n");
+}
+
+TEST_CASE("SIGTERM and SIGINT end with status 0, and the pid file goes") {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    const Folder folder;
+    folder.write("my.conf", kNoWishes + "pid_file b.pid\n" + (kIsRoot ? "user root\n" : ""));
+    Process broker(folder, {"-c", "my.conf"});
+    REQUIRE(broker.says(" listens on "));
+    CHECK_FALSE(contents(folder / "b.pid").empty());
+    broker.signal(signal);
+    CHECK(broker.status() == 0);
+    CHECK_FALSE(std::filesystem::exists(folder / "b.pid"));
+  }
+}
+
+TEST_CASE("a pid file that cannot be removed, since root was given up, is emptied" * doctest::skip(!kIsRoot)) {
+  const Folder folder;
+  folder.write("my.conf", kNoWishes + "user nobody\npid_file b.pid\n");
+  Process broker(folder, {"-c", "my.conf"});
+  REQUIRE(broker.says(" listens on "));
+  CHECK_FALSE(contents(folder / "b.pid").empty());
+  broker.signal(SIGTERM);
+  CHECK(broker.status() == 0);
+  CHECK(std::filesystem::exists(folder / "b.pid"));
+  CHECK(contents(folder / "b.pid").empty());
+}
+
+TEST_CASE("a start that fails leaves no pid file behind") {
+  const Folder folder;
+  CHECK(
+      refused(folder, kNoWishes + "pid_file b.pid\nlog_dest file /nonexistent/b.log\n" + (kIsRoot ? "user root\n" : ""))
+          .status == 1);
+  CHECK_FALSE(std::filesystem::exists(folder / "b.pid"));
+}
+
+TEST_CASE("-d ends with status 0 once the broker has started") {
+  const Folder folder;
+  folder.write("my.conf", kNoWishes + "pid_file b.pid\n" + (kIsRoot ? "user root\n" : ""));
+  Process parent(folder, {"-d", "-c", "my.conf"});
+  CHECK(parent.status() == 0);
+  const pid_t broker = std::stoi(contents(folder / "b.pid"));
+  const int end = static_cast<int>(::syscall(SYS_pidfd_open, broker, 0));
+  REQUIRE(end >= 0);
+  ::kill(broker, SIGTERM);
+  CHECK(ready(end));
+  ::close(end);
+  CHECK_FALSE(std::filesystem::exists(folder / "b.pid"));
+}
+
+TEST_CASE("-d ends with status 1 and the reason if the broker does not start") {
+  const Folder folder;
+  folder.write("my.conf", kNoWishes + "log_dest file /nonexistent/b.log\n");
+  Process parent(folder, {"-d", "-c", "my.conf"});
+  CHECK(parent.status() == 1);
+  CHECK(parent.said().starts_with("Error: my.conf:3: log_dest: cannot open /nonexistent/b.log"));
+}
