@@ -49,7 +49,8 @@ void greet(const Broker& broker, const Config& config) {
   for (const auto& address : addresses) where += (where.empty() ? "" : ", ") + address;
   log::write(LogType::notice, "bramble version {} listens on {} with {} reactor{}.", BRAMBLE_VERSION, where,
              broker.reactors(), broker.reactors() == 1 ? "" : "s");
-  if (!config.local_only || ::isatty(STDERR_FILENO) == 0) return;
+  const bool quiet = config.broker.log_dest == std::vector<std::string>{"none"};
+  if (!config.local_only || quiet) return;
   const std::string port = addresses.front().substr(addresses.front().rfind(':') + 1);
   std::fprintf(stderr,
                "\nTry it, in two other terminals:\n"

@@ -248,6 +248,21 @@ TEST_CASE("a configuration that the account may not read is told with the accoun
   CHECK(broker.said() == "my.conf: cannot be read: Permission denied; running as nobody: let that account read it\n");
 }
 
+TEST_CASE("a start without configuration says where it listens, with how many reactors, and what to try") {
+  const Folder folder;
+  Process broker(folder, {"-p", "0"});
+  REQUIRE(broker.says("mosquitto_pub"));
+  const std::string said = broker.said();
+  const auto at = said.find("listens on 127.0.0.1:");
+  REQUIRE(at != std::string::npos);
+  CHECK(said.find(" reactor", at) != std::string::npos);
+  const std::string port = std::to_string(std::stoi(said.substr(at + std::string("listens on 127.0.0.1:").size())));
+  CHECK(said.find("mosquitto_sub -p " + port + " -t '#' -v\n") != std::string::npos);
+  CHECK(broker.says("mosquitto_pub -p " + port + " -t hello -m world\n"));
+  broker.signal(SIGTERM);
+  CHECK(broker.status() == 0);
+}
+
 TEST_CASE("SIGTERM and SIGINT end with status 0, and the pid file goes") {
   for (const int signal : {SIGTERM, SIGINT}) {
     const Folder folder;
