@@ -1,0 +1,176 @@
+#include "broker/routing/router.h"
+
+#include <doctest/doctest.h>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "broker/session/sessions.h"
+#include "tests/core/topic/table_random.h"
+
+namespace bramble {
+namespace {
+
+using mqtt::Qos;
+using Texts = std::vector<std::string>;
+
+/// A connection that notes the payloads it is given.
+class Notes final : public PacketSink {
+ public:
+  Sent send_publish(Publication& publication, mqtt::PublishHeader) override {
+    sent.emplace_back(publication.content().payload);
+    return Sent::yes;
+  }
+  void send_pubrel(mqtt::PacketId) override {}
+  bool has_room() const override { return true; }
+
+  Texts sent;
+};
+
+/// What a shard has, on the first of two reactors; the other one never runs. Each step is a turn.
+class Scene final : public MessageHandler {
+ public:
+  using Step = std::function<void(const OnReactor&)>;
+
+  void run(std::vector<Step> steps) {
+    steps_ = std::move(steps);
+    next_ = 0;
+    mesh_[0].start(*this);
+    mesh_[0].join();
+  }
+
+  OwnedSession& client(const OnReactor& here, const std::string& id, Notes& notes, std::uint16_t receive_maximum = 1) {
+    directory_.claim(id, here.id());
+    OwnedSession& session = sessions.create(here, id);
+    sessions.present(here, session, notes, receive_maximum, router.scratch());
+    return session;
+  }
+  void subscribe(const OnReactor& here, OwnedSession& session, const std::string& filter, Qos qos) {
+    Subscriber subscriber;
+    subscriber.recipient = &session;
+    subscriber.qos = qos;
+    sessions.subscribe(here, session, filter_of(filter), subscriber);
+  }
+  void publish(const OnReactor& here, const std::string& topic, const std::string& payload,
+               Qos qos = Qos::at_most_once) {
+    Publication publication({topic, {}, payload}, facts(here, qos), here.now(), router.scratch());
+    router.publish(here, publication);
+  }
+  /// As if another reactor had handed it off.
+  void receive(const OnReactor& here, const std::string& topic, const std::string& payload) {
+    Matches matches;
+    table_.match(topic_of(topic), matches);
+    auto handoff = std::make_unique<Handoff>();
+    for (const Filter* filter : matches) handoff->filters.push_back(filter->id());
+    handoff->entries.push_back({MessagePtr::make({topic, {}, payload}, facts(here, Qos::at_most_once)), 0,
+                                static_cast<std::uint32_t>(handoff->filters.size())});
+    router.receive(here, std::move(handoff));
+  }
+  static void leave_budget(const OnReactor& here, int deliveries) {
+    here.reactor().spend(here, static_cast<int>(here.reactor().budget(here)) - deliveries);
+  }
+
+  void on_start(const OnReactor&) override {}
+  void on_message(const OnReactor&, Message) override {}
+  bool on_leftovers(const OnReactor&) override { return false; }
+  void on_turn_end(const OnReactor& here) override {
+    steps_[next_++](here);
+    here.reactor().want_turn(here);
+    if (next_ == steps_.size()) here.reactor().stop(here);
+  }
+
+ private:
+  static ApplicationMessage::Facts facts(const OnReactor& here, Qos qos) {
+    return {qos, false, mqtt::kNoExpiry, here.now(), SessionId{}};
+  }
+
+  Quiescence quiescence_{2};
+  Counters counters_{2};
+  SubscriptionTable table_{quiescence_, 2, 1};
+  RetainedMessages retained_{quiescence_, 1};
+  SessionDirectory directory_{1};
+  Mesh mesh_{2, 1 << 20, quiescence_, counters_};
+  ShardSubscribers subscribers_;
+  DeliveryRules rules_;
+  std::vector<Step> steps_;
+  std::size_t next_ = 0;
+
+ public:
+  Sessions sessions{directory_, table_, subscribers_, rules_};
+  Router router{mesh_, table_, subscribers_, retained_};
+};
+
+TEST_CASE("a backlog that grows while it is worked off delivers each message once, and in order") {
+  Scene scene;
+  Notes member_notes;
+  Notes plain_notes;
+  OwnedSession* member = nullptr;
+  scene.run({
+      [&](const OnReactor& here) {
+        member = &scene.client(here, "member", member_notes);
+        scene.subscribe(here, *member, "$share/group/shared", Qos::at_least_once);
+        scene.subscribe(here, scene.client(here, "plain", plain_notes), "plain", Qos::at_most_once);
+        scene.publish(here, "shared", "fills the window", Qos::at_least_once);
+        Scene::leave_budget(here, 0);
+        scene.publish(here, "plain", "1");
+        scene.publish(here, "shared", "waits", Qos::at_least_once);
+        scene.publish(here, "plain", "2");
+        scene.receive(here, "plain", "3");
+        scene.publish(here, "plain", "4");
+        scene.receive(here, "plain", "5");  // the fourth that waits: as many as the backlog has places for
+      },
+      [&](const OnReactor& here) {
+        Scene::leave_budget(here, 3);  // as much as "1" and "waits" take; the latter joins the backlog anew
+        CHECK(scene.router.work_off(here));
+        CHECK(plain_notes.sent == Texts{"1"});
+      },
+      [&](const OnReactor& here) {
+        CHECK_FALSE(scene.router.work_off(here));
+        for (mqtt::PacketId id = 1; id < 4; ++id)
+          CHECK(member->on_puback(here, id, scene.router.scratch()).has_value());
+      },
+  });
+  CHECK(plain_notes.sent == Texts{"1", "2", "3", "4", "5"});
+  CHECK(member_notes.sent == Texts{"fills the window", "waits"});
+}
+
+TEST_CASE("a message that one client gets by thousands of filters does not hold a turn beyond its deliveries") {
+  constexpr std::size_t kFilters = 3 * Reactor::kDeliveriesPerTurn / 2;
+  constexpr std::size_t kOneTurn = Reactor::kDeliveriesPerTurn;
+  Scene scene;
+  Notes notes;
+  const auto subscribe = [&](const OnReactor& here) {
+    OwnedSession& session = scene.client(here, "client", notes);
+    for (std::size_t i = 0; i < kFilters; ++i) {
+      std::string filter = "a";  // a level of 'a' or '+' for each bit of i
+      for (std::size_t bit = 1; bit < kFilters; bit <<= 1) filter += (i & bit) != 0 ? "/+" : "/a";
+      scene.subscribe(here, session, filter, Qos::at_most_once);
+    }
+  };
+  std::string topic = "a";
+  for (std::size_t bit = 1; bit < kFilters; bit <<= 1) topic += "/a";
+  const auto work_off = [&](const OnReactor& here) { CHECK_FALSE(scene.router.work_off(here)); };
+
+  SUBCASE("from a client of its reactor") {
+    scene.run({subscribe,
+               [&](const OnReactor& here) {
+                 scene.publish(here, topic, "x");
+                 CHECK(scene.router.backlogged());
+                 CHECK(notes.sent.size() <= kOneTurn);
+               },
+               work_off});
+  }
+  SUBCASE("from another reactor") {
+    scene.run({subscribe,
+               [&](const OnReactor& here) {
+                 scene.receive(here, topic, "x");
+                 CHECK(scene.router.backlogged());
+                 CHECK(notes.sent.size() <= kOneTurn);
+               },
+               work_off});
+  }
+  CHECK(notes.sent.size() == kFilters);
+}
+
+}  // namespace
+}  // namespace bramble
