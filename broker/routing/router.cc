@@ -231,13 +231,13 @@ void Router::to_member(const OnReactor& here, Publication& publication, FilterId
   const std::size_t bytes = publication.content().payload.size();
   const bool now = kind == Entry::To::member_with_room;
   const auto online_can = [&](const Subscriber& member) {
-    const OwnedSession& session = session_of(member);
+    OwnedSession& session = session_of(member);
     if (session.ended || !session.connection()) return false;
-    return now ? session.has_room(delivered_qos(publication, member), bytes) : session.has_queue_room(bytes);
+    return now ? session.has_room(delivered_qos(publication, member), bytes) : session.has_queue_room(here, bytes);
   };
   const auto absent_can = [&](const Subscriber& member) {
-    const OwnedSession& session = session_of(member);
-    return !now && !session.ended && !session.connection() && session.has_queue_room(bytes);
+    OwnedSession& session = session_of(member);
+    return !now && !session.ended && !session.connection() && session.has_queue_room(here, bytes);
   };
   const Subscriber* member = subscribers_.next_member(group, online_can);
   if (!member) member = subscribers_.next_member(group, absent_can);

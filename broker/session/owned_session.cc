@@ -118,8 +118,10 @@ bool OwnedSession::has_room(Qos qos, std::size_t payload_bytes) const {
   return outbound_->queued() == 0 && outbound_->window_open(payload_bytes, sessions_.rules().limits);
 }
 
-bool OwnedSession::has_queue_room(std::size_t payload_bytes) const {
-  return !outbound_ || outbound_->queue_open(payload_bytes, sessions_.rules().limits);
+bool OwnedSession::has_queue_room(const OnReactor& here, std::size_t payload_bytes) {
+  if (!outbound_) return true;
+  return counted(here,
+                 [&](Outbound& out) { return out.queue_open(payload_bytes, sessions_.rules().limits, here.now()); });
 }
 
 void OwnedSession::pump(const OnReactor& here, FrameScratch& scratch) {

@@ -63,7 +63,7 @@ class OwnedSession final : public Recipient {
   Delivered redeliver(const OnReactor& here, Publication& publication, const Delivery& delivery);
   /// Could it go out at once? For picking a member of a $share group, and for pacing a replay.
   bool has_room(mqtt::Qos qos, std::size_t payload_bytes) const;
-  bool has_queue_room(std::size_t payload_bytes) const;
+  bool has_queue_room(const OnReactor& here, std::size_t payload_bytes);
   /// Sends what waits, after an acknowledgement or when the output has drained.
   void pump(const OnReactor& here, FrameScratch& scratch);
 

@@ -53,8 +53,10 @@ class Scene final : public MessageHandler {
   }
   void publish(const OnReactor& here, const std::string& topic, const std::string& payload,
                Qos qos = Qos::at_most_once) {
-    Publication publication({topic, {}, payload}, facts(here, qos), here.now(), router.scratch());
-    router.publish(here, publication);
+    publish(here, topic, payload, facts(here, qos));
+  }
+  void publish_expired(const OnReactor& here, const std::string& topic) {
+    publish(here, topic, "expired", {Qos::at_least_once, false, 1, here.now() - Seconds(2), SessionId{}});
   }
   /// As if another reactor had handed it off.
   void receive(const OnReactor& here, const std::string& topic, const std::string& payload) {
@@ -80,6 +82,11 @@ class Scene final : public MessageHandler {
   }
 
  private:
+  void publish(const OnReactor& here, const std::string& topic, const std::string& payload,
+               const ApplicationMessage::Facts& facts) {
+    Publication publication({topic, {}, payload}, facts, here.now(), router.scratch());
+    router.publish(here, publication);
+  }
   static ApplicationMessage::Facts facts(const OnReactor& here, Qos qos) {
     return {qos, false, mqtt::kNoExpiry, here.now(), SessionId{}};
   }
@@ -91,12 +98,12 @@ class Scene final : public MessageHandler {
   SessionDirectory directory_{1};
   Mesh mesh_{2, 1 << 20, quiescence_, counters_};
   ShardSubscribers subscribers_;
-  DeliveryRules rules_;
   std::vector<Step> steps_;
   std::size_t next_ = 0;
 
  public:
-  Sessions sessions{directory_, table_, subscribers_, rules_};
+  DeliveryRules rules;
+  Sessions sessions{directory_, table_, subscribers_, rules};
   Router router{mesh_, table_, subscribers_, retained_};
 };
 
@@ -170,6 +177,35 @@ TEST_CASE("a message that one client gets by thousands of filters does not hold 
                work_off});
   }
   CHECK(notes.sent.size() == kFilters);
+}
+
+TEST_CASE("[MQTT-3.3.2-5] a shared message is not lost to queues that are full of what has expired") {
+  Scene scene;
+  Notes notes;
+  scene.rules.limits.queued_messages = 2;
+  SUBCASE("of a member that is there and does not acknowledge") {
+    scene.run({[&](const OnReactor& here) {
+      OwnedSession& member = scene.client(here, "member", notes);
+      scene.subscribe(here, member, "$share/group/shared", Qos::at_least_once);
+      scene.publish(here, "shared", "fills the window", Qos::at_least_once);
+      for (int i = 0; i < 2; ++i) scene.publish_expired(here, "shared");
+      scene.publish(here, "shared", "new", Qos::at_least_once);
+      CHECK(member.on_puback(here, 1, scene.router.scratch()).has_value());
+    }});
+    CHECK(notes.sent == Texts{"fills the window", "new"});
+  }
+  SUBCASE("of a member that is away") {
+    scene.run({[&](const OnReactor& here) {
+      OwnedSession& member = scene.client(here, "member", notes);
+      member.expiry_seconds = 60;
+      scene.subscribe(here, member, "$share/group/shared", Qos::at_least_once);
+      scene.sessions.absent(here, member, Seconds(0));
+      for (int i = 0; i < 2; ++i) scene.publish_expired(here, "shared");
+      scene.publish(here, "shared", "new", Qos::at_least_once);
+      scene.sessions.present(here, member, notes, 1, scene.router.scratch());
+    }});
+    CHECK(notes.sent == Texts{"new"});
+  }
 }
 
 }  // namespace

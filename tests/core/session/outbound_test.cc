@@ -126,7 +126,7 @@ TEST_CASE("a full queue refuses, by messages and by bytes, and nothing of what i
   CHECK(scene.offer(Qos::at_least_once, "a") == Outbound::Offer::queued);
   CHECK(scene.offer(Qos::at_least_once, "b") == Outbound::Offer::queued);
   CHECK(scene.offer(Qos::at_least_once, "c") == Outbound::Offer::full);
-  CHECK_FALSE(scene.out.queue_open(1, scene.limits));
+  CHECK_FALSE(scene.out.queue_open(1, scene.limits, scene.clock.now()));
   Scene bytes(false);
   bytes.limits.queued_bytes = 5;
   CHECK(bytes.offer(Qos::at_least_once, "12345") == Outbound::Offer::queued);
