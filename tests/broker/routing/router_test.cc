@@ -1,11 +1,11 @@
 #include "broker/routing/router.h"
 
 #include <doctest/doctest.h>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "broker/session/sessions.h"
+#include "tests/broker/reactor/turns.h"
 #include "tests/core/topic/table_random.h"
 
 namespace bramble {
@@ -27,18 +27,10 @@ class Notes final : public PacketSink {
   Texts sent;
 };
 
-/// What a shard has, on the first of two reactors; the other one never runs. Each step is a turn.
-class Scene final : public MessageHandler {
+/// What a shard has, on the first of two reactors.
+class Scene {
  public:
-  using Step = std::function<void(const OnReactor&)>;
-
-  void run(std::vector<Step> steps) {
-    steps_ = std::move(steps);
-    next_ = 0;
-    mesh_[0].start(*this);
-    mesh_[0].join();
-  }
-
+  void run(std::vector<testing::Turns::Step> steps) { turns_.run(std::move(steps)); }
   OwnedSession& client(const OnReactor& here, const std::string& id, Notes& notes, std::uint16_t receive_maximum = 1) {
     directory_.claim(id, here.id());
     OwnedSession& session = sessions.create(here, id);
@@ -72,15 +64,6 @@ class Scene final : public MessageHandler {
     here.reactor().spend(here, static_cast<int>(here.reactor().budget(here)) - deliveries);
   }
 
-  void on_start(const OnReactor&) override {}
-  void on_message(const OnReactor&, Message) override {}
-  bool on_leftovers(const OnReactor&) override { return false; }
-  void on_turn_end(const OnReactor& here) override {
-    steps_[next_++](here);
-    here.reactor().want_turn(here);
-    if (next_ == steps_.size()) here.reactor().stop(here);
-  }
-
  private:
   void publish(const OnReactor& here, const std::string& topic, const std::string& payload,
                const ApplicationMessage::Facts& facts) {
@@ -91,20 +74,16 @@ class Scene final : public MessageHandler {
     return {qos, false, mqtt::kNoExpiry, here.now(), SessionId{}};
   }
 
-  Quiescence quiescence_{2};
-  Counters counters_{2};
-  SubscriptionTable table_{quiescence_, 2, 1};
-  RetainedMessages retained_{quiescence_, 1};
+  testing::Turns turns_;
+  SubscriptionTable table_{turns_.quiescence, 2, 1};
+  RetainedMessages retained_{turns_.quiescence, 1};
   SessionDirectory directory_{1};
-  Mesh mesh_{2, 1 << 20, quiescence_, counters_};
   ShardSubscribers subscribers_;
-  std::vector<Step> steps_;
-  std::size_t next_ = 0;
 
  public:
   DeliveryRules rules;
   Sessions sessions{directory_, table_, subscribers_, rules};
-  Router router{mesh_, table_, subscribers_, retained_};
+  Router router{turns_.mesh, table_, subscribers_, retained_};
 };
 
 TEST_CASE("a backlog that grows while it is worked off delivers each message once, and in order") {
