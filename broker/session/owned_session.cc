@@ -60,8 +60,7 @@ OwnedSession::Delivered OwnedSession::deliver(const OnReactor& here, Publication
   if (subscriber.no_local && publication.facts().publisher == id_) return Delivered::dropped;  // [MQTT-3.8.3-3]
   Delivery delivery;
   delivery.subscription_identifier = subscriber.subscription_identifier;
-  delivery.qos =
-      sessions_.rules().upgrade_outgoing_qos ? subscriber.qos : std::min(subscriber.qos, publication.facts().qos);
+  delivery.qos = qos_for(publication, subscriber);
   delivery.retain = retained || (subscriber.retain_as_published && publication.facts().retain);
   delivery.share = share;
   return delivery.qos == Qos::at_most_once ? deliver_at_qos0(here, publication, delivery)
@@ -110,6 +109,10 @@ OwnedSession::Delivered OwnedSession::keep(const OnReactor& here, Publication& p
   if (offer == Outbound::Offer::sent) return Delivered::sent;
   if (offer == Outbound::Offer::queued) return Delivered::queued;
   return drop(here, Metric::dropped_queue_full, "its queue is full (max_queued_messages, max_queued_bytes)");
+}
+
+Qos OwnedSession::qos_for(const Publication& publication, const Subscriber& subscriber) const {
+  return sessions_.rules().upgrade_outgoing_qos ? subscriber.qos : std::min(subscriber.qos, publication.facts().qos);
 }
 
 bool OwnedSession::has_room(Qos qos, std::size_t payload_bytes) const {

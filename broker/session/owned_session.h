@@ -61,6 +61,8 @@ class OwnedSession final : public Recipient {
                     bool retained);
   /// A message that is on its way already: picked for another member of its group, which has gone.
   Delivered redeliver(const OnReactor& here, Publication& publication, const Delivery& delivery);
+  /// What deliver() would send it at.
+  mqtt::Qos qos_for(const Publication& publication, const Subscriber& subscriber) const;
   /// Could it go out at once? For picking a member of a $share group, and for pacing a replay.
   bool has_room(mqtt::Qos qos, std::size_t payload_bytes) const;
   bool has_queue_room(const OnReactor& here, std::size_t payload_bytes);

@@ -187,5 +187,21 @@ TEST_CASE("[MQTT-3.3.2-5] a shared message is not lost to queues that are full o
   }
 }
 
+TEST_CASE("with upgrade_outgoing_qos a shared QoS 0 message passes over a member that has no room at its own QoS") {
+  Scene scene;
+  Notes full;
+  Notes free;
+  scene.rules.upgrade_outgoing_qos = true;
+  scene.rules.limits.queued_messages = 1;
+  scene.run({[&](const OnReactor& here) {
+    scene.subscribe(here, scene.client(here, "full", full), "$share/group/shared", Qos::at_least_once);
+    for (const char* payload : {"in flight", "queued"}) scene.publish(here, "shared", payload);
+    scene.subscribe(here, scene.client(here, "free", free, 10), "$share/group/shared", Qos::at_least_once);
+    for (const char* payload : {"1", "2", "3", "4"}) scene.publish(here, "shared", payload);
+  }});
+  CHECK(full.sent == Texts{"in flight"});
+  CHECK(free.sent == Texts{"1", "2", "3", "4"});
+}
+
 }  // namespace
 }  // namespace bramble
