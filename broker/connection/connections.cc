@@ -142,8 +142,9 @@ void Connections::end_turn(const OnReactor& here) {
     connection->state_ = Connection::State::closed;
     if (connection->transport_) {
       here.reactor().readiness(here).remove(connection->transport_->descriptor());
-      connection->transport_->finish();
+      // first: a client that connects again when it sees the close finds its place free (max_connections)
       parts_.listeners[connection->listener_]->connections().fetch_sub(1, std::memory_order_relaxed);
+      connection->transport_->finish();
     }
     here.reactor().load().fetch_sub(1, std::memory_order_relaxed);
   }

@@ -12,10 +12,6 @@ constexpr std::size_t kOvershoot = 64;  // so few deliveries beyond the turn's b
 
 OwnedSession& session_of(const Subscriber& subscriber) { return static_cast<OwnedSession&>(*subscriber.recipient); }
 
-mqtt::Qos delivered_qos(const Publication& publication, const Subscriber& subscriber) {
-  return std::min(publication.facts().qos, subscriber.qos);
-}
-
 }  // namespace
 
 Router::Router(Mesh& mesh, const SubscriptionTable& table, ShardSubscribers& subscribers, RetainedMessages& retained)
@@ -233,13 +229,13 @@ void Router::to_member(const OnReactor& here, Publication& publication, FilterId
   const std::size_t bytes = publication.content().payload.size();
   const bool now = kind == Entry::To::member_with_room;
   const auto online_can = [&](const Subscriber& member) {
-    const OwnedSession& session = session_of(member);
+    OwnedSession& session = session_of(member);
     if (session.ended || !session.connection()) return false;
-    return now ? session.has_room(delivered_qos(publication, member), bytes) : session.has_queue_room(bytes);
+    return now ? session.has_room(session.qos_for(publication, member), bytes) : session.has_queue_room(here, bytes);
   };
   const auto absent_can = [&](const Subscriber& member) {
-    const OwnedSession& session = session_of(member);
-    return !now && !session.ended && !session.connection() && session.has_queue_room(bytes);
+    OwnedSession& session = session_of(member);
+    return !now && !session.ended && !session.connection() && session.has_queue_room(here, bytes);
   };
   const Subscriber* member = subscribers_.next_member(group, online_can);
   if (!member) member = subscribers_.next_member(group, absent_can);

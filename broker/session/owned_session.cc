@@ -60,8 +60,7 @@ OwnedSession::Delivered OwnedSession::deliver(const OnReactor& here, Publication
   if (subscriber.no_local && publication.facts().publisher == id_) return Delivered::dropped;  // [MQTT-3.8.3-3]
   Delivery delivery;
   delivery.subscription_identifier = subscriber.subscription_identifier;
-  delivery.qos =
-      sessions_.rules().upgrade_outgoing_qos ? subscriber.qos : std::min(subscriber.qos, publication.facts().qos);
+  delivery.qos = qos_for(publication, subscriber);
   delivery.retain = retained || (subscriber.retain_as_published && publication.facts().retain);
   delivery.share = share;
   return delivery.qos == Qos::at_most_once ? deliver_at_qos0(here, publication, delivery)
@@ -107,14 +106,20 @@ OwnedSession::Delivered OwnedSession::keep(const OnReactor& here, Publication& p
   return drop(here, Metric::dropped_queue_full, "its queue is full (max_queued_messages, max_queued_bytes)");
 }
 
+Qos OwnedSession::qos_for(const Publication& publication, const Subscriber& subscriber) const {
+  return sessions_.rules().upgrade_outgoing_qos ? subscriber.qos : std::min(subscriber.qos, publication.facts().qos);
+}
+
 bool OwnedSession::has_room(Qos qos, std::size_t payload_bytes) const {
   if (!connection_ || !connection_->has_room()) return false;
   if (qos == Qos::at_most_once || !outbound_) return true;
   return outbound_->queued() == 0 && outbound_->window_open(payload_bytes, sessions_.rules().limits);
 }
 
-bool OwnedSession::has_queue_room(std::size_t payload_bytes) const {
-  return !outbound_ || outbound_->queue_open(payload_bytes, sessions_.rules().limits);
+bool OwnedSession::has_queue_room(const OnReactor& here, std::size_t payload_bytes) {
+  if (!outbound_) return true;
+  return counted(here,
+                 [&](Outbound& out) { return out.queue_open(payload_bytes, sessions_.rules().limits, here.now()); });
 }
 
 void OwnedSession::pump(const OnReactor& here, FrameScratch& scratch) {

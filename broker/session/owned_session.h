@@ -59,9 +59,11 @@ class OwnedSession final : public Recipient {
   /// One message by one matching subscription. Drops are counted here.
   Delivered deliver(const OnReactor& here, Publication& publication, const Subscriber& subscriber, FilterId share,
                     bool retained);
+  /// What deliver() would send it at.
+  mqtt::Qos qos_for(const Publication& publication, const Subscriber& subscriber) const;
   /// Could it go out at once? For picking a member of a $share group, and for pacing a replay.
   bool has_room(mqtt::Qos qos, std::size_t payload_bytes) const;
-  bool has_queue_room(std::size_t payload_bytes) const;
+  bool has_queue_room(const OnReactor& here, std::size_t payload_bytes);
   /// Sends what waits, after an acknowledgement or when the output has drained.
   void pump(const OnReactor& here, FrameScratch& scratch);
 

@@ -24,9 +24,14 @@ bool Outbound::window_open(std::size_t payload_bytes, const OutboundLimits& limi
          in_flight_bytes_ + payload_bytes <= limits.inflight_bytes;
 }
 
-bool Outbound::queue_open(std::size_t payload_bytes, const OutboundLimits& limits) const {
+bool Outbound::fits_queue(std::size_t payload_bytes, const OutboundLimits& limits) const {
   if (limits.queued_messages != 0 && queue_.size() >= limits.queued_messages) return false;
   return limits.queued_bytes == 0 || queued_bytes_ + payload_bytes <= limits.queued_bytes;
+}
+
+bool Outbound::queue_open(std::size_t payload_bytes, const OutboundLimits& limits, SteadyTime now) {
+  if (!fits_queue(payload_bytes, limits)) drop_expired(now);
+  return fits_queue(payload_bytes, limits);
 }
 
 Outbound::Offer Outbound::offer(Publication& publication, Delivery delivery, const OutboundLimits& limits) {
@@ -35,8 +40,7 @@ Outbound::Offer Outbound::offer(Publication& publication, Delivery delivery, con
     start(publication, std::move(delivery));
     return Offer::sent;
   }
-  if (!queue_open(bytes, limits)) drop_expired(publication.now());  // what has expired takes nobody's place
-  if (!queue_open(bytes, limits)) return Offer::full;
+  if (!queue_open(bytes, limits, publication.now())) return Offer::full;
   queued_bytes_ += bytes;
   expires_first_ = std::min(expires_first_, delivery.message->expires_at());
   queue_.push_back(std::move(delivery));

@@ -67,7 +67,8 @@ class Outbound {
   Offer offer(Publication& publication, Delivery delivery, const OutboundLimits& limits);
   /// Would offer() send at once?
   bool window_open(std::size_t payload_bytes, const OutboundLimits& limits) const;
-  bool queue_open(std::size_t payload_bytes, const OutboundLimits& limits) const;
+  /// Would offer() queue it? What has expired takes nobody's place: it goes first.
+  bool queue_open(std::size_t payload_bytes, const OutboundLimits& limits, SteadyTime now);
 
   /// Acknowledgements. False: the identifier is not in flight in that state (what to answer is the caller's business).
   /// A packet of the wrong kind for its message is an Error (protocol_error).
@@ -102,6 +103,7 @@ class Outbound {
   /// False: the message is done already (too large).
   bool transmit(Publication& publication, InFlight& entry, bool dup);
   void start(Publication& publication, Delivery delivery);
+  bool fits_queue(std::size_t payload_bytes, const OutboundLimits& limits) const;
   void drop_expired(SteadyTime now);
 
   Ring<InFlight> in_flight_;  ///< in the order of first sending

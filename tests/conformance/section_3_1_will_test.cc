@@ -352,4 +352,44 @@ TEST_CASE(
   watcher.expect_nothing();
 }
 
+TEST_CASE("[MQTT-3.1.4-2] a Will for $SYS, which is the broker's own, refuses the CONNECT") {
+  const Will will{.topic = "$SYS/broker/version", .payload = "mine", .retain = true};
+  Client watcher(shared_broker());
+  watcher.subscribe("$SYS/broker/version");
+  const std::string before = watcher.receive().payload;
+  RawClient v5(shared_broker().port());
+  CHECK(try_connect(v5, {.client_id = unique_name("will/sys"), .will = will}).code == 0x87);
+  v5.expect_close();
+  RawClient v3(shared_broker().port());
+  v3.send(encode(Connect{.version = Version::v3_1_1, .client_id = unique_name("will/sys"), .will = will}));
+  v3.expect("20 02 00 05"_hex);
+  v3.expect_close();
+  watcher.expect_nothing();
+  Client later(shared_broker());
+  later.subscribe("$SYS/broker/version");
+  CHECK(later.receive().payload == before);
+}
+
+TEST_CASE("[MQTT-3.1.4-2] a Will above message_size_limit refuses the CONNECT; one of that size is published") {
+  Broker broker("message_size_limit 100");
+  Client watcher(broker);
+  watcher.subscribe("will/size");
+  Connect connect{.client_id = "large", .will = Will{.topic = "will/size", .payload = std::string(101, 'x')}};
+  RawClient v5(broker.port());
+  CHECK(try_connect(v5, connect).code == 0x97);
+  v5.expect_close();
+  connect.version = Version::v3_1_1;
+  RawClient v3(broker.port());
+  v3.send(encode(connect));
+  v3.expect("20 02 00 03"_hex);
+  v3.expect_close();
+  watcher.expect_nothing();
+  for (const Version version : kSince311) {
+    connect.version = version;
+    connect.will->payload = std::string(100, 'x');
+    Client(broker, connect).drop();
+    CHECK(watcher.receive().payload.size() == 100);
+  }
+}
+
 }  // namespace bramble::testing

@@ -165,6 +165,30 @@ TEST_CASE("[MQTT-3.1.2-24] the Maximum Packet Size is exact: a packet of that si
   subscriber.expect_nothing();
 }
 
+TEST_CASE("[MQTT-3.1.2-24] a Topic Alias that the broker would set up does not make a message too large for a client") {
+  const std::string topic = unique_name("exact/alias");
+  constexpr std::uint32_t kSizeMax = 100;
+  Client subscriber(shared_broker(), Connect{.properties = property(Prop::maximum_packet_size, kSizeMax) +
+                                                           property(Prop::topic_alias_maximum, 5)});
+  Client publisher(shared_broker());
+  subscriber.subscribe(topic, 0);
+  const std::string fills(kSizeMax - (2 + 2 + topic.size() + 1), 'x');
+  publisher.publish({.topic = topic, .payload = fills});
+  publisher.publish({.topic = topic, .payload = fills + "x"});
+  const Message message = subscriber.receive();
+  CHECK(message.topic == topic);
+  CHECK(message.packet_size == kSizeMax);
+  CHECK_FALSE(message.properties.has(Prop::topic_alias));
+  subscriber.expect_nothing();
+  // the next one that leaves room for it sets it up
+  publisher.publish({.topic = topic, .payload = "small"});
+  const Message named = subscriber.receive();
+  CHECK(named.topic == topic);
+  CHECK(named.properties.has(Prop::topic_alias));
+  publisher.publish({.topic = topic, .payload = fills});
+  CHECK(subscriber.receive().topic.empty());
+}
+
 TEST_CASE(
     "[MQTT-3.1.2-24] [MQTT-3.1.2-25] a queued or retained message too large for the client does not block what is "
     "behind it") {

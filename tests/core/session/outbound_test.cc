@@ -127,7 +127,7 @@ TEST_CASE("a full queue refuses, by messages and by bytes, and nothing of what i
   CHECK(scene.offer(Qos::at_least_once, "a") == Outbound::Offer::queued);
   CHECK(scene.offer(Qos::at_least_once, "b") == Outbound::Offer::queued);
   CHECK(scene.offer(Qos::at_least_once, "c") == Outbound::Offer::full);
-  CHECK_FALSE(scene.out.queue_open(1, scene.limits));
+  CHECK_FALSE(scene.out.queue_open(1, scene.limits, scene.clock.now()));
   Scene bytes(false);
   bytes.limits.queued_bytes = 5;
   CHECK(bytes.offer(Qos::at_least_once, "12345") == Outbound::Offer::queued);
@@ -205,6 +205,28 @@ TEST_CASE("[MQTT-3.3.2-5] what expires in the queue is not sent; QoS 1 that expi
   CHECK(scene.out.expired() == 2);
   CHECK(scene.out.in_flight() == 2);
   CHECK(scene.out.bytes() == 2);
+}
+
+TEST_CASE("[MQTT-3.3.2-5] what has expired takes no place in the queue, neither of messages nor of bytes") {
+  for (const bool by_bytes : {false, true}) {
+    CAPTURE(by_bytes);
+    Scene scene(false);
+    scene.limits.queued_messages = by_bytes ? 0 : 3;
+    scene.limits.queued_bytes = by_bytes ? 3 : 0;
+    scene.offer(Qos::at_least_once, "a", {}, 10);
+    scene.offer(Qos::at_least_once, "b");
+    scene.offer(Qos::at_least_once, "c", {}, 20);
+    CHECK(scene.offer(Qos::at_least_once, "d") == Outbound::Offer::full);
+    scene.clock.advance(Seconds(10));
+    CHECK(scene.offer(Qos::at_least_once, "e") == Outbound::Offer::queued);
+    CHECK(scene.offer(Qos::at_least_once, "f") == Outbound::Offer::full);
+    scene.clock.advance(Seconds(10));
+    CHECK(scene.offer(Qos::at_least_once, "g") == Outbound::Offer::queued);
+    CHECK(scene.out.expired() == 2);
+    CHECK(scene.out.bytes() == 3);
+    scene.connect();
+    CHECK(scene.notes.take() == Texts{"1 b #1", "1 e #2", "1 g #3"});
+  }
 }
 
 TEST_CASE("[MQTT-3.1.2-25] what is too large for the client counts as sent, and its identifier is free") {
