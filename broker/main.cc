@@ -49,14 +49,11 @@ void greet(const Broker& broker, const Config& config) {
   for (const auto& address : addresses) where += (where.empty() ? "" : ", ") + address;
   log::write(LogType::notice, "bramble version {} listens on {} with {} reactor{}.", BRAMBLE_VERSION, where,
              broker.reactors(), broker.reactors() == 1 ? "" : "s");
-  const bool quiet = config.broker.log_dest == std::vector<std::string>{"none"};
-  if (!config.local_only || quiet) return;
+  if (!config.local_only) return;
   const std::string port = addresses.front().substr(addresses.front().rfind(':') + 1);
-  std::fprintf(stderr,
-               "\nTry it, in two other terminals:\n"
-               "  mosquitto_sub -p %s -t '#' -v\n"
-               "  mosquitto_pub -p %s -t hello -m world\n\n",
-               port.c_str(), port.c_str());
+  log::write(LogType::notice, "Try it, in two other terminals:");
+  log::write(LogType::notice, "  mosquitto_sub -p {} -t '#' -v", port);
+  log::write(LogType::notice, "  mosquitto_pub -p {} -t hello -m world", port);
 }
 
 int failed_to_start(const std::string& why) {

@@ -195,6 +195,9 @@ void Reading::read_other(const ConfigLine& line) {
   if (line.name == "include_dir") return add_error(line, "only the main file may include others");
   auto known = not_here_yet(line.name, line.value);
   if (known.answer == NotHereYet::Answer::as_it_is) return;
+  if (known.answer == NotHereYet::Answer::without_effect) {
+    return add_warning(line.where, line.name + ": " + known.message);
+  }
   if (known.answer == NotHereYet::Answer::refused) return add_error(line, known.message);
   const std::string_view meant = near_miss(line.name);
   add_error(line, meant.empty() ? "no such option" : "no such option; did you mean " + std::string(meant) + "?");

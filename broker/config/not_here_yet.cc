@@ -25,7 +25,7 @@ std::string_view advice(Area area) {
     case Area::listener: return "take the line out, or leave this listener to Mosquitto";
     case Area::bridge: return "take the bridge out of this file; mosquitto or another client can carry the messages";
     case Area::websocket: return "take the listener out, or put a WebSocket proxy in front of a plain one";
-    case Area::store: return "nothing is kept across restarts yet. Take the line out if that will do";
+    case Area::store: return "nothing is kept across restarts yet";
     case Area::plugin:
       return "plugins of Mosquitto cannot be loaded. Keep this file on Mosquitto, or take the line out";
     case Area::other: return "take the line out if the broker may do without it";
@@ -160,6 +160,9 @@ NotHereYet not_here_yet(std::string_view name, std::string_view value) {
   const Row* const row = find(name);
   if (row == nullptr) return {};
   if (!row->as_it_is.empty() && one_word(value) == row->as_it_is) return {NotHereYet::Answer::as_it_is, {}};
+  if (row->area == Area::store) {
+    return {NotHereYet::Answer::without_effect, "has no effect: " + std::string(advice(row->area))};
+  }
   return {NotHereYet::Answer::refused, "known to Mosquitto, not in Bramble yet: " + std::string(advice(row->area))};
 }
 

@@ -331,3 +331,14 @@ TEST_CASE("what every option shows is what it reads") {
   agree(bramble::kAuthOptions, bramble::AuthOptions{});
   agree(bramble::kStoreOptions, bramble::StoreOptions{});
 }
+
+TEST_CASE("how to keep what is not kept yet is a warning, so Debian's mosquitto.conf is taken") {
+  const Config config = must_read(
+      "pid_file /run/mosquitto/mosquitto.pid\n\npersistence true\npersistence_location /var/lib/mosquitto/\n"
+      "autosave_interval 60\npersistence_file b.db\nlog_dest file /var/log/mosquitto/mosquitto.log\n");
+  CHECK(config.local_only);
+  CHECK(config.warnings.size() == 4);
+  CHECK(warns(config, "b.conf:4: persistence_location: has no effect: nothing is kept across restarts yet"));
+  CHECK(warns(config, "b.conf:5: autosave_interval: "));
+  CHECK(warns(config, "b.conf:6: persistence_file: "));
+}
