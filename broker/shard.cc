@@ -105,7 +105,7 @@ void Shard::settle_leftovers(const OnReactor& here) {
 }
 
 void Shard::publish_own(const OnReactor& here, std::string_view topic, std::string_view payload, bool retain) {
-  const ApplicationMessage::Facts facts{mqtt::Qos::at_most_once, retain, mqtt::kNoExpiry, here.now(), SessionId{}};
+  const ApplicationMessage::Facts facts{mqtt::Qos::at_most_once, retain, mqtt::kNoExpiry, here.now(), PublisherId{}};
   Publication publication({topic, {}, payload}, facts, here.now(), router_.scratch());
   router_.publish(here, publication);
 }

@@ -17,6 +17,10 @@ constexpr std::size_t kSipBytes = 4096;
 constexpr std::size_t kSlowPacket = 1024;
 constexpr std::size_t kRepliesMax =
     64 * 1024;  // acknowledgements and pings beyond max_output_bytes before reading stops
+
+bool may_be_connect(char first) {
+  return static_cast<PacketType>(static_cast<unsigned char>(first) >> 4) == PacketType::connect;
+}
 }  // namespace
 
 Connection::Connection(ShardParts& parts, Reactor& reactor, std::unique_ptr<Transport> transport,
@@ -111,6 +115,10 @@ std::size_t Connection::handle_packets(const OnReactor& here, std::string_view b
   const std::uint32_t size_max = parts_.config->broker.max_packet_size;
   std::size_t handled = 0;
   while (handled < bytes.size()) {
+    if (state_ == State::awaiting_connect && !may_be_connect(bytes[handled])) {
+      lost(here, "sent something before CONNECT");  // [MQTT-3.1.0-1]; there is no version to answer in
+      return handled;
+    }
     const auto frame = mqtt::next_frame(bytes.substr(handled), size_max, version_);
     if (!frame) {
       fail(here, frame.error());
@@ -145,10 +153,6 @@ void Connection::hold_packet(const OnReactor& here) {
 
 Result<void> Connection::handle(const OnReactor& here, const mqtt::Frame& frame, std::string_view from_here) {
   if (state_ == State::awaiting_connect) {
-    if (frame.type != PacketType::connect) {
-      lost(here, "sent something before CONNECT");  // [MQTT-3.1.0-1]; there is no version to answer in
-      return {};
-    }
     const auto outcome = on_connect(here, *this, frame);
     if (outcome.owner != here.id()) move_to(here, outcome.owner, outcome.client_id, from_here);
     return {};

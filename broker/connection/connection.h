@@ -100,7 +100,7 @@ class Connection final : public Watcher, public PacketSink {
 
   /// How far a SUBSCRIBE or UNSUBSCRIBE with many filters has come: it is dealt with in slices, a turn each.
   struct Partial {
-    std::size_t next = 0;
+    std::size_t next = 0;  ///< of the packet's body
     std::vector<mqtt::ReasonCode> codes;
   };
   std::unique_ptr<Partial> partial;

@@ -6,9 +6,9 @@ namespace bramble {
 
 namespace {
 constexpr Milliseconds kSipEvery{10};
-constexpr std::size_t kLateFlushes = 1000;  // a turn; about 6 us each
-constexpr int kBeginCost = 50;              // of a replay, in deliveries: up to 10,000 steps in the tree
-constexpr int kSlotsPerDelivery = 4;        // looking at that many slots takes as long as one delivery
+constexpr std::size_t kLateFlushes = 1000;     // a turn; about 6 us each
+constexpr std::size_t kReplaysPerTurn = 2500;  // in deliveries: they leave most of a turn to everybody else
+constexpr int kLooksPerDelivery = 4;           // looking at that many places takes as long as one delivery
 }  // namespace
 
 Connections::~Connections() = default;
@@ -64,14 +64,8 @@ void Connections::replay_later(const OnReactor& here, Connection& connection) {
 }
 
 bool Connections::work_off(const OnReactor& here) {
-  bool more = false;
-  for (Connection* connection : std::exchange(replaying_, {})) {
-    connection->replaying_ = false;
-    if (replay(here, *connection)) {
-      replay_later(here, *connection);
-      more = true;
-    }
-  }
+  work_off_replays(here);
+  const bool more = !replaying_.empty();
   if (held_.empty()) return more;
   here.reactor().drain_inbox(here);  // as after a read: what they publish may follow from what has come since
   auto held = std::exchange(held_, {});
@@ -84,7 +78,19 @@ bool Connections::work_off(const OnReactor& here) {
   return more || !held_.empty();
 }
 
-bool Connections::replay(const OnReactor& here, Connection& connection) {
+void Connections::work_off_replays(const OnReactor& here) {
+  const std::size_t budget = here.reactor().budget(here);
+  const std::size_t leave = budget - std::min(budget, kReplaysPerTurn);
+  const auto waiting = std::exchange(replaying_, {});
+  std::size_t done = 0;
+  for (; done < waiting.size() && here.reactor().budget(here) > leave; ++done) {
+    waiting[done]->replaying_ = false;
+    if (replay(here, *waiting[done], leave)) replay_later(here, *waiting[done]);
+  }
+  replaying_.insert(replaying_.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(done), waiting.end());
+}
+
+bool Connections::replay(const OnReactor& here, Connection& connection, std::size_t leave) {
   if (connection.state() != Connection::State::connected) return false;
   OwnedSession& session = connection.session();
   std::vector<MessagePtr> found;
@@ -94,17 +100,17 @@ bool Connections::replay(const OnReactor& here, Connection& connection) {
     const Subscriber* subscriber = parts_.subscribers.find(first->first, &session);
     bool more = subscriber != nullptr;  // else it has left meanwhile
     while (more) {
-      if (!here.reactor().budget_left(here)) return true;
+      if (here.reactor().budget(here) <= leave) return true;
       if (!pending.replay) {
         pending.replay = parts_.retained.begin(pending.wanted->text());
-        here.reactor().spend(here, kBeginCost);
+        here.reactor().spend(here, static_cast<int>(pending.replay->looked()) / kLooksPerDelivery);
       }
       // paced by the client: what does not fit now is looked up when it does, so no limit of a queue cuts it off
       if (!session.has_room(subscriber->qos, 0)) return false;
       found.clear();
       const std::uint32_t looked = pending.replay->looked();
       more = parts_.retained.next(*pending.replay, here.now(), 1, found);
-      here.reactor().spend(here, 1 + static_cast<int>(pending.replay->looked() - looked) / kSlotsPerDelivery);
+      here.reactor().spend(here, 1 + static_cast<int>(pending.replay->looked() - looked) / kLooksPerDelivery);
       for (const MessagePtr& message : found) {
         Publication publication(message, here.now(), parts_.router.scratch());
         session.deliver(here, publication, pending.subscriber, FilterId{}, true);

@@ -51,8 +51,9 @@ class Connections {
   void sip(const OnReactor& here);
   void flush_dirty(const OnReactor& here);
   void flush_late(const OnReactor& here);
-  /// True: it could go on at once (the turn's budget is at an end), so it is asked again.
-  bool replay(const OnReactor& here, Connection& connection);
+  void work_off_replays(const OnReactor& here);
+  /// Until the turn's budget is down to `leave`. True: it could go on at once, so it is asked again.
+  bool replay(const OnReactor& here, Connection& connection, std::size_t leave);
 
   ShardParts& parts_;
   std::vector<std::unique_ptr<Connection>> all_;

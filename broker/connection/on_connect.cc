@@ -51,10 +51,9 @@ Result<void> admit(const Connection& from, const mqtt::Connect& connect) {
     if (connect.will->retain && !options.retain_available) {
       return failure(ReasonCode::retain_not_supported, "its Will is retained, which is off");  // [MQTT-3.2.2-13]
     }
-    if (const auto topic = TopicName::parse(connect.will->topic); !topic) {
-      return failure(ReasonCode::topic_name_invalid, "its Will Topic is not a valid topic name");
-    }
-    if (connect.will->topic.starts_with("$SYS")) {
+    const auto topic = TopicName::parse(connect.will->topic);
+    if (!topic) return failure(ReasonCode::topic_name_invalid, "its Will Topic is not a valid topic name");
+    if (topic->broker_owned()) {
       return failure(ReasonCode::not_authorized, "its Will is for $SYS, which is the broker's own");
     }
     if (options.message_size_limit != 0 && connect.will->payload.size() > options.message_size_limit) {
@@ -128,7 +127,9 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   from.set_version(version);
   if (!decoded) return from.refuse(here, decoded.error()), done;
   const mqtt::Connect& connect = *decoded;
-  if (const auto admitted = admit(from, connect); !admitted) return from.refuse(here, admitted.error()), done;
+  if (const auto admitted = admit(from, connect); !admitted) {
+    return from.refuse(here, admitted.error(), connect.maximum_packet_size), done;
+  }
 
   const bool assigned = connect.client_id.empty();
   const std::string client_id =

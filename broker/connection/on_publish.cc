@@ -40,7 +40,7 @@ Result<void> allowed(const Connection& from, const mqtt::Publish& publish) {
   }
   const bool counts = publish.qos != Qos::at_most_once && !from.session().awaits_release(publish.packet_id);
   if (from.is_v5() && counts && options.max_inflight_messages != 0 &&
-      from.session().unreleased() >= options.max_inflight_messages) {
+      from.session().unreleased_now() >= options.max_inflight_messages) {
     return failure(ReasonCode::receive_maximum_exceeded,
                    "more messages in flight than Receive Maximum");  // [MQTT-3.3.4-7]
   }
@@ -80,16 +80,17 @@ Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Fra
     acknowledge(from, publish, ReasonCode::quota_exceeded);  // a PUBACK may not carry 0x95  (table 3-4)
     return {};
   }
-  if (name->reserved() && topic->starts_with("$SYS")) {  // the broker's own, as in Mosquitto
+  if (name->broker_owned()) {
     acknowledge(from, publish, ReasonCode::not_authorized);
     return {};
   }
 
   const ApplicationMessage::Facts facts{publish.qos, publish.retain, publish.message_expiry, here.now(),
-                                        from.session().id()};
+                                        from.session().publisher()};
   Publication publication({*topic, publish.properties, publish.payload}, facts, here.now(), parts.router.scratch());
   if (publish.retain) parts.router.retain(here, publication);
   const auto resolved = from.memo().resolve(parts.router.table(), *topic, parts.matches);
+  Router::charge(here, parts.matches);
   const auto outcome = parts.router.route(here, publication, resolved->filters);
   acknowledge(from, publish, outcome.matched ? ReasonCode::success : ReasonCode::no_matching_subscribers);
   if (outcome.slow != 0) parts.connections.slow_down(here, from, outcome.slow);

@@ -11,18 +11,10 @@ using mqtt::ReasonCode;
 namespace {
 
 constexpr const char* kAnswerTooLarge = "asked for an answer above its own Maximum Packet Size";
-constexpr std::size_t kFiltersPerTurn = 1000;  // a packet of 2 MB can name 300,000
-
-/// `answer(i)` gives the Reason Code of filter i. True: all are done, and their codes are in from.partial.
-template <class Answer>
-bool in_slices(const OnReactor& here, Connection& from, std::size_t filters, Answer answer) {
-  if (!from.partial) from.partial = std::make_unique<Connection::Partial>();
-  Connection::Partial& partial = *from.partial;
-  const std::size_t end = std::min(filters, partial.next + kFiltersPerTurn);
-  for (; partial.next < end; ++partial.next) partial.codes.push_back(answer(partial.next));
-  if (end < filters) from.hold_packet(here);
-  return end == filters;
-}
+// a packet of 2 MB can name 300,000, and many clients may send one at once
+constexpr std::size_t kFiltersASlice = 250;
+constexpr int kFilterCost = 8;           // of taking or leaving one, in deliveries
+constexpr std::size_t kFiltersRead = 8;  // so many can be read and checked for one
 
 bool wants_retained(mqtt::RetainHandling handling, bool is_new) {
   return handling == mqtt::RetainHandling::send_at_subscribe ||
@@ -42,58 +34,87 @@ void subscribe(const OnReactor& here, Connection& from, const TopicFilter& filte
   session.replays.insert_or_assign(wanted->id(), PendingReplay{wanted, subscriber, {}});
 }
 
+/// All filters of a packet are checked before one is taken.
+Result<void> check_subscribe(const OnReactor& here, const Connection& from, const mqtt::Frame& frame) {
+  const auto decoded = mqtt::decode_subscribe(frame, from.version());
+  if (!decoded) return Failure(decoded.error());
+  here.reactor().spend(here, static_cast<int>(decoded->entries.size() / kFiltersRead));
+  for (const auto& entry : decoded->entries) {
+    const auto filter = TopicFilter::parse(entry.filter);
+    if (!filter) return Failure(filter.error());
+    if (filter->shared() && entry.options.no_local) {
+      return protocol_error("No Local on a shared subscription");  // [MQTT-3.8.3-4]
+    }
+  }
+  return {};
+}
+
+Result<void> check_unsubscribe(const OnReactor& here, const Connection& from, const mqtt::Frame& frame) {
+  const auto decoded = mqtt::decode_unsubscribe(frame, from.version());
+  if (!decoded) return Failure(decoded.error());
+  here.reactor().spend(here, static_cast<int>(decoded->filters.size() / kFiltersRead));
+  for (const auto text : decoded->filters) {
+    if (const auto filter = TopicFilter::parse(text); !filter) return Failure(filter.error());
+  }
+  return {};
+}
+
+/// True: it was the last one. Else the packet is handed over again in the next turn.
+bool slice_done(const OnReactor& here, Connection& from, const mqtt::Frame& frame, std::size_t next,
+                std::size_t filters) {
+  here.reactor().spend(here, static_cast<int>(filters) * kFilterCost);
+  from.partial->next = next;
+  if (next == frame.body.size()) return true;
+  from.hold_packet(here);
+  return false;
+}
+
 }  // namespace
 
 Result<void> on_subscribe(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
-  const auto decoded = mqtt::decode_subscribe(frame, from.version());
-  if (!decoded) return Failure(decoded.error());
+  if (!here.reactor().budget_left(here)) return from.hold_packet(here), Result<void>();
   if (!from.partial) {
-    for (const auto& entry : decoded->entries) {  // all are checked before one is taken
-      const auto filter = TopicFilter::parse(entry.filter);
-      if (!filter) return Failure(filter.error());
-      if (filter->shared() && entry.options.no_local) {
-        return protocol_error("No Local on a shared subscription");  // [MQTT-3.8.3-4]
-      }
-    }
+    if (const auto good = check_subscribe(here, from, frame); !good) return good;
+    from.partial = std::make_unique<Connection::Partial>();
   }
-  const bool done = in_slices(here, from, decoded->entries.size(), [&](std::size_t i) {
-    const auto& entry = decoded->entries[i];
+  Connection::Partial& partial = *from.partial;
+  const auto slice = mqtt::decode_subscribe(frame, from.version(), {partial.next, kFiltersASlice});
+  for (const auto& entry : slice->entries) {
     Subscriber subscriber;
     subscriber.recipient = &from.session();
-    subscriber.subscription_identifier = decoded->subscription_identifier;
+    subscriber.subscription_identifier = slice->subscription_identifier;
     subscriber.qos = std::min(entry.options.qos, from.listener().max_qos);
     subscriber.no_local = entry.options.no_local;
     subscriber.retain_as_published = entry.options.retain_as_published;
     subscribe(here, from, *TopicFilter::parse(entry.filter), subscriber, entry.options.retain_handling);
-    return static_cast<ReasonCode>(subscriber.qos);
-  });
-  if (!done) return {};
-  const auto partial = std::move(from.partial);
-  const bool sent = from.send(
-      [&](std::string& out) { mqtt::append_suback(out, from.version(), decoded->packet_id, partial->codes); });
+    partial.codes.push_back(static_cast<ReasonCode>(subscriber.qos));
+  }
+  if (!slice_done(here, from, frame, slice->next, slice->entries.size())) return {};
+  const auto done = std::move(from.partial);
+  const bool sent =
+      from.send([&](std::string& out) { mqtt::append_suback(out, from.version(), slice->packet_id, done->codes); });
   if (!sent) return failure(ReasonCode::packet_too_large, kAnswerTooLarge);
   if (!from.session().replays.empty()) from.parts().connections.replay_later(here, from);
   return {};
 }
 
 Result<void> on_unsubscribe(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
-  const auto decoded = mqtt::decode_unsubscribe(frame, from.version());
-  if (!decoded) return Failure(decoded.error());
+  if (!here.reactor().budget_left(here)) return from.hold_packet(here), Result<void>();
   if (!from.partial) {
-    for (const auto text : decoded->filters) {
-      if (const auto filter = TopicFilter::parse(text); !filter) return Failure(filter.error());
-    }
+    if (const auto good = check_unsubscribe(here, from, frame); !good) return good;
+    from.partial = std::make_unique<Connection::Partial>();
   }
-  const bool done = in_slices(here, from, decoded->filters.size(), [&](std::size_t i) {
-    const std::string_view text = decoded->filters[i];
+  Connection::Partial& partial = *from.partial;
+  const auto slice = mqtt::decode_unsubscribe(frame, from.version(), {partial.next, kFiltersASlice});
+  for (const std::string_view text : slice->filters) {
     const bool was_on_it = from.parts().sessions.unsubscribe(here, from.session(), *TopicFilter::parse(text));
     log::write(LogType::unsubscribe, "{} {}", from.session().client_id(), text);
-    return was_on_it ? ReasonCode::success : ReasonCode::no_subscription_existed;
-  });
-  if (!done) return {};
-  const auto partial = std::move(from.partial);
-  const bool sent = from.send(
-      [&](std::string& out) { mqtt::append_unsuback(out, from.version(), decoded->packet_id, partial->codes); });
+    partial.codes.push_back(was_on_it ? ReasonCode::success : ReasonCode::no_subscription_existed);
+  }
+  if (!slice_done(here, from, frame, slice->next, slice->filters.size())) return {};
+  const auto done = std::move(from.partial);
+  const bool sent =
+      from.send([&](std::string& out) { mqtt::append_unsuback(out, from.version(), slice->packet_id, done->codes); });
   if (!sent) return failure(ReasonCode::packet_too_large, kAnswerTooLarge);
   return {};
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <span>
 
 namespace bramble {
 
@@ -48,6 +49,16 @@ void WriteQueue::append_reference(std::string_view payload, const LocalMessage& 
 }
 
 Transport::Moved WriteQueue::flush(Transport& transport) {
+  Transport::Moved all;
+  while (!empty() && all.state == Transport::State::open) {
+    const auto moved = write_some(transport);
+    all.bytes += moved.bytes;
+    all.state = moved.state;
+  }
+  return all;
+}
+
+Transport::Moved WriteQueue::write_some(Transport& transport) {
   std::array<iovec, kPiecesMax> pieces;
   std::size_t count = 0;
   std::size_t at = begin_;
@@ -63,7 +74,10 @@ Transport::Moved WriteQueue::flush(Transport& transport) {
   }
   const bool references_left = references_ && count + 2 > kPiecesMax;
   if (!references_left && at < end_) pieces[count++] = piece(buffer_.get() + at, end_ - at);
-  const auto moved = transport.write({pieces.data(), count});
+  auto moved = transport.write({pieces.data(), count});
+  std::size_t offered = 0;
+  for (const iovec& each : std::span(pieces.data(), count)) offered += each.iov_len;
+  if (moved.state == Transport::State::open && moved.bytes < offered) moved.state = Transport::State::would_block;
   written(moved.bytes);
   return moved;
 }

@@ -30,8 +30,8 @@ class WriteQueue {
   /// `payload` is part of `keeper`.
   void append_reference(std::string_view payload, const LocalMessage& keeper);
 
-  /// One gather write of at most 64 pieces. Returns what the transport said; with would_block, or when only a part
-  /// went, the rest stays.
+  /// Gather writes of at most 64 pieces, one if need not be more, until nothing is left or the transport takes no more
+  /// (would_block).
   Transport::Moved flush(Transport& transport);
   void clear();
 
@@ -42,6 +42,7 @@ class WriteQueue {
     LocalMessage keeper;
   };
 
+  Transport::Moved write_some(Transport& transport);
   void reserve(std::size_t size);
   void written(std::size_t bytes);
 

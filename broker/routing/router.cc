@@ -12,7 +12,13 @@ constexpr std::size_t kOvershoot = 64;  // so few deliveries beyond the turn's b
 
 OwnedSession& session_of(const Subscriber& subscriber) { return static_cast<OwnedSession&>(*subscriber.recipient); }
 
+constexpr std::size_t kNodesADelivery = 16;  // that many are visited in the time that one delivery takes
+
 }  // namespace
+
+void Router::charge(const OnReactor& here, Matches& matches) {
+  here.reactor().spend(here, static_cast<int>(matches.take_visited() / kNodesADelivery));
+}
 
 Router::Router(Mesh& mesh, const SubscriptionTable& table, ShardSubscribers& subscribers, RetainedMessages& retained)
     : mesh_(mesh), table_(table), subscribers_(subscribers), retained_(retained), outgoing_(mesh.size()) {}
@@ -28,6 +34,7 @@ void Router::publish(const OnReactor& here, Publication& publication) {
   check(name.has_value(), "the broker publishes to valid topics");
   if (publication.facts().retain) retain(here, publication);
   table_.match(*name, matches_);
+  charge(here, matches_);
   route(here, publication, {matches_.begin(), matches_.end()});
 }
 
@@ -51,13 +58,14 @@ Router::Outcome Router::route(const OnReactor& here, Publication& publication, s
     }
     if (!there_filters_.empty()) hand_off(here, there, publication, there_filters_, Entry::To::all, 0);
   }
-  if (!here_filters_.empty()) deliver_here(here, publication, here_filters_);
+  // before the deliveries here: one that finds an output full writes it, and what goes elsewhere is posted before that
   for (const Filter* filter : filters) {
     for (const SharedGroup* group : filter->groups()) {
       outcome.matched = true;
       to_group(here, publication, *group);
     }
   }
+  if (!here_filters_.empty()) deliver_here(here, publication, here_filters_);
   for (std::uint64_t left = handed_to_; left != 0; left &= left - 1) {
     const ReactorId there{static_cast<std::uint16_t>(std::countr_zero(left))};
     if (mesh_[there].inbox().level() != Inbox::Level::normal) outcome.slow |= reactor_bit(there);

@@ -49,6 +49,8 @@ class Router {
   /// (docs/design.md, Order).
   void post_handoffs(const OnReactor& here);
 
+  /// The turn pays for a match that had to look at much of the tree.
+  static void charge(const OnReactor& here, Matches& matches);
   const SubscriptionTable& table() const { return table_; }
   FrameScratch& scratch() { return scratch_; }
 

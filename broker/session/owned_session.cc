@@ -13,8 +13,8 @@ namespace {
 constexpr const char* kTooLarge = "they are above its Maximum Packet Size";
 }
 
-OwnedSession::OwnedSession(Sessions& sessions, SessionId id, std::string client_id)
-    : sessions_(sessions), id_(id), client_id_(std::move(client_id)) {}
+OwnedSession::OwnedSession(Sessions& sessions, SessionId id, PublisherId publisher, std::string client_id)
+    : sessions_(sessions), id_(id), publisher_(publisher), client_id_(std::move(client_id)) {}
 OwnedSession::~OwnedSession() = default;
 
 void OwnedSession::Absence::due(const OnReactor& here) { session_.sessions_.absence_over(here, session_); }
@@ -47,6 +47,7 @@ void OwnedSession::connected(const OnReactor& here, PacketSink& connection, std:
                              FrameScratch& scratch) {
   connection_ = &connection;
   receive_maximum_ = receive_maximum;
+  unreleased_before_ = unreleased();
   if (!outbound_) return;
   counted(here, [&](Outbound& out) {
     out.open(connection, receive_maximum);
@@ -57,7 +58,7 @@ void OwnedSession::connected(const OnReactor& here, PacketSink& connection, std:
 
 OwnedSession::Delivered OwnedSession::deliver(const OnReactor& here, Publication& publication,
                                               const Subscriber& subscriber, FilterId share, bool retained) {
-  if (subscriber.no_local && publication.facts().publisher == id_) return Delivered::dropped;  // [MQTT-3.8.3-3]
+  if (subscriber.no_local && publication.facts().publisher == publisher_) return Delivered::dropped;  // [MQTT-3.8.3-3]
   Delivery delivery;
   delivery.subscription_identifier = subscriber.subscription_identifier;
   delivery.qos = qos_for(publication, subscriber);
@@ -71,6 +72,10 @@ OwnedSession::Delivered OwnedSession::deliver_at_qos0(const OnReactor& here, Pub
                                                       const Delivery& delivery) {
   if (!connection_) {
     if (!sessions_.rules().queue_qos0_messages) return Delivered::dropped;  // nobody is there: nothing is owed
+    return keep(here, publication, delivery);
+  }
+  // not before those that were queued while nobody was there  [MQTT-4.6.0-6]
+  if (sessions_.rules().queue_qos0_messages && outbound_ && outbound_->queued() != 0) {
     return keep(here, publication, delivery);
   }
   if (!connection_->make_room()) {
@@ -167,6 +172,7 @@ bool OwnedSession::release(mqtt::PacketId id) {
   if (!awaits_release(id)) return false;
   inbound_->release(id);
   if (inbound_->count() == 0) inbound_.reset();
+  unreleased_before_ = std::min(unreleased_before_, unreleased());
   return true;
 }
 

@@ -39,11 +39,12 @@ struct PendingReplay {
 /// Threads: its reactor.  Memory: what is not in use (Outbound, QoS 2 identifiers, Will, replays) is not there.
 class OwnedSession final : public Recipient {
  public:
-  OwnedSession(Sessions& sessions, SessionId id, std::string client_id);
+  OwnedSession(Sessions& sessions, SessionId id, PublisherId publisher, std::string client_id);
   OwnedSession(const OwnedSession&) = delete;
   ~OwnedSession();
 
   SessionId id() const { return id_; }
+  PublisherId publisher() const { return publisher_; }
   const std::string& client_id() const { return client_id_; }
 
   // --- its connection ---
@@ -77,6 +78,8 @@ class OwnedSession final : public Recipient {
   void await_release(mqtt::PacketId id);
   bool release(mqtt::PacketId id);  ///< false: not known
   std::size_t unreleased() const { return inbound_ ? inbound_->count() : 0; }
+  /// Of this connection, about: Receive Maximum does not count those of the connections before  (4.9).
+  std::size_t unreleased_now() const { return unreleased() - unreleased_before_; }
 
   Subscriptions subscriptions;
   std::map<FilterId, PendingReplay> replays;  ///< one a filter: who subscribes again gets it from the beginning
@@ -107,11 +110,13 @@ class OwnedSession final : public Recipient {
 
   Sessions& sessions_;
   const SessionId id_;
+  const PublisherId publisher_;
   const std::string client_id_;
   PacketSink* connection_ = nullptr;
   std::unique_ptr<Outbound> outbound_;
   std::unique_ptr<log::LinePerMinute> drop_line_;
   std::unique_ptr<PacketIds> inbound_;
+  std::size_t unreleased_before_ = 0;  ///< when this connection came
   Absence absence_{*this};
   std::optional<SteadyTime> ends_at_;
   std::uint16_t receive_maximum_ = mqtt::kReceiveMaximumDefault;

@@ -34,6 +34,9 @@ class SessionDirectory {
   /// A connection that was in transit is dealt with: the entry goes if nothing came of it.
   void release_unused(std::string_view client_id, ReactorId here);
 
+  /// The same for all sessions that a client ever has, and never 0.
+  PublisherId publisher_id(std::string_view client_id) const { return PublisherId{hash_(client_id) | 1}; }
+
   std::size_t size() const;
 
  private:

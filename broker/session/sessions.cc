@@ -17,7 +17,8 @@ SessionId next_session_id() {
 }  // namespace
 
 OwnedSession& Sessions::create(const OnReactor& here, std::string_view client_id) {
-  auto session = std::make_unique<OwnedSession>(*this, next_session_id(), std::string(client_id));
+  auto session = std::make_unique<OwnedSession>(*this, next_session_id(), directory_.publisher_id(client_id),
+                                                std::string(client_id));
   OwnedSession& created = *session;
   sessions_.emplace(created.id(), std::move(session));
   directory_.set_session(client_id, created);
@@ -66,7 +67,7 @@ void Sessions::absence_over(const OnReactor& here, OwnedSession& session) {
 
 void Sessions::publish_will(const OnReactor& here, OwnedSession& session) {
   if (!session.will) return;
-  leftovers_.push_back({session.id(), std::move(session.will), {}});
+  leftovers_.push_back({session.publisher(), std::move(session.will), {}});
   here.reactor().want_turn(here);
 }
 
@@ -85,7 +86,7 @@ void Sessions::retire(const OnReactor& here, OwnedSession& session) {
   check(session.connection() == nullptr, "a session ends after its connection");
   here.reactor().timers(here).disarm(session.absence_);
   session.ended = true;
-  Leftovers left{session.id(), std::move(session.will), {}};
+  Leftovers left{session.publisher(), std::move(session.will), {}};
   if (session.outbound_) {
     auto& counters = here.reactor().counters(here);
     counters.subtract(Metric::queued_messages,

@@ -50,7 +50,7 @@ class Sessions {
 
   // --- what others have to publish or deliver for sessions that are gone ---
   struct Leftovers {
-    SessionId from{};
+    PublisherId from{};
     std::unique_ptr<Will> will;
     std::vector<Delivery> shared;  ///< picked for this session, to be picked again
   };

@@ -17,6 +17,7 @@ struct Strong {
 using ReactorId = Strong<struct ReactorIdTag, std::uint16_t>;
 /// A session, for the life of the process; never reused. 0 is the broker itself.
 using SessionId = Strong<struct SessionIdTag, std::uint64_t>;
+using PublisherId = Strong<struct PublisherIdTag, std::uint64_t>;
 /// A filter of the subscription table, or one (filter, $share group); never reused, 0 is none.
 using FilterId = Strong<struct FilterIdTag, std::uint64_t>;
 

@@ -20,8 +20,8 @@ class ApplicationMessage {
     mqtt::Qos qos = mqtt::Qos::at_most_once;  ///< as published
     bool retain = false;                      ///< as published
     std::uint32_t expiry_seconds = mqtt::kNoExpiry;
-    SteadyTime arrived{};   ///< the expiry counts from here
-    SessionId publisher{};  ///< 0: the broker itself. For No Local, on any reactor
+    SteadyTime arrived{};     ///< the expiry counts from here
+    PublisherId publisher{};  ///< stands for its Client Identifier; 0: the broker itself. For No Local, on any reactor
   };
 
   const Facts& facts() const { return facts_; }

@@ -37,8 +37,8 @@ Result<Ack> decode_ack(const Frame& frame, Version version);
 /// No entry at all is a protocol_error [MQTT-3.8.3-2]; reserved option bits are malformed [MQTT-3.8.3-5]; QoS 3 is a
 /// protocol_error in MQTT 5 (section 3.8.3.1), malformed before [3.1.1: MQTT-3-8.3-4]. Whether a filter is valid
 /// (beyond being UTF-8) is not decided here, nor No Local on a shared one.
-Result<Subscribe> decode_subscribe(const Frame& frame, Version version);
-Result<Unsubscribe> decode_unsubscribe(const Frame& frame, Version version);
+Result<Subscribe> decode_subscribe(const Frame& frame, Version version, FilterSlice slice = {});
+Result<Unsubscribe> decode_unsubscribe(const Frame& frame, Version version, FilterSlice slice = {});
 
 /// A Reason Code that this side may not send is a protocol_error. Whether a Session Expiry Interval may be set now is
 /// the caller's to know.

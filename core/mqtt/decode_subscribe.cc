@@ -36,7 +36,7 @@ Result<void> read_properties(ByteReader& body, Subscribe& subscribe) {
 
 }  // namespace
 
-Result<Subscribe> decode_subscribe(const Frame& frame, Version version) {
+Result<Subscribe> decode_subscribe(const Frame& frame, Version version, FilterSlice slice) {
   Subscribe subscribe;
   ByteReader body(frame.body);
   subscribe.packet_id = body.u16();
@@ -45,7 +45,8 @@ Result<Subscribe> decode_subscribe(const Frame& frame, Version version) {
   if (version == Version::v5) {
     if (const auto read = read_properties(body, subscribe); !read) return Failure(read.error());
   }
-  while (!body.empty()) {
+  if (slice.from != 0) body = ByteReader(frame.body.substr(slice.from));
+  while (!body.empty() && subscribe.entries.size() < slice.most) {
     const auto filter = body.prefixed();
     const unsigned bits = body.u8();
     if (body.failed()) return cut_short();
@@ -55,10 +56,11 @@ Result<Subscribe> decode_subscribe(const Frame& frame, Version version) {
     subscribe.entries.push_back({filter, *options});
   }
   if (subscribe.entries.empty()) return protocol_error("a SUBSCRIBE without a Topic Filter  [MQTT-3.8.3-2]");
+  subscribe.next = frame.body.size() - body.left();
   return subscribe;
 }
 
-Result<Unsubscribe> decode_unsubscribe(const Frame& frame, Version version) {
+Result<Unsubscribe> decode_unsubscribe(const Frame& frame, Version version, FilterSlice slice) {
   Unsubscribe unsubscribe;
   ByteReader body(frame.body);
   unsubscribe.packet_id = body.u16();
@@ -67,13 +69,15 @@ Result<Unsubscribe> decode_unsubscribe(const Frame& frame, Version version) {
   if (version == Version::v5) {
     if (const auto skipped = skip_properties(body, in_unsubscribe); !skipped) return Failure(skipped.error());
   }
-  while (!body.empty()) {
+  if (slice.from != 0) body = ByteReader(frame.body.substr(slice.from));
+  while (!body.empty() && unsubscribe.filters.size() < slice.most) {
     const auto filter = body.prefixed();
     if (body.failed()) return cut_short();
     if (!valid_utf8(filter)) return not_utf8();
     unsubscribe.filters.push_back(filter);
   }
   if (unsubscribe.filters.empty()) return protocol_error("an UNSUBSCRIBE without a Topic Filter  [MQTT-3.10.3-2]");
+  unsubscribe.next = frame.body.size() - body.left();
   return unsubscribe;
 }
 

@@ -106,13 +106,22 @@ struct SubscribeEntry {
   SubscriptionOptions options;
 };
 
+/// A part of the Topic Filters of a SUBSCRIBE or UNSUBSCRIBE, which can name 300,000: so many of them, from this byte
+/// of the packet's body on. 0: the first.
+struct FilterSlice {
+  std::size_t from = 0;
+  std::size_t most = SIZE_MAX;
+};
+
 struct Subscribe {
+  std::size_t next = 0;  ///< where the next slice begins; the body's size: this was the last
   PacketId packet_id = 0;
   std::uint32_t subscription_identifier = 0;  ///< 0: none
   std::vector<SubscribeEntry> entries;
 };
 
 struct Unsubscribe {
+  std::size_t next = 0;  ///< as in Subscribe
   PacketId packet_id = 0;
   std::vector<std::string_view> filters;  ///< as in SubscribeEntry
 };

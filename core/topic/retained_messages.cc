@@ -224,7 +224,7 @@ MessagePtr RetainedMessages::find(std::string_view topic) const {
 RetainedMessages::Replay RetainedMessages::begin(std::string_view filter) const {
   Replay replay;
   replay.filter_ = filter;
-  replay.wide_ = !collect(filter, replay.found_);
+  replay.wide_ = !collect(replay);
   if (replay.wide_) replay.found_ = {};
   replay.end_ =
       replay.wide_ ? slots_end_.load(std::memory_order_acquire) : static_cast<std::uint32_t>(replay.found_.size());
@@ -245,20 +245,19 @@ bool RetainedMessages::next(Replay& replay, SteadyTime now, std::size_t most, st
 }
 
 /// The slots of the topics that match, found by walking down the tree; false when that takes too many steps.
-bool RetainedMessages::collect(std::string_view filter, std::vector<std::uint32_t>& found) const {
+bool RetainedMessages::collect(Replay& replay) const {
   struct Branch {
     const Node* node;
     Levels levels;  // those of the filter that are left
     bool below;     // after '#': this node and all under it
   };
-  std::vector<Branch> branches{{root_, Levels(filter), false}};
-  std::size_t steps = 0;
+  std::vector<Branch> branches{{root_, Levels(replay.filter_), false}};
   while (!branches.empty()) {
     Branch at = branches.back();
     branches.pop_back();
-    if (++steps > kStepsMax) return false;
+    if (++replay.walked_ > kStepsMax) return false;
     const bool ends = at.levels.done();
-    if (ends && message_of(*at.node)) found.push_back(at.node->slot.load(std::memory_order_relaxed));
+    if (ends && message_of(*at.node)) replay.found_.push_back(at.node->slot.load(std::memory_order_relaxed));
     if (ends && !at.below) continue;
     const std::string_view level = ends ? "#" : at.levels.next();
     const auto follow = [&](const Node& child) {

@@ -44,13 +44,15 @@ class RetainedMessages {
   class Replay {
    public:
     const std::string& filter() const { return filter_; }
-    /// Slots that next() has looked at so far: what a replay costs, 20 to 100 ns each, when few of them match.
-    std::uint32_t looked() const { return next_; }
+    /// Nodes that begin() and slots that next() has looked at so far: what a replay costs, 20 to 100 ns each, when few
+    /// of them match.
+    std::uint32_t looked() const { return walked_ + next_; }
 
    private:
     friend class RetainedMessages;
     std::string filter_;
     std::vector<std::uint32_t> found_;  // narrow: the topics' slots
+    std::uint32_t walked_ = 0;          // nodes, at begin()
     std::uint32_t next_ = 0;            // place in found_; wide: the slot
     std::uint32_t end_ = 0;             // of found_; wide: of the slots there were at begin()
     bool wide_ = false;
@@ -95,7 +97,7 @@ class RetainedMessages {
   Node* node_in(std::uint32_t number) const;
   std::uint32_t take_slot();
   void give_slot(std::uint32_t number);
-  bool collect(std::string_view filter, std::vector<std::uint32_t>& found) const;
+  bool collect(Replay& replay) const;
 
   Quiescence& quiescence_;
   const SeededHash hash_;

@@ -19,6 +19,8 @@ class TopicName {
   std::string_view view() const { return text_; }
   /// Topics that begin with '$' are not matched by a leading wildcard.  [MQTT-4.7.2-1]
   bool reserved() const { return text_.front() == '$'; }
+  /// $SYS and what is below it: only the broker publishes there, as in Mosquitto.
+  bool broker_owned() const { return text_ == "$SYS" || text_.starts_with("$SYS/"); }
 
  private:
   friend class TopicMemo;  // broker/routing: bytes equal to those it checked before

@@ -83,7 +83,7 @@ void WildcardTrie::match(std::string_view topic, Scratch& scratch, std::vector<F
   auto& branches = scratch.branches_;
   branches.clear();
   Scratch::Branch at{root_, 0};  // the first at.depth levels of the topic lead to at.node
-  for (;;) {
+  for (std::size_t visited = 1;; ++visited) {
     const bool wildcards = at.depth > 0 || topic.front() != '$';  // [MQTT-4.7.2-1]
     const Node* child = nullptr;
     const Node* plus = nullptr;
@@ -104,6 +104,7 @@ void WildcardTrie::match(std::string_view topic, Scratch& scratch, std::vector<F
       at = branches.back();
       branches.pop_back();
     } else {
+      scratch.visited += visited;
       return;
     }
   }

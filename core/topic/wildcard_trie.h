@@ -24,6 +24,10 @@ class WildcardTrie {
  public:
   /// What a match works with, kept by the caller so that matching allocates nothing in steady state.
   class Scratch {
+   public:
+    std::size_t visited = 0;  ///< nodes, in all matches so far
+
+   private:
     friend class WildcardTrie;
     struct alignas(32) Level {  // a power of two: size() of the vector is asked for at each step
       std::uint64_t hash;

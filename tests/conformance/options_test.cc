@@ -134,6 +134,22 @@ TEST_CASE("queue_qos0_messages: QoS 0 messages wait for a client that is away, i
   }
 }
 
+TEST_CASE("[MQTT-4.6.0-6] queue_qos0_messages: what comes live does not overtake what was queued") {
+  Broker broker("queue_qos0_messages true");
+  leave_session(broker, "away", 1);
+  Client publisher(broker);
+  for (const unsigned qos : {1u, 1u, 0u}) publisher.publish({.topic = "away", .payload = "queued", .qos = qos});
+  Connect connect = persistent(Version::v5, "away");
+  connect.properties += property(Prop::receive_maximum, 1);
+  Client back(broker, connect);
+  const Message first = back.receive();
+  publisher.publish({.topic = "away", .payload = "live"});
+  back.acknowledge(first);
+  CHECK(back.take().payload == "queued");
+  CHECK(back.take().payload == "queued");
+  CHECK(back.take().payload == "live");
+}
+
 TEST_CASE("accept_protocol_versions: each version that is not named is refused as the standard has it") {
   if (!shared_broker().is_bramble()) return;  // mosquitto knows the option since 2.1
   for (const Version accepted : kAllVersions) {

@@ -30,11 +30,24 @@ TEST_CASE(
       "00 00"_hex,
       "'GET / HTTP/1.1' 0D0A0D0A"_hex,
       "16 03 01 02 00 01 00 01 FC 03 03"_hex,  // a TLS client
+      "30 C0 84 3D 00"_hex,                    // a PUBLISH of 1 MB, of which the rest need not be waited for
   };
   for (const std::string& first : firsts) {
     CAPTURE(to_hex(first));
     RawClient client(shared_broker().port());
     client.send(first);
+    client.expect_close();
+  }
+}
+
+TEST_CASE("[MQTT-3.1.2-24] a CONNACK that refuses is not sent above the client's Maximum Packet Size either") {
+  for (const unsigned size : {4u, 5u}) {
+    CAPTURE(size);
+    RawClient client(shared_broker().port());
+    client.send(encode(Connect{.client_id = unique_name("small"),
+                               .properties = property(Prop::maximum_packet_size, size),
+                               .will = Will{.topic = "$SYS/a"}}));
+    if (size == 5) client.expect("20 03 00 87 00"_hex);
     client.expect_close();
   }
 }

@@ -60,6 +60,17 @@ TEST_CASE("[MQTT-3.8.3-3] No Local counts by Client Identifier, so it holds on a
   back.expect_nothing();
 }
 
+TEST_CASE("[MQTT-3.8.3-3] No Local counts by Client Identifier, so it holds for what an earlier session retained") {
+  const std::string id = unique_name("no/local/retained");
+  Client(shared_broker(), Connect{.client_id = id}).publish({.topic = id, .payload = "mine", .qos = 1, .retain = true});
+  Client back(shared_broker(), Connect{.client_id = id});
+  back.subscribe(id, 1 | kNoLocal);
+  back.expect_nothing();
+  Client other(shared_broker());
+  other.subscribe(id, 1 | kNoLocal);
+  CHECK(other.take().payload == "mine");
+}
+
 TEST_CASE("[MQTT-3.8.3-3] of two subscriptions only the one with No Local leaves out") {
   const std::string topic = unique_name("no/local/one");
   Client client(shared_broker());

@@ -174,6 +174,14 @@ TEST_CASE("[MQTT-4.7.1-1] topics of many levels are matched at every depth") {
   CHECK_FALSE(matches(client, topic + "/+", topic));
 }
 
+TEST_CASE("a topic that only begins as $SYS does is nobody's in particular") {
+  const std::string topic = "$SYSTEM/" + unique_name("own");
+  Client client(shared_broker());
+  client.subscribe(topic);
+  client.publish({.topic = topic, .payload = "x"});
+  CHECK(client.receive().topic == topic);
+}
+
 TEST_CASE("topics and filters of more than 201 levels are refused, and everybody else is served on") {
   const std::string too_deep = unique_name("deep") + std::string(201, '/');
   for (const Version version : kAllVersions) {

@@ -89,6 +89,25 @@ TEST_CASE("[MQTT-3.3.4-7] [MQTT-4.9.0-2] a client that exceeds the broker's Rece
   client.expect_disconnect(0x93);
 }
 
+TEST_CASE("section 4.9: the broker's Receive Maximum begins anew with each connection of a session") {
+  const std::string id = unique_name("quota/anew");
+  unsigned last = 0;
+  for (int connection = 0; connection < 2; ++connection) {
+    Client client(shared_broker(), persistent(Version::v5, id));
+    const std::uint32_t maximum = client.connack().properties.number(Prop::receive_maximum).value_or(65'535);
+    for (std::uint32_t i = 0; i < maximum; ++i) {
+      client.send(encode(Version::v5, Publish{.topic = "quota", .qos = 2, .packet_id = ++last}));
+      CHECK(client.receive_ack(PacketType::pubrec).packet_id == last);
+    }
+    if (connection == 0) {
+      client.drop();
+      continue;
+    }
+    client.send(encode(Version::v5, Publish{.topic = "quota", .qos = 2, .packet_id = ++last}));
+    client.expect_disconnect(0x93);
+  }
+}
+
 TEST_CASE(
     "[MQTT-4.9.0-2] a PUBCOMP gives a client its place in the broker's window back; repeats and QoS 1 take none for "
     "long") {

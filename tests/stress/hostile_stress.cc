@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/stress/latency_probe.h"
 #include "tests/stress/swarm.h"
 #include "tests/support/random.h"
 
@@ -199,6 +200,79 @@ TEST_CASE("a flood of acknowledgements for what was never sent changes nothing")
     CHECK(publisher.connected());
   }
   scene.check_unharmed();
+}
+
+namespace {
+
+/// For a while, `harm(attacker)` is done by four clients whenever their packets before are dealt with. Nobody else
+/// waits long, on a broker of one reactor.
+template <class Harm>
+void beside(Swarm& swarm, const Broker& broker, const char* what, double milliseconds_max, Harm harm) {
+  std::vector<Peer*> attackers = swarm.open_many(4, "attacker");
+  REQUIRE(swarm.settle());
+  LatencyProbe probe(broker, "beside");
+  int done = 0;
+  const auto end = std::chrono::steady_clock::now() + a_while();
+  while (std::chrono::steady_clock::now() < end) {
+    for (Peer* attacker : attackers) {
+      if (attacker->awaited() != 0 || attacker->unsent() != 0) continue;
+      harm(*attacker);
+      ++done;
+    }
+    swarm.turn();
+  }
+  probe.stop();
+  std::printf("  %s, %d times: a pair beside it waits %.1f ms (p50 at any time), %.1f at most\n", what, done,
+              probe.milliseconds_at_any_time(0.5), probe.milliseconds(1));
+  CHECK(done >= 4);
+  CHECK(probe.milliseconds_at_any_time(0.5) < (optimised() ? milliseconds_max : 1000));
+}
+
+}  // namespace
+
+TEST_CASE("SUBSCRIBE packets of tens of thousands of filters do not hold up others") {
+  const Broker broker("threads 1\nlog_type error\nmax_packet_size 0");
+  Swarm swarm(broker);
+  const std::vector<Filter> filters(short_run() ? 20'000 : 150'000, Filter{"a", 0});
+  beside(swarm, broker, "SUBSCRIBE to many filters", 15, [&](Peer& attacker) { attacker.subscribe(filters); });
+}
+
+TEST_CASE("subscriptions that look through all retained topics for nothing do not hold up others") {
+  const Broker broker("threads 1\nlog_type error");
+  Swarm swarm(broker);
+  Peer& publisher = swarm.open();
+  for (int i = 0; i < 9'000; ++i) publisher.publish("t" + std::to_string(i), "kept", 0, true);
+  REQUIRE(swarm.settle());
+  std::vector<Filter> filters;
+  for (int i = 0; i < (short_run() ? 500 : 5'000); ++i) filters.push_back({"+/nothing" + std::to_string(i), 0});
+  beside(swarm, broker, "SUBSCRIBE to what nobody retained", 50, [&](Peer& attacker) { attacker.subscribe(filters); });
+}
+
+TEST_CASE("topics that are matched with a hundred thousand overlapping filters do not hold up others") {
+  const Broker broker("threads 1\nlog_type error");
+  Swarm swarm(broker);
+  const unsigned levels = short_run() ? 12 : 16;
+  Peer& subscriber = swarm.open();
+  for (unsigned first = 0; first < 1u << levels; first += 1024) {
+    std::vector<Filter> filters;
+    for (unsigned bits = first; bits < first + 1024; ++bits) {
+      std::string filter;
+      for (unsigned level = 0; level < levels; ++level) filter += bits >> level & 1 ? "+/" : "/";
+      filters.push_back({filter + "end", 0});
+    }
+    subscriber.subscribe(filters);
+  }
+  REQUIRE(swarm.settle());
+  const std::string topic(levels, '/');
+  std::string burst;
+  for (int i = 0; i < 500; ++i) {
+    for (const char* const end : {"c", "d"})
+      burst += encode(Version::v5, Publish{.topic = topic + end, .payload = "x"});
+  }
+  beside(swarm, broker, "1000 PUBLISH that match nothing", 100, [&](Peer& attacker) {
+    attacker.send_raw(burst);
+    attacker.ping();
+  });
 }
 
 }  // namespace bramble::testing

@@ -49,7 +49,7 @@ class Scene {
     publish(here, topic, payload, facts(here, qos));
   }
   void publish_expired(const OnReactor& here, const std::string& topic) {
-    publish(here, topic, "expired", {Qos::at_least_once, false, 1, here.now() - Seconds(2), SessionId{}});
+    publish(here, topic, "expired", {Qos::at_least_once, false, 1, here.now() - Seconds(2), PublisherId{}});
   }
   /// As if another reactor had handed it off.
   void receive(const OnReactor& here, const std::string& topic, const std::string& payload) {
@@ -72,7 +72,7 @@ class Scene {
     router.publish(here, publication);
   }
   static ApplicationMessage::Facts facts(const OnReactor& here, Qos qos) {
-    return {qos, false, mqtt::kNoExpiry, here.now(), SessionId{}};
+    return {qos, false, mqtt::kNoExpiry, here.now(), PublisherId{}};
   }
 
   testing::Turns turns_;

@@ -21,7 +21,7 @@ struct Owner {
   ShardSubscribers subscribers;
   DeliveryRules rules;
   Sessions sessions{directory, table, subscribers, rules};
-  OwnedSession session{sessions, SessionId{1}, "client"};
+  OwnedSession session{sessions, SessionId{1}, PublisherId{1}, "client"};
 };
 
 TEST_CASE("the first reactor to claim a client id owns it, until its session ends") {

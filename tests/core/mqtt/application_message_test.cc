@@ -19,7 +19,7 @@ MessagePtr message(std::uint32_t expiry = mqtt::kNoExpiry) {
   facts.arrived = kArrived;
   facts.retain = true;
   facts.qos = mqtt::Qos::exactly_once;
-  facts.publisher = SessionId{7};
+  facts.publisher = PublisherId{7};
   return MessagePtr::make(content, facts);
 }
 
@@ -32,7 +32,7 @@ TEST_CASE("an Application Message keeps its own copy of topic, properties and pa
   CHECK(one->payload() == "payload");
   CHECK(one->facts().retain);
   CHECK(one->facts().qos == mqtt::Qos::exactly_once);
-  CHECK(one->facts().publisher == SessionId{7});
+  CHECK(one->facts().publisher == PublisherId{7});
   CHECK(one->content().topic == "a/b");
   CHECK(one->content().properties.size() == 8);
   CHECK(one->memory() == sizeof(ApplicationMessage) + 3 + 8 + 7);

@@ -13,7 +13,7 @@ using mqtt::Qos;
 using mqtt::Version;
 
 Publication::Facts facts(SteadyTime arrived, std::uint32_t expiry = mqtt::kNoExpiry) {
-  return {Qos::exactly_once, false, expiry, arrived, SessionId{3}};
+  return {Qos::exactly_once, false, expiry, arrived, PublisherId{3}};
 }
 
 PublishHeader header(Qos qos, bool retain = false) {
@@ -101,7 +101,7 @@ TEST_CASE("a message is made when something wants to keep it, once, and outlives
     CHECK(local.message().get() == kept.get());
   }
   CHECK(kept->payload() == "from the read buffer");
-  CHECK(kept->facts().publisher == SessionId{3});
+  CHECK(kept->facts().publisher == PublisherId{3});
   CHECK(local->topic() == "t");
   Publication again(local, clock.now(), scratch);
   CHECK(again.message().get() == kept.get());
