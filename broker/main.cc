@@ -103,6 +103,9 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", config.error().c_str());
     return kExitBadConfig;
   }
-  if (command_line->test_config) return kExitOk;
+  if (command_line->test_config) {
+    for (const auto& warning : config->warnings) std::fprintf(stderr, "%s\n", warning.c_str());
+    return kExitOk;
+  }
   return run(*command_line, std::make_shared<const Config>(std::move(*config)));
 }

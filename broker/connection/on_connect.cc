@@ -119,7 +119,7 @@ bool fits(const mqtt::Connack& connack, const mqtt::Connect& connect, std::strin
 }  // namespace
 
 ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
-  const ConnectOutcome done{here.id()};
+  ConnectOutcome done{here.id()};
   ShardParts& parts = from.parts();
   Version version{};
   const auto decoded = mqtt::decode_connect(frame, &version);

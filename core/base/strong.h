@@ -10,6 +10,7 @@ namespace bramble {
 template <class Tag, class Rep>
 struct Strong {
   Rep value{};
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 means the 0 of what this expands to
   constexpr auto operator<=>(const Strong&) const = default;
 };
 

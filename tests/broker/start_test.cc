@@ -248,6 +248,14 @@ TEST_CASE("a configuration that the account may not read is told with the accoun
   CHECK(broker.said() == "my.conf: cannot be read: Permission denied; running as nobody: let that account read it\n");
 }
 
+TEST_CASE("--test-config ends with status 0 and says what a start would warn of") {
+  const Folder folder;
+  folder.write("my.conf", kNoWishes + "persistence true\n");
+  Process broker(folder, {"--test-config", "-c", "my.conf"});
+  CHECK(broker.status() == 0);
+  CHECK(broker.said() == "my.conf:3: persistence: nothing is kept across restarts yet\n");
+}
+
 TEST_CASE("a start without configuration says where it listens, with how many reactors, and what to try") {
   const Folder folder;
   Process broker(folder, {"-p", "0"});
