@@ -144,11 +144,20 @@ std::size_t Connection::handle_packets(const OnReactor& here, std::string_view b
   return handled;
 }
 
-void Connection::hold_packet(const OnReactor& here) {
+void Connection::hold(const OnReactor& here) {
   held_ = true;
   heard_ = here.now();
-  parts_.connections.resume_later(*this);
   reactor_.want_turn(here);
+}
+
+void Connection::hold_packet(const OnReactor& here) {
+  hold(here);
+  parts_.connections.resume_later(*this);
+}
+
+void Connection::hold_slice(const OnReactor& here) {
+  hold(here);
+  parts_.connections.slice_later(*this);
 }
 
 Result<void> Connection::handle(const OnReactor& here, const mqtt::Frame& frame, std::string_view from_here) {

@@ -100,12 +100,15 @@ class Connection final : public Watcher, public PacketSink {
 
   /// How far a SUBSCRIBE or UNSUBSCRIBE with many filters has come: it is dealt with in slices, a turn each.
   struct Partial {
+    bool checked = false;  ///< the whole packet
     std::size_t next = 0;  ///< of the packet's body
     std::vector<mqtt::ReasonCode> codes;
   };
   std::unique_ptr<Partial> partial;
-  /// The packet at hand is not done: it is handed to its handler again in the next turn, before those after it.
+  /// The packet at hand, a PUBLISH, is handed to its handler again when nothing goes before it any more.
   void hold_packet(const OnReactor& here);
+  /// The packet at hand is not done: it is handed to its handler again in the next turn, before those after it.
+  void hold_slice(const OnReactor& here);
 
  private:
   friend class Connections;
@@ -131,6 +134,7 @@ class Connection final : public Watcher, public PacketSink {
   void queue_packet(std::string_view packet);
   char* extend(std::size_t size, bool wide = false);
   void mark_dirty(bool wide = false);
+  void hold(const OnReactor& here);
   bool write(const OnReactor& here);  ///< false: the other side has closed
   bool replies_pile_up() const;       ///< it asks and does not read the answers: nothing more is read from it
   void update_interest(const OnReactor& here);
@@ -162,6 +166,7 @@ class Connection final : public Watcher, public PacketSink {
   bool held_ = false;      ///< on the list of those with packets that wait for their turn
   bool paused_ = false;    ///< slowed: read a little now and then
   bool blocked_ = false;   ///< the socket takes no more for now
+  bool broken_ = false;    ///< a write has failed: it ends when the turn does
   bool was_full_ = false;  ///< since it was last looked whether something waits for room
   bool replaying_ = false;
 };

@@ -21,7 +21,7 @@ void Connection::mark_dirty(bool wide) {
 }
 
 bool Connection::make_room() {
-  if (has_room() || blocked_ || state_ != State::connected) return has_room();
+  if (has_room() || blocked_ || broken_ || state_ != State::connected) return has_room();
   const OnReactor& here = OnReactor::current();
   parts_.router.post_handoffs(here);  // as before every write
   write(here);                        // if it is closed, so it is at the end of the turn
@@ -98,7 +98,7 @@ PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::Publis
 void Connection::flush(const OnReactor& here) {
   dirty_ = false;
   if (blocked_ || state_ == State::closed) return;
-  if (!out_.empty() && !write(here)) return lost(here, "closed its connection");
+  if (broken_ || (!out_.empty() && !write(here))) return lost(here, "closed its connection");
   if (!session_ || !has_room() || !std::exchange(was_full_, false)) return;
   session_->pump(here, parts_.router.scratch());
   if (!session_->replays.empty()) parts_.connections.replay_later(here, *this);
@@ -110,6 +110,7 @@ bool Connection::write(const OnReactor& here) {
   reactor_.counters(here).add(Metric::bytes_sent, static_cast<std::int64_t>(moved.bytes));
   if (moved.state == Transport::State::closed) {
     out_.clear();
+    broken_ = true;
     return false;
   }
   blocked_ = !out_.empty();

@@ -6,9 +6,16 @@ namespace bramble {
 
 namespace {
 constexpr Milliseconds kSipEvery{10};
-constexpr std::size_t kLateFlushes = 1000;     // a turn; about 6 us each
-constexpr std::size_t kReplaysPerTurn = 2500;  // in deliveries: they leave most of a turn to everybody else
-constexpr int kLooksPerDelivery = 4;           // looking at that many places takes as long as one delivery
+constexpr std::size_t kLateFlushes = 1000;  // a turn; about 6 us each
+constexpr std::size_t kShare = 2500;  // of a turn, in deliveries, for replays, and as much for slices of long packets
+constexpr int kLooksPerDelivery = 4;  // looking at that many places takes as long as one delivery
+
+/// What a share of the turn leaves of its budget. Those who have one get something done in every turn, whatever a
+/// backlog has left of it.
+std::size_t without_share(const OnReactor& here) {
+  const std::size_t budget = here.reactor().budget(here);
+  return budget - std::min(budget, kShare);
+}
 }  // namespace
 
 Connections::~Connections() = default;
@@ -65,7 +72,8 @@ void Connections::replay_later(const OnReactor& here, Connection& connection) {
 
 bool Connections::work_off(const OnReactor& here) {
   work_off_replays(here);
-  const bool more = !replaying_.empty();
+  work_off_slices(here);
+  const bool more = !replaying_.empty() || !sliced_.empty();
   if (held_.empty()) return more;
   here.reactor().drain_inbox(here);  // as after a read: what they publish may follow from what has come since
   auto held = std::exchange(held_, {});
@@ -79,46 +87,61 @@ bool Connections::work_off(const OnReactor& here) {
 }
 
 void Connections::work_off_replays(const OnReactor& here) {
-  const std::size_t budget = here.reactor().budget(here);
-  const std::size_t leave = budget - std::min(budget, kReplaysPerTurn);
+  const std::size_t leave = without_share(here);
   const auto waiting = std::exchange(replaying_, {});
   std::size_t done = 0;
-  for (; done < waiting.size() && here.reactor().budget(here) > leave; ++done) {
+  for (; done < waiting.size() && (done == 0 || here.reactor().budget(here) > leave); ++done) {
     waiting[done]->replaying_ = false;
     if (replay(here, *waiting[done], leave)) replay_later(here, *waiting[done]);
   }
   replaying_.insert(replaying_.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(done), waiting.end());
 }
 
+void Connections::work_off_slices(const OnReactor& here) {
+  const std::size_t leave = without_share(here);
+  const auto waiting = std::exchange(sliced_, {});
+  std::size_t done = 0;
+  for (; done < waiting.size() && (done == 0 || here.reactor().budget(here) > leave); ++done) {
+    waiting[done]->resume(here);
+  }
+  sliced_.insert(sliced_.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(done), waiting.end());
+}
+
 bool Connections::replay(const OnReactor& here, Connection& connection, std::size_t leave) {
   if (connection.state() != Connection::State::connected) return false;
   OwnedSession& session = connection.session();
-  std::vector<MessagePtr> found;
   while (!session.replays.empty()) {
-    const auto first = session.replays.begin();
-    PendingReplay& pending = first->second;
-    const Subscriber* subscriber = parts_.subscribers.find(first->first, &session);
-    bool more = subscriber != nullptr;  // else it has left meanwhile
-    while (more) {
-      if (here.reactor().budget(here) <= leave) return true;
-      if (!pending.replay) {
-        pending.replay = parts_.retained.begin(pending.wanted->text());
-        here.reactor().spend(here, static_cast<int>(pending.replay->looked()) / kLooksPerDelivery);
-      }
-      // paced by the client: what does not fit now is looked up when it does, so no limit of a queue cuts it off
-      if (!session.has_room(subscriber->qos, 0)) return false;
-      found.clear();
-      const std::uint32_t looked = pending.replay->looked();
-      more = parts_.retained.next(*pending.replay, here.now(), 1, found);
-      here.reactor().spend(here, 1 + static_cast<int>(pending.replay->looked() - looked) / kLooksPerDelivery);
-      for (const MessagePtr& message : found) {
-        Publication publication(message, here.now(), parts_.router.scratch());
-        session.deliver(here, publication, pending.subscriber, FilterId{}, true);
-      }
-    }
-    session.replays.erase(first);
+    if (!replay_step(here, session)) return false;
+    if (here.reactor().budget(here) <= leave) return !session.replays.empty();
   }
   return false;
+}
+
+bool Connections::replay_step(const OnReactor& here, OwnedSession& session) {
+  const auto first = session.replays.begin();
+  PendingReplay& pending = first->second;
+  const Subscriber* subscriber = parts_.subscribers.find(first->first, &session);
+  if (!subscriber) {  // it has left meanwhile
+    session.replays.erase(first);
+    return true;
+  }
+  // paced by the client: what does not fit now is looked up when it does, so no limit of a queue cuts it off
+  if (!session.has_room(subscriber->qos, 0)) return false;
+  std::uint32_t looked = 0;
+  if (pending.replay) {
+    looked = pending.replay->looked();
+  } else {
+    pending.replay = parts_.retained.begin(pending.wanted->text());
+  }
+  std::vector<MessagePtr> found;
+  const bool more = parts_.retained.next(*pending.replay, here.now(), 1, found);
+  here.reactor().spend(here, 1 + static_cast<int>(pending.replay->looked() - looked) / kLooksPerDelivery);
+  for (const MessagePtr& message : found) {
+    Publication publication(message, here.now(), parts_.router.scratch());
+    session.deliver(here, publication, pending.subscriber, FilterId{}, true);
+  }
+  if (!more) session.replays.erase(first);
+  return true;
 }
 
 void Connections::flush_dirty(const OnReactor& here) {
@@ -154,7 +177,7 @@ void Connections::end_turn(const OnReactor& here) {
     }
     here.reactor().load().fetch_sub(1, std::memory_order_relaxed);
   }
-  for (auto* list : {&late_, &held_, &replaying_, &paused_}) std::erase_if(*list, is_closed);
+  for (auto* list : {&late_, &held_, &sliced_, &replaying_, &paused_}) std::erase_if(*list, is_closed);
   for (Connection* connection : std::exchange(closed_, {})) {
     const std::size_t hole = connection->index_;
     all_[hole] = std::move(all_.back());

@@ -21,6 +21,7 @@ class Connections {
   /// In this turn or one of the next: one of many who got the same message. Writing to 10,000 takes 60 ms.
   void flush_some_turn(Connection& connection) { late_.push_back(&connection); }
   void resume_later(Connection& connection) { held_.push_back(&connection); }
+  void slice_later(Connection& connection) { sliced_.push_back(&connection); }
   void replay_later(const OnReactor& here, Connection& connection);
   /// Reads it slowly until one of the reactors (a bit each) says that its inbox has eased, and as long as it has not.
   void slow_down(const OnReactor& here, Connection& connection, std::uint64_t reactors);
@@ -52,14 +53,18 @@ class Connections {
   void flush_dirty(const OnReactor& here);
   void flush_late(const OnReactor& here);
   void work_off_replays(const OnReactor& here);
+  void work_off_slices(const OnReactor& here);
   /// Until the turn's budget is down to `leave`. True: it could go on at once, so it is asked again.
   bool replay(const OnReactor& here, Connection& connection, std::size_t leave);
+  /// False: the client has no room for more now.
+  bool replay_step(const OnReactor& here, OwnedSession& session);
 
   ShardParts& parts_;
   std::vector<std::unique_ptr<Connection>> all_;
   std::vector<Connection*> dirty_;
   std::vector<Connection*> late_;
   std::vector<Connection*> held_;
+  std::vector<Connection*> sliced_;
   std::vector<Connection*> replaying_;
   std::vector<Connection*> paused_;
   std::vector<Connection*> closed_;

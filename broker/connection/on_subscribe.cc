@@ -15,6 +15,7 @@ constexpr const char* kAnswerTooLarge = "asked for an answer above its own Maxim
 constexpr std::size_t kFiltersASlice = 250;
 constexpr int kFilterCost = 8;           // of taking or leaving one, in deliveries
 constexpr std::size_t kFiltersRead = 8;  // so many can be read and checked for one
+constexpr std::size_t kSmall = 1024;     // bytes of a packet that is dealt with although the turn is full
 
 bool wants_retained(mqtt::RetainHandling handling, bool is_new) {
   return handling == mqtt::RetainHandling::send_at_subscribe ||
@@ -59,25 +60,33 @@ Result<void> check_unsubscribe(const OnReactor& here, const Connection& from, co
   return {};
 }
 
+/// Before the first slice. True: the packet is large and the turn is full, so it is handed over again later.
+bool put_off(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
+  if (from.partial) return false;  // its time has come
+  from.partial = std::make_unique<Connection::Partial>();
+  if (frame.body.size() <= kSmall || here.reactor().budget_left(here)) return false;
+  from.hold_slice(here);
+  return true;
+}
+
 /// True: it was the last one. Else the packet is handed over again in the next turn.
 bool slice_done(const OnReactor& here, Connection& from, const mqtt::Frame& frame, std::size_t next,
                 std::size_t filters) {
   here.reactor().spend(here, static_cast<int>(filters) * kFilterCost);
   from.partial->next = next;
   if (next == frame.body.size()) return true;
-  from.hold_packet(here);
+  from.hold_slice(here);
   return false;
 }
 
 }  // namespace
 
 Result<void> on_subscribe(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
-  if (!here.reactor().budget_left(here)) return from.hold_packet(here), Result<void>();
-  if (!from.partial) {
-    if (const auto good = check_subscribe(here, from, frame); !good) return good;
-    from.partial = std::make_unique<Connection::Partial>();
-  }
+  if (put_off(here, from, frame)) return {};
   Connection::Partial& partial = *from.partial;
+  if (!std::exchange(partial.checked, true)) {
+    if (const auto good = check_subscribe(here, from, frame); !good) return good;
+  }
   const auto slice = mqtt::decode_subscribe(frame, from.version(), {partial.next, kFiltersASlice});
   for (const auto& entry : slice->entries) {
     Subscriber subscriber;
@@ -99,12 +108,11 @@ Result<void> on_subscribe(const OnReactor& here, Connection& from, const mqtt::F
 }
 
 Result<void> on_unsubscribe(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
-  if (!here.reactor().budget_left(here)) return from.hold_packet(here), Result<void>();
-  if (!from.partial) {
-    if (const auto good = check_unsubscribe(here, from, frame); !good) return good;
-    from.partial = std::make_unique<Connection::Partial>();
-  }
+  if (put_off(here, from, frame)) return {};
   Connection::Partial& partial = *from.partial;
+  if (!std::exchange(partial.checked, true)) {
+    if (const auto good = check_unsubscribe(here, from, frame); !good) return good;
+  }
   const auto slice = mqtt::decode_unsubscribe(frame, from.version(), {partial.next, kFiltersASlice});
   for (const std::string_view text : slice->filters) {
     const bool was_on_it = from.parts().sessions.unsubscribe(here, from.session(), *TopicFilter::parse(text));

@@ -58,7 +58,7 @@ Router::Outcome Router::route(const OnReactor& here, Publication& publication, s
     }
     if (!there_filters_.empty()) hand_off(here, there, publication, there_filters_, Entry::To::all, 0);
   }
-  // before the deliveries here: one that finds an output full writes it, and what goes elsewhere is posted before that
+  // before the deliveries here: one of those that finds an output full writes it, and what goes elsewhere goes first
   for (const Filter* filter : filters) {
     for (const SharedGroup* group : filter->groups()) {
       outcome.matched = true;

@@ -117,8 +117,10 @@ Qos OwnedSession::qos_for(const Publication& publication, const Subscriber& subs
 
 bool OwnedSession::has_room(Qos qos, std::size_t payload_bytes) const {
   if (!connection_ || !connection_->has_room()) return false;
-  if (qos == Qos::at_most_once || !outbound_) return true;
-  return outbound_->queued() == 0 && outbound_->window_open(payload_bytes, sessions_.rules().limits);
+  if (!outbound_) return true;
+  const bool waits_its_turn = qos != Qos::at_most_once || sessions_.rules().queue_qos0_messages;
+  if (waits_its_turn && outbound_->queued() != 0) return false;
+  return qos == Qos::at_most_once || outbound_->window_open(payload_bytes, sessions_.rules().limits);
 }
 
 bool OwnedSession::has_queue_room(const OnReactor& here, std::size_t payload_bytes) {

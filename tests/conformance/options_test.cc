@@ -150,6 +150,31 @@ TEST_CASE("[MQTT-4.6.0-6] queue_qos0_messages: what comes live does not overtake
   CHECK(back.take().payload == "live");
 }
 
+TEST_CASE("queue_qos0_messages: retained messages wait for room, and no limit of the queue cuts them off") {
+  Broker broker("queue_qos0_messages true\nmax_queued_messages 10");
+  Client publisher(broker);
+  for (int i = 0; i < 50; ++i) {
+    publisher.publish({.topic = "kept/" + std::to_string(i), .payload = "kept", .qos = 1, .retain = true});
+  }
+  leave_session(broker, "away", 1);
+  for (int i = 0; i < 3; ++i) publisher.publish({.topic = "away", .payload = "queued", .qos = 1});
+  Connect connect = persistent(Version::v5, "away");
+  connect.properties += property(Prop::receive_maximum, 1);
+  Client back(broker, connect);
+  const Message first = back.receive();
+  back.subscribe("kept/#", 0);
+  back.acknowledge(first);
+  std::size_t queued = 1, kept = 0;
+  while (queued + kept < 53) {
+    const Message message = back.take();
+    queued += message.payload == "queued";
+    kept += message.payload == "kept" && message.retain;
+  }
+  CHECK(queued == 3);
+  CHECK(kept == 50);
+  back.expect_nothing();
+}
+
 TEST_CASE("accept_protocol_versions: each version that is not named is refused as the standard has it") {
   if (!shared_broker().is_bramble()) return;  // mosquitto knows the option since 2.1
   for (const Version accepted : kAllVersions) {

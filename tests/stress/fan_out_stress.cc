@@ -133,4 +133,35 @@ TEST_CASE("every subscriber of a wide fan-out gets every message once, while oth
   fan_out(2);
 }
 
+TEST_CASE("SUBSCRIBE and PINGREQ are answered while there is no end of wide fan-outs") {
+  const Broker broker("threads 1\nlog_type error\nmax_queued_messages 0");
+  Swarm swarm(broker);
+  for (Peer* peer : swarm.open_many(short_run() ? 1'000 : 5'000, "audience")) peer->subscribe("wide");
+  REQUIRE(swarm.settle());
+  const std::vector<Peer*> publishers = swarm.open_many(20, "publisher");
+  Peer& asker = swarm.open();
+  REQUIRE(swarm.settle());
+  std::vector<double> waits;
+  SteadyTime asked{};
+  const auto end = std::chrono::steady_clock::now() + (short_run() ? Seconds(2) : Seconds(4));
+  while (std::chrono::steady_clock::now() < end) {
+    for (Peer* publisher : publishers) {
+      while (publisher->unacked() < 50) publisher->publish("wide", "w", 1);
+    }
+    if (asker.awaited() == 0) {
+      const auto now = std::chrono::steady_clock::now();
+      if (asked != SteadyTime{}) waits.push_back(std::chrono::duration<double, std::milli>(now - asked).count());
+      asked = now;
+      asker.subscribe("other/" + std::to_string(waits.size()));
+      asker.ping();
+    }
+    swarm.turn();
+  }
+  std::sort(waits.begin(), waits.end());
+  REQUIRE(waits.size() >= 2);
+  std::printf("beside endless fan-outs: %zu SUBSCRIBE and PINGREQ, p50 %.1f ms, most %.1f ms\n", waits.size(),
+              waits[waits.size() / 2], waits.back());
+  CHECK(waits[waits.size() / 2] < (optimised() ? 100 : 2000));
+}
+
 }  // namespace bramble::testing
