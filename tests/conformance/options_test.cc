@@ -347,6 +347,7 @@ TEST_CASE("-d: what was started ends well, and a process of its own session serv
   Folder folder;
   const std::string pid_file = folder.path() + "/pid";
   Broker broker("pid_file " + pid_file);
+  Client(broker).ping();  // it listens before it writes the file, and serves after
   CHECK(std::filesystem::exists(pid_file));
   broker.stop();
   CHECK_FALSE(std::filesystem::exists(pid_file));
