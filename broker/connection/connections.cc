@@ -133,10 +133,10 @@ bool Connections::replay_step(const OnReactor& here, OwnedSession& session) {
   } else {
     pending.replay = parts_.retained.begin(pending.wanted->text());
   }
-  std::vector<MessagePtr> found;
-  const bool more = parts_.retained.next(*pending.replay, here.now(), 1, found);
+  found_.clear();
+  const bool more = parts_.retained.next(*pending.replay, here.now(), 1, found_);
   here.reactor().spend(here, 1 + static_cast<int>(pending.replay->looked() - looked) / kLooksPerDelivery);
-  for (const MessagePtr& message : found) {
+  for (const MessagePtr& message : found_) {
     Publication publication(message, here.now(), parts_.router.scratch());
     session.deliver(here, publication, pending.subscriber, FilterId{}, true);
   }

@@ -68,6 +68,7 @@ class Connections {
   std::vector<Connection*> replaying_;
   std::vector<Connection*> paused_;
   std::vector<Connection*> closed_;
+  std::vector<MessagePtr> found_;  ///< by the replay at hand
   Sips sips_{*this};
 };
 

@@ -117,4 +117,35 @@ TEST_CASE(
               replays.older_live());
 }
 
+TEST_CASE("who subscribes while a retained message is on its way to many gets it: retained or live") {
+  const Broker broker("threads 2\nlog_type error\nmax_queued_messages 0");
+  Swarm swarm(broker);
+  for (Peer* peer : swarm.open_many(short_run() ? 500 : 4'000, "audience")) peer->subscribe("news/today");
+  Peer& publisher = swarm.open();
+  const std::vector<Peer*> comers = swarm.open_many(8, "comer");
+  std::vector<std::uint32_t> last(comers.size());
+  for (std::size_t i = 0; i < comers.size(); ++i) {
+    comers[i]->on_message = [&last, i](Peer&, const mqtt::Publish& message) {
+      last[i] = number_at(message.payload, 0);
+    };
+  }
+  REQUIRE(swarm.settle());
+  std::size_t missed = 0;
+  for (std::uint32_t round = 1; round <= (short_run() ? 20u : 100u); ++round) {
+    publisher.publish("news/today", numbers({round}), 1, true);
+    // the deliveries here take a millisecond, and are between what the PUBLISH matched and its PUBACK
+    for (std::size_t i = 0; i < comers.size(); ++i) {
+      if (i % 2 == round % 2) swarm.turn();
+      comers[i]->subscribe("news/+/#");
+    }
+    REQUIRE(swarm.settle());
+    for (std::size_t i = 0; i < comers.size(); ++i) {
+      missed += last[i] != round;
+      comers[i]->unsubscribe("news/+/#");
+    }
+    REQUIRE(swarm.settle());
+  }
+  CHECK(missed == 0);
+}
+
 }  // namespace bramble::testing
