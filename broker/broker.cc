@@ -48,7 +48,8 @@ Broker::Broker(std::shared_ptr<const Config> config, std::vector<std::unique_ptr
       table_(quiescence_, threads_of(*config_), random_seed()),
       retained_(quiescence_, random_seed()),
       directory_(random_seed()),
-      mesh_(threads_of(*config_), config_->broker.max_inbox_bytes, quiescence_, counters_),
+      mesh_(threads_of(*config_), config_->broker.max_inbox_bytes, quiescence_, counters_,
+            std::chrono::microseconds(config_->broker.busy_poll_us)),
       commons_{mesh_, counters_, table_, retained_, directory_, listeners_} {
   for (unsigned i = 0; i < mesh_.size(); ++i) shards_.push_back(std::make_unique<Shard>(commons_, config_));
 }

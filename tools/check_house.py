@@ -37,7 +37,7 @@ ORDER = [  # each includes those before it
     ["broker/main"],
 ]
 # The words that code of core never needs: it has no socket, file, clock, thread of its own, log or global.
-CORE_INCLUDES_NOT = re.compile(r"#include <(asio|fmt|spdlog|fstream|iostream|filesystem|sys/|netinet/|arpa/|unistd|thread)")
+CORE_INCLUDES_NOT = re.compile(r"#include <(fmt|spdlog|fstream|iostream|filesystem|sys/|netinet/|arpa/|unistd|thread)")
 CORE_SAYS_NOT = re.compile(r"\b(steady_clock|system_clock)::now\b")
 MARKS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 NEEDS_THREADS_LINE = re.compile(r"#include <(atomic|mutex|shared_mutex|condition_variable|thread)>")

@@ -51,6 +51,7 @@ struct BrokerOptions {
   std::chrono::seconds persistent_client_expiration{0};  ///< 0: never
   std::uint64_t max_output_bytes = 1 << 20;
   std::uint64_t max_inbox_bytes = 16 << 20;
+  std::uint32_t busy_poll_us = 0;
   // logs and $SYS
   std::chrono::seconds sys_interval{10};
   std::vector<std::string> log_dest;  ///< empty: stderr
@@ -121,6 +122,10 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
      "Bytes waiting for one reactor thread. Above it the publishers that feed it are read more slowly; at twice as "
      "much "
      "QoS 0 messages are dropped and counted. Bramble's own."},
+    {"busy_poll_us", &BrokerOptions::busy_poll_us, Range{0, 10'000}, Reload::at_start,
+     "Microseconds that a thread with nothing to do looks for work before it sleeps: less delay for single messages, "
+     "more "
+     "CPU time. 0: only while sleeping has just not been worth it. Bramble's own."},
 
     {"sys_interval", &BrokerOptions::sys_interval, Range{0, 65535}, Reload::at_once,
      "Seconds between updates of the $SYS topics. 0: no $SYS topics."},

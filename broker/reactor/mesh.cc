@@ -2,10 +2,12 @@
 
 namespace bramble {
 
-Mesh::Mesh(unsigned reactors, std::size_t inbox_level_bytes, Quiescence& quiescence, Counters& counters) {
+Mesh::Mesh(unsigned reactors, std::size_t inbox_level_bytes, Quiescence& quiescence, Counters& counters,
+           Nanoseconds busy_poll) {
   for (unsigned i = 0; i < reactors; ++i) {
     const ReactorId id{static_cast<std::uint16_t>(i)};
-    reactors_.push_back(std::make_unique<Reactor>(id, reactors, inbox_level_bytes, quiescence, counters.of(id)));
+    reactors_.push_back(
+        std::make_unique<Reactor>(id, reactors, inbox_level_bytes, quiescence, counters.of(id), busy_poll));
   }
 }
 

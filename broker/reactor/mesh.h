@@ -11,7 +11,8 @@ namespace bramble {
 /// All reactors. Threads: built and joined by main; post() and least_loaded() by any.
 class Mesh {
  public:
-  Mesh(unsigned reactors, std::size_t inbox_level_bytes, Quiescence& quiescence, Counters& counters);
+  Mesh(unsigned reactors, std::size_t inbox_level_bytes, Quiescence& quiescence, Counters& counters,
+       Nanoseconds busy_poll = {});
 
   unsigned size() const { return static_cast<unsigned>(reactors_.size()); }
   Reactor& operator[](ReactorId id) { return *reactors_[id.value]; }

@@ -1,9 +1,6 @@
 #pragma once
 
 #include <array>
-#include <asio/io_context.hpp>
-#include <asio/posix/basic_stream_descriptor.hpp>
-#include <asio/steady_timer.hpp>
 #include <atomic>
 #include <memory>
 #include <thread>
@@ -31,8 +28,9 @@ class MessageHandler {
   ~MessageHandler() = default;
 };
 
-/// One thread, one io_context, its inbox, its timers, and the turns they are dealt with in.
-/// A turn: every ready connection is read once and its packets handled, the inbox is emptied, then on_turn_end. It is
+/// One thread, its epoll set, its inbox, its timers, and the turns they are dealt with in.
+/// A turn: every ready connection is read once and its packets handled, the inbox is emptied, then on_turn_end. Between
+/// two turns is one epoll_wait, however much there is to do. A turn is
 /// bounded in deliveries (docs/design.md, Turn), so that a fan-out to many does not keep the others waiting.
 /// Threads: construct, start and join on main; inbox() is for all; the rest takes an OnReactor.
 class Reactor {
@@ -40,8 +38,9 @@ class Reactor {
   static constexpr std::size_t kReadBytes = 64 * 1024;
   static constexpr int kDeliveriesPerTurn = 10'000;
 
+  /// `busy_poll`: looks for work so long before it sleeps, at least.
   Reactor(ReactorId id, unsigned reactors, std::size_t inbox_level_bytes, Quiescence& quiescence,
-          ReactorCounters& counters);
+          ReactorCounters& counters, Nanoseconds busy_poll);
   Reactor(const Reactor&) = delete;
   ~Reactor();
 
@@ -67,36 +66,32 @@ class Reactor {
   std::size_t budget(const OnReactor&) const { return budget_ > 0 ? static_cast<std::size_t>(budget_) : 0; }
   void spend(const OnReactor&, int deliveries) { budget_ -= deliveries; }
   /// There is something to do although no descriptor says so: another turn follows.
-  void want_turn(const OnReactor&) { worked_ = true; }
+  void want_turn(const OnReactor&) { again_ = true; }
   /// Ends the thread after this turn.
   void stop(const OnReactor&) { stopping_ = true; }
 
  private:
   friend class OnReactor;
-  using Executor = asio::io_context::executor_type;
-
   class WakeWatcher final : public Watcher {
     void ready(const OnReactor&, std::uint32_t) override {}  // edge-triggered: the event itself was the message
   };
 
   void run();
   void enter();
-  void wait_ready();
-  void on_ready();
-  void post_turn_end();
-  void end_turn();
-  void sleep(const OnReactor& here);
-  void wake_at(SteadyTime when);
+  void turn(const OnReactor& here);
+  /// Waits until something is ready or due: not at all if something is left to do, else looking for a moment if that is
+  /// worth it, else asleep and offline.
+  void find_work();
+  bool poll(Nanoseconds time);
+  void sleep();
 
   const ReactorId id_;
   Quiescence& quiescence_;
   ReactorCounters& counters_;
+  const Nanoseconds busy_poll_;
+  Nanoseconds poll_for_{0};  ///< before it sleeps: 0 after a long sleep
   MessageHandler* handler_ = nullptr;
-  asio::io_context io_;
   Readiness readiness_;
-  asio::posix::basic_stream_descriptor<Executor> ready_descriptor_;
-  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor> alarm_;
-  SteadyTime alarm_at_ = SteadyTime::max();
   Inbox inbox_;
   WakeWatcher wake_watcher_;
   TimerWheel timers_;
@@ -105,8 +100,7 @@ class Reactor {
   int budget_ = kDeliveriesPerTurn;
   bool caught_up_ = true;
   bool online_ = false;
-  bool turn_end_posted_ = false;
-  bool worked_ = false;
+  bool again_ = false;  ///< there is something to do although no descriptor says so
   bool stopping_ = false;
   bool reclaiming_ = false;  ///< something unlinked waits for other reactors to end their turns
   std::atomic<int> load_{0};

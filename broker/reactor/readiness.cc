@@ -26,11 +26,16 @@ void Readiness::change(int descriptor, Watcher& watcher, std::uint32_t events) {
 
 void Readiness::remove(int descriptor) { ::epoll_ctl(set_, EPOLL_CTL_DEL, descriptor, nullptr); }
 
-int Readiness::dispatch(const OnReactor& here) {
-  epoll_event events[kEventsMax];
-  const int count = ::epoll_wait(set_, events, kEventsMax, 0);
-  for (int i = 0; i < count; ++i) static_cast<Watcher*>(events[i].data.ptr)->ready(here, events[i].events);
-  return count;
+bool Readiness::wait(Milliseconds at_most) {
+  found_ = ::epoll_wait(set_, events_.data(), kEventsMax, static_cast<int>(at_most.count()));
+  return found_ > 0;
+}
+
+void Readiness::dispatch(const OnReactor& here) {
+  for (int i = 0; i < found_; ++i) {
+    const epoll_event& event = events_[static_cast<std::size_t>(i)];
+    static_cast<Watcher*>(event.data.ptr)->ready(here, event.events);
+  }
 }
 
 }  // namespace bramble

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <sys/epoll.h>
 
 #include "broker/reactor/on_reactor.h"
 
@@ -16,9 +18,10 @@ class Watcher {
   ~Watcher() = default;
 };
 
-/// The epoll registrations of one reactor: a set of its own that asio waits on as one descriptor.
-/// Why not asio's sockets: asio 1.22 arms with an epoll_ctl a wait and never takes EPOLLOUT back, so a client that was
-/// slow once doubles its wake-ups for life (178 against 309 user instructions an event; docs/design.md, Figures).
+/// The epoll registrations of one reactor, which sleeps in wait(). EPOLLOUT is asked for only while a socket takes no
+/// more. Why not asio's: it arms with an epoll_ctl a wait, never takes EPOLLOUT back, so that a client that was slow
+/// once doubles its wake-ups for life, and waited on as a nested set it made 4 epoll_wait and an epoll_ctl of each wake
+/// (DECISIONS 9).
 /// Threads: the reactor's.
 class Readiness {
  public:
@@ -26,19 +29,23 @@ class Readiness {
   ~Readiness();
   Readiness(const Readiness&) = delete;
 
-  int descriptor() const { return set_; }
   /// False: the kernel refuses (out of memory or watches).
   bool add(int descriptor, Watcher& watcher, std::uint32_t events);
   void change(int descriptor, Watcher& watcher, std::uint32_t events);
   void remove(int descriptor);
 
   static constexpr int kEventsMax = 512;
-  /// Hands out what is ready now, at most kEventsMax; returns how many. A watcher that was removed meanwhile may still
-  /// get its event: it must live until the end of the turn and ignore it.
-  int dispatch(const OnReactor& here);
+  /// Waits until something is ready, so long at most, and says whether anything is. Between turns: the reactor may be
+  /// offline.
+  bool wait(Milliseconds at_most);
+  /// Hands out what wait() has found, at most kEventsMax. A watcher that was removed meanwhile may still get its event:
+  /// it must live until the end of the turn and ignore it.
+  void dispatch(const OnReactor& here);
 
  private:
   int set_;
+  int found_ = 0;
+  std::array<epoll_event, kEventsMax> events_;
 };
 
 }  // namespace bramble

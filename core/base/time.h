@@ -12,5 +12,6 @@ using WallTime = std::chrono::system_clock::time_point;
 
 using Seconds = std::chrono::seconds;
 using Milliseconds = std::chrono::milliseconds;
+using Nanoseconds = std::chrono::nanoseconds;
 
 }  // namespace bramble

@@ -151,7 +151,8 @@ TEST_CASE("every option of the broker reaches its field") {
       "max_inflight_bytes 7\nmax_inflight_messages 8\nmax_keepalive 9\nmax_packet_size 20\nmax_queued_bytes 10\n"
       "max_queued_messages 11\nmessage_size_limit 12\nqueue_qos0_messages true\nretain_available false\n"
       "set_tcp_nodelay true\nupgrade_outgoing_qos true\npersistent_client_expiration 14d\nmax_output_bytes 13\n"
-      "max_inbox_bytes 14\nsys_interval 15\nlog_dest file /var/log/my broker.log\nlog_dest topic\nlog_type error\n"
+      "max_inbox_bytes 14\nbusy_poll_us 17\nsys_interval 15\nlog_dest file /var/log/my broker.log\nlog_dest "
+      "topic\nlog_type error\n"
       "log_type debug\nlog_timestamp false\nlog_timestamp_format %Y #%m\nconnection_messages false\n"
       "max_topic_alias_broker 16\npersistence true\n");
   const auto& broker = config.broker;
@@ -174,6 +175,7 @@ TEST_CASE("every option of the broker reaches its field") {
   CHECK(broker.persistent_client_expiration == std::chrono::hours(14 * 24));
   CHECK(broker.max_output_bytes == 13);
   CHECK(broker.max_inbox_bytes == 14);
+  CHECK(broker.busy_poll_us == 17);
   CHECK(broker.sys_interval == std::chrono::seconds(15));
   CHECK(broker.log_dest == std::vector<std::string>{"file /var/log/my broker.log", "topic"});
   CHECK(broker.log_type == (1u | 16u));
@@ -182,7 +184,7 @@ TEST_CASE("every option of the broker reaches its field") {
   CHECK_FALSE(broker.connection_messages);
   CHECK(config.listeners.at(0).max_topic_alias_broker == 16);
   CHECK(config.store.persistence);
-  CHECK(warns(config, "b.conf:29: persistence: nothing is kept across restarts yet"));
+  CHECK(warns(config, "b.conf:30: persistence: nothing is kept across restarts yet"));
 }
 
 TEST_CASE("an error names the file, the line, what is wrong and what would be right") {
