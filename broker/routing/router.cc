@@ -82,13 +82,14 @@ void Router::deliver_here(const OnReactor& here, Publication& publication, std::
     }
     if (done == filters.size()) return;
   }
-  Handoff& waiting = *own_waiting().handoff;
+  Handoff& waiting = *own_waiting(here).handoff;
   const auto first = static_cast<std::uint32_t>(waiting.filters.size());
   waiting.filters.insert(waiting.filters.end(), filters.begin() + static_cast<std::ptrdiff_t>(done), filters.end());
   waiting.entries.push_back({publication.message(), first, static_cast<std::uint32_t>(filters.size() - done)});
 }
 
-Router::Waiting& Router::own_waiting() {
+Router::Waiting& Router::own_waiting(const OnReactor& here) {
+  here.reactor().want_turn(here);
   if (backlog_.empty() || backlog_.back().received) {
     Waiting waiting;
     waiting.handoff = std::make_unique<Handoff>();
@@ -157,7 +158,9 @@ void Router::post_handoffs(const OnReactor& here) {
 
 void Router::receive(const OnReactor& here, std::unique_ptr<Handoff> handoff) {
   Waiting work{std::move(handoff), true, 0, 0};
-  if (!backlog_.empty() || !deliver(here, work)) backlog_.push_back(std::move(work));
+  if (backlog_.empty() && deliver(here, work)) return;
+  backlog_.push_back(std::move(work));
+  here.reactor().want_turn(here);
 }
 
 bool Router::work_off(const OnReactor& here) {
@@ -226,7 +229,7 @@ void Router::try_elsewhere(const OnReactor& here, Publication& publication, cons
   const FilterId id = group.id();
   if (*next != here.id()) return hand_off(here, *next, publication, {&id, 1}, kind, asked);
   if (backlog_.empty()) return to_member(here, publication, id, kind, asked);
-  Handoff& waiting = *own_waiting().handoff;
+  Handoff& waiting = *own_waiting(here).handoff;
   waiting.filters.push_back(id);
   waiting.entries.push_back(
       {publication.message(), static_cast<std::uint32_t>(waiting.filters.size() - 1), 1, kind, asked});

@@ -70,7 +70,7 @@ class Router {
   void deliver_here(const OnReactor& here, Publication& publication, std::span<const FilterId> filters);
   void hand_off(const OnReactor& here, ReactorId to, Publication& publication, std::span<const FilterId> filters,
                 Entry::To kind, std::uint64_t asked);
-  Waiting& own_waiting();
+  Waiting& own_waiting(const OnReactor& here);
 
   void to_group(const OnReactor& here, Publication& publication, const SharedGroup& group);
   void to_member(const OnReactor& here, Publication& publication, FilterId group, Entry::To kind, std::uint64_t asked);

@@ -30,6 +30,7 @@ class Ring {
         ++received_;
       };
     }
+    swarm.settle();  // all are subscribed: nobody floods who is not heard yet
   }
 
   /// True: all is sent, acknowledged and answered.
