@@ -51,7 +51,8 @@ Broker::Broker(std::shared_ptr<const Config> config, std::vector<std::unique_ptr
       mesh_(threads_of(*config_), config_->broker.max_inbox_bytes, quiescence_, counters_,
             std::chrono::microseconds(config_->broker.busy_poll_us)),
       commons_{mesh_, counters_, table_, retained_, directory_, listeners_} {
-  for (unsigned i = 0; i < mesh_.size(); ++i) shards_.push_back(std::make_unique<Shard>(commons_, config_));
+  for (unsigned i = 0; i < mesh_.size(); ++i)
+    shards_.push_back(std::make_unique<Shard>(commons_, ReactorId{static_cast<std::uint16_t>(i)}, config_));
 }
 
 Broker::~Broker() = default;

@@ -26,7 +26,7 @@ Switch(Cases...) -> Switch<Cases...>;
 
 }  // namespace
 
-Shard::Shard(Commons& commons, std::shared_ptr<const Config> config)
+Shard::Shard(Commons& commons, ReactorId id, std::shared_ptr<const Config> config)
     : commons_(commons),
       rules_(rules_of(config->broker)),
       sessions_(commons.directory, commons.table, subscribers_, rules_),
@@ -40,8 +40,10 @@ Shard::Shard(Commons& commons, std::shared_ptr<const Config> config)
              sessions_,
              router_,
              connections_,
+             commons.counters.of(id),
              {},
-             {}},
+             {},
+             false},
       connections_(parts_) {}
 
 Shard::~Shard() = default;
@@ -64,7 +66,7 @@ void Shard::on_message(const OnReactor& here, Message message) {
                  [&](std::unique_ptr<ConnectionMoved>& moved) { connections_.adopt(here, std::move(*moved)); },
                  [&](InboxEased&) { connections_.eased(here); },
                  [&](BrokerPublish& publish) {
-                   Publication publication(std::move(publish.message), here.now(), router_.scratch());
+                   Publication publication(std::move(publish.message), here.now(), here.reactor().turn_buffer(here));
                    router_.publish(here, publication);
                  },
                  [&](Stop&) {
@@ -97,7 +99,7 @@ void Shard::settle_leftovers(const OnReactor& here) {
     if (left.will) {
       const ApplicationMessage::Facts facts{left.will->qos, left.will->retain, left.will->message_expiry, here.now(),
                                             left.from};
-      Publication publication(left.will->content(), facts, here.now(), router_.scratch());
+      Publication publication(left.will->content(), facts, here.now(), here.reactor().turn_buffer(here));
       router_.publish(here, publication);
     }
     for (const Delivery& delivery : left.shared) router_.pick_again(here, delivery);
@@ -106,7 +108,7 @@ void Shard::settle_leftovers(const OnReactor& here) {
 
 void Shard::publish_own(const OnReactor& here, std::string_view topic, std::string_view payload, bool retain) {
   const ApplicationMessage::Facts facts{mqtt::Qos::at_most_once, retain, mqtt::kNoExpiry, here.now(), PublisherId{}};
-  Publication publication({topic, {}, payload}, facts, here.now(), router_.scratch());
+  Publication publication({topic, {}, payload}, facts, here.now(), here.reactor().turn_buffer(here));
   router_.publish(here, publication);
 }
 

@@ -27,7 +27,7 @@ struct Commons {
 /// Threads: built by main, then its reactor alone.
 class Shard final : public MessageHandler {
  public:
-  Shard(Commons& commons, std::shared_ptr<const Config> config);
+  Shard(Commons& commons, ReactorId id, std::shared_ptr<const Config> config);
   ~Shard();
 
   void on_start(const OnReactor& here) override;

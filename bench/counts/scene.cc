@@ -64,7 +64,7 @@ Scene::Scene()
       listeners_(open_listeners(*config_)),
       mesh_(2, config_->broker.max_inbox_bytes, quiescence_, counters_),
       commons_{mesh_, counters_, table_, retained_, directory_, listeners_},
-      shard_(std::make_unique<Shard>(commons_, config_)) {}
+      shard_(std::make_unique<Shard>(commons_, ReactorId{0}, config_)) {}
 Scene::~Scene() = default;
 
 Outcome Scene::play(Build build) {

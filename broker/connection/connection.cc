@@ -1,5 +1,6 @@
 #include "broker/connection/connection.h"
 
+#include <cstring>
 #include <sys/epoll.h>
 
 #include "broker/connection/connections.h"
@@ -15,6 +16,7 @@ namespace {
 constexpr Seconds kConnectWithin{30};
 constexpr std::size_t kSipBytes = 4096;
 constexpr std::size_t kSlowPacket = 1024;
+constexpr std::size_t kTurnBytesMax = 4 << 20;  // read and encoded in one turn before reading stops
 constexpr std::size_t kRepliesMax =
     64 * 1024;  // acknowledgements and pings beyond max_output_bytes before reading stops
 
@@ -73,23 +75,47 @@ void Connection::sip(const OnReactor& here) {
   read(here, kSipBytes);
 }
 
+/// Into the turn's memory, behind what came before of the same packet, so that packets lie there whole.
 void Connection::read(const OnReactor& here, std::size_t size_max) {
-  char* const buffer = reactor_.read_buffer(here);
-  const auto moved = transport_->read(buffer, size_max);
+  if (unread_ && unread_->size() > Reactor::kReadBytes) return read_more(here, size_max);
+  TurnBuffer& buffer = reactor_.turn_buffer(here);
+  if (buffer.bytes() > kTurnBytesMax) return;  // it is still there in the next turn
+  const std::size_t before = unread_ ? unread_->size() : 0;
+  char* const bytes = buffer.room(before + size_max);
+  const auto moved = transport_->read(bytes + before, size_max);
   if (moved.state == Transport::State::closed) return lost(here, "closed its connection");
   if (moved.bytes == 0) return;
-  reactor_.counters(here).add(Metric::bytes_received, static_cast<std::int64_t>(moved.bytes));
+  if (before != 0) std::memcpy(bytes, unread_->data(), before);
+  buffer.take(before + moved.bytes);
+  parts_.counters.add(Metric::bytes_received, static_cast<std::int64_t>(moved.bytes));
   // What was routed before these bytes came is delivered before them (docs/design.md, Order).
   reactor_.drain_inbox(here);
   if (state_ >= State::closing) return;
-  const std::string_view bytes(buffer, moved.bytes);
-  if (unread_) {
-    unread_->append(bytes);
-    heard(here, false);
-    return handle_unread(here);
-  }
+  unread_.reset();
+  handle_lasting(here, {bytes, before + moved.bytes});
+}
+
+/// More of a packet that is larger than a read.
+void Connection::read_more(const OnReactor& here, std::size_t size_max) {
+  char* const bytes = reactor_.turn_buffer(here).room(size_max);
+  const auto moved = transport_->read(bytes, size_max);
+  if (moved.state == Transport::State::closed) return lost(here, "closed its connection");
+  if (moved.bytes == 0) return;
+  parts_.counters.add(Metric::bytes_received, static_cast<std::int64_t>(moved.bytes));
+  unread_->append(bytes, moved.bytes);
+  reactor_.drain_inbox(here);
+  if (state_ >= State::closing) return;
+  heard(here, false);
+  handle_unread(here);
+}
+
+void Connection::handle_lasting(const OnReactor& here, std::string_view bytes) {
+  parts_.packet_lasts = true;
   const std::size_t handled = handle_packets(here, bytes);
-  if (state_ < State::closing && handled < bytes.size()) take_unread(std::string(bytes.substr(handled)));
+  parts_.packet_lasts = false;
+  if (state_ >= State::closing || handled == bytes.size()) return;
+  take_unread(std::string(bytes.substr(handled)));
+  heard(here, false);
 }
 
 /// Keep Alive counts packets, not bytes [MQTT-3.1.2-22]; but a large one on a slow line is a client that is alive.
@@ -105,6 +131,13 @@ void Connection::resume(const OnReactor& here) {
 void Connection::handle_unread(const OnReactor& here) {
   // the handlers may close or move this connection, which takes unread_ away
   const std::unique_ptr<std::string> bytes = std::move(unread_);
+  if (bytes->size() <= Reactor::kReadBytes) {
+    TurnBuffer& buffer = reactor_.turn_buffer(here);
+    char* const copy = buffer.room(bytes->size());
+    std::memcpy(copy, bytes->data(), bytes->size());
+    buffer.take(bytes->size());
+    return handle_lasting(here, {copy, bytes->size()});
+  }
   const std::size_t handled = handle_packets(here, *bytes);
   if (state_ >= State::closing || handled == bytes->size()) return;
   bytes->erase(0, handled);
@@ -136,7 +169,7 @@ std::size_t Connection::handle_packets(const OnReactor& here, std::string_view b
     }
     if (state_ >= State::closing) return handled;
     if (held_) break;
-    reactor_.counters(here).add(Metric::messages_received);
+    parts_.counters.add(Metric::messages_received);
     handled += frame->size;
   }
   heard(here, handled != 0);
@@ -221,7 +254,7 @@ void Connection::established(const OnReactor& here, OwnedSession& session, const
                                              : 1,
                settled.clean_start ? 1 : 0, keep_alive_);
   }
-  parts_.sessions.present(here, session, *this, settled.receive_maximum, parts_.router.scratch());
+  parts_.sessions.present(here, session, *this, settled.receive_maximum, here.reactor().turn_buffer(here));
   if (!session.replays.empty()) parts_.connections.replay_later(here, *this);
 }
 

@@ -39,6 +39,8 @@ class Connection final : public Watcher, public PacketSink {
   bool is_v5() const { return version_ == mqtt::Version::v5; }
   OwnedSession& session() const { return *session_; }  ///< while connected
   TopicMemo& memo();
+  /// The packet at hand lies in the turn's memory.
+  bool packet_lasts() const { return parts_.packet_lasts; }
   std::string peer() const { return transport_ ? transport_->peer() : std::string(); }
 
   // --- in ---
@@ -126,12 +128,15 @@ class Connection final : public Watcher, public PacketSink {
   std::size_t handle_packets(const OnReactor& here, std::string_view bytes);
   Result<void> handle(const OnReactor& here, const mqtt::Frame& frame, std::string_view from_here);
   void handle_unread(const OnReactor& here);
+  void handle_lasting(const OnReactor& here, std::string_view bytes);
+  void read_more(const OnReactor& here, std::size_t size_max);
   void heard(const OnReactor& here, bool packet);
   void move_to(const OnReactor& here, ReactorId owner, const std::string& client_id, std::string_view unread);
   void lost(const OnReactor& here, const char* why);
   void leave_session(const OnReactor& here);
   void deadline(const OnReactor& here);
   void queue_packet(std::string_view packet);
+  void send_frame(const Publication::Frame& frame, mqtt::PacketId id, bool wide);
   char* extend(std::size_t size, bool wide = false);
   void mark_dirty(bool wide = false);
   void hold(const OnReactor& here);

@@ -71,10 +71,15 @@ PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::Publis
   }
   const bool large = content.payload.size() >= WriteQueue::kReferenceFrom;
   if (large && mqtt::publish_size(version_, header, content) > mqtt::kPacketSizeMax) return Sent::too_large;
-  auto& counters = reactor_.counters(OnReactor::current());
-  counters.add(Metric::messages_sent);
-  counters.add(Metric::publish_sent);
-  counters.add(Metric::publish_bytes_sent, static_cast<std::int64_t>(content.payload.size()));
+  parts_.counters.add(Metric::messages_sent);
+  parts_.counters.add(Metric::publish_sent);
+  parts_.counters.add(Metric::publish_bytes_sent, static_cast<std::int64_t>(content.payload.size()));
+  const bool plain = header.topic_alias == 0 && header.subscription_identifiers.empty() && !header.dup;
+  if (plain && (!large || (!publication.wide && publication.goes_on_as_it_came(version_, header)))) {
+    const auto frame = publication.shared_frame(version_, header);
+    send_frame(frame, header.packet_id, publication.wide);
+    return Sent::yes;
+  }
   if (large) {
     char* const head = extend(mqtt::publish_head_size(version_, header, content), publication.wide);
     mqtt::write_publish_head(head, version_, header, content);
@@ -82,17 +87,26 @@ PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::Publis
     out_.append_reference(keeper->payload(), keeper);
     return Sent::yes;
   }
-  const bool plain = header.topic_alias == 0 && header.subscription_identifiers.empty() && !header.dup;
-  if (!plain) {
-    char* const at = extend(mqtt::publish_size(version_, header, content), publication.wide);
-    ByteWriter(mqtt::write_publish_head(at, version_, header, content)).bytes(content.payload);
-    return Sent::yes;
-  }
-  const auto frame = publication.shared_frame(version_, header);
-  char* const at = extend(frame.bytes.size(), publication.wide);
-  std::memcpy(at, frame.bytes.data(), frame.bytes.size());
-  if (frame.packet_id_at != 0) ByteWriter(at + frame.packet_id_at).u16(header.packet_id);
+  char* const at = extend(mqtt::publish_size(version_, header, content), publication.wide);
+  ByteWriter(mqtt::write_publish_head(at, version_, header, content)).bytes(content.payload);
   return Sent::yes;
+}
+
+/// What waits for a later turn may not refer to this one's memory: see Connections::flush_late.
+void Connection::send_frame(const Publication::Frame& frame, mqtt::PacketId id, bool wide) {
+  const bool this_turn = !late_ || out_.lasts_one_turn();
+  mark_dirty(wide);
+  if (frame.packet_id == nullptr) {
+    if (this_turn) return out_.append_lasting(frame.bytes);
+    return out_.append(frame.bytes);
+  }
+  if (frame.fresh && this_turn && out_.continued_by(frame.bytes)) {
+    ByteWriter(frame.packet_id).u16(id);
+    return out_.append_lasting(frame.bytes);
+  }
+  char* const at = out_.extend(frame.bytes.size());
+  std::memcpy(at, frame.bytes.data(), frame.bytes.size());
+  ByteWriter(at + (frame.packet_id - frame.bytes.data())).u16(id);
 }
 
 void Connection::flush(const OnReactor& here) {
@@ -100,7 +114,7 @@ void Connection::flush(const OnReactor& here) {
   if (blocked_ || state_ == State::closed) return;
   if (broken_ || (!out_.empty() && !write(here))) return lost(here, "closed its connection");
   if (!session_ || !has_room() || !std::exchange(was_full_, false)) return;
-  session_->pump(here, parts_.router.scratch());
+  session_->pump(here, here.reactor().turn_buffer(here));
   if (!session_->replays.empty()) parts_.connections.replay_later(here, *this);
 }
 

@@ -87,6 +87,7 @@ bool Connections::work_off(const OnReactor& here) {
 }
 
 void Connections::work_off_replays(const OnReactor& here) {
+  if (replaying_.empty()) return;
   const std::size_t leave = without_share(here);
   const auto waiting = std::exchange(replaying_, {});
   std::size_t done = 0;
@@ -98,6 +99,7 @@ void Connections::work_off_replays(const OnReactor& here) {
 }
 
 void Connections::work_off_slices(const OnReactor& here) {
+  if (sliced_.empty()) return;
   const std::size_t leave = without_share(here);
   const auto waiting = std::exchange(sliced_, {});
   std::size_t done = 0;
@@ -137,7 +139,7 @@ bool Connections::replay_step(const OnReactor& here, OwnedSession& session) {
   const bool more = parts_.retained.next(*pending.replay, here.now(), 1, found_);
   here.reactor().spend(here, 1 + static_cast<int>(pending.replay->looked() - looked) / kLooksPerDelivery);
   for (const MessagePtr& message : found_) {
-    Publication publication(message, here.now(), parts_.router.scratch());
+    Publication publication(message, here.now(), here.reactor().turn_buffer(here));
     session.deliver(here, publication, pending.subscriber, FilterId{}, true);
   }
   if (!more) session.replays.erase(first);
@@ -159,6 +161,9 @@ void Connections::flush_late(const OnReactor& here) {
   late_.erase(late_.begin(), late_.begin() + static_cast<std::ptrdiff_t>(late));
   if (!late_.empty()) here.reactor().want_turn(here);
   flush_dirty(here);
+  // what goes out in a later turn cannot stay in this one's memory; those that were listed before do not refer to it
+  for (std::size_t i = late_owned_ - std::min(late_owned_, late); i < late_.size(); ++i) late_[i]->out_.own();
+  late_owned_ = late_.size();
 }
 
 void Connections::end_turn(const OnReactor& here) {
@@ -178,6 +183,7 @@ void Connections::end_turn(const OnReactor& here) {
     here.reactor().load().fetch_sub(1, std::memory_order_relaxed);
   }
   for (auto* list : {&late_, &held_, &sliced_, &replaying_, &paused_}) std::erase_if(*list, is_closed);
+  late_owned_ = late_.size();
   for (Connection* connection : std::exchange(closed_, {})) {
     const std::size_t hole = connection->index_;
     all_[hole] = std::move(all_.back());

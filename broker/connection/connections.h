@@ -63,6 +63,7 @@ class Connections {
   std::vector<std::unique_ptr<Connection>> all_;
   std::vector<Connection*> dirty_;
   std::vector<Connection*> late_;
+  std::size_t late_owned_ = 0;  ///< so many of them, the first, refer to nothing of this turn
   std::vector<Connection*> held_;
   std::vector<Connection*> sliced_;
   std::vector<Connection*> replaying_;

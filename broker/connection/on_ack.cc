@@ -16,7 +16,7 @@ void room_made(const OnReactor& here, Connection& from) {
 Result<void> on_puback(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
   const auto ack = mqtt::decode_ack(frame, from.version());
   if (!ack) return Failure(ack.error());
-  const auto known = from.session().on_puback(here, ack->packet_id, from.parts().router.scratch());
+  const auto known = from.session().on_puback(here, ack->packet_id, here.reactor().turn_buffer(here));
   if (!known) return Failure(known.error());
   room_made(here, from);
   return {};
@@ -25,7 +25,7 @@ Result<void> on_puback(const OnReactor& here, Connection& from, const mqtt::Fram
 Result<void> on_pubrec(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
   const auto ack = mqtt::decode_ack(frame, from.version());
   if (!ack) return Failure(ack.error());
-  const auto known = from.session().on_pubrec(here, ack->packet_id, ack->code, from.parts().router.scratch());
+  const auto known = from.session().on_pubrec(here, ack->packet_id, ack->code, here.reactor().turn_buffer(here));
   if (!known) return Failure(known.error());
   if (!*known && !failed(ack->code)) {  // so that the client can end its exchange too
     from.send_ack(PacketType::pubrel, ack->packet_id, ReasonCode::packet_identifier_not_found);
@@ -37,7 +37,7 @@ Result<void> on_pubrec(const OnReactor& here, Connection& from, const mqtt::Fram
 Result<void> on_pubcomp(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
   const auto ack = mqtt::decode_ack(frame, from.version());
   if (!ack) return Failure(ack.error());
-  const auto known = from.session().on_pubcomp(here, ack->packet_id, from.parts().router.scratch());
+  const auto known = from.session().on_pubcomp(here, ack->packet_id, here.reactor().turn_buffer(here));
   if (!known) return Failure(known.error());
   room_made(here, from);
   return {};

@@ -47,6 +47,11 @@ Result<void> allowed(const Connection& from, const mqtt::Publish& publish) {
   return {};
 }
 
+bool goes_on_as_it_came(const Connection& from, const mqtt::Publish& publish) {
+  return from.packet_lasts() && publish.qos == Qos::at_most_once && !publish.topic_alias &&
+         publish.message_expiry == mqtt::kNoExpiry;
+}
+
 void acknowledge(Connection& from, const mqtt::Publish& publish, ReasonCode code) {
   if (publish.qos == Qos::at_least_once) from.send_ack(PacketType::puback, publish.packet_id, code);
   if (publish.qos == Qos::exactly_once) {
@@ -62,7 +67,7 @@ Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Fra
   if (!decoded) return Failure(decoded.error());
   const mqtt::Publish& publish = *decoded;
   ShardParts& parts = from.parts();
-  auto& counters = here.reactor().counters(here);
+  auto& counters = parts.counters;
   counters.add(Metric::publish_received);
   counters.add(Metric::publish_bytes_received, static_cast<std::int64_t>(publish.payload.size()));
 
@@ -73,25 +78,28 @@ Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Fra
     from.send_ack(PacketType::pubrec, publish.packet_id, ReasonCode::success);  // had it already  [MQTT-4.3.3-10]
     return {};
   }
-  const auto name = from.memo().check_name(*topic);
-  if (!name) return Failure(name.error());
+  TopicMemo& memo = from.memo();
+  const auto checked = memo.check(*topic);
+  if (!checked) return Failure(checked.error());
   if (const auto limit = parts.config->broker.message_size_limit; limit != 0 && publish.payload.size() > limit) {
     counters.add(Metric::dropped_too_large);
     acknowledge(from, publish, ReasonCode::quota_exceeded);  // a PUBACK may not carry 0x95  (table 3-4)
     return {};
   }
-  if (name->broker_owned()) {
+  if (checked->name.broker_owned()) {
     acknowledge(from, publish, ReasonCode::not_authorized);
     return {};
   }
 
   const ApplicationMessage::Facts facts{publish.qos, publish.retain, publish.message_expiry, here.now(),
                                         from.session().publisher()};
-  Publication publication({*topic, publish.properties, publish.payload}, facts, here.now(), parts.router.scratch());
+  Publication publication({*topic, publish.properties, publish.payload}, facts, here.now(),
+                          here.reactor().turn_buffer(here));
+  if (goes_on_as_it_came(from, publish)) publication.came_as(frame.whole(), from.version());
   if (publish.retain) parts.router.retain(here, publication);
-  const auto resolved = from.memo().resolve(parts.router.table(), *topic, parts.matches);
+  const auto filters = memo.resolve(parts.router.table(), *checked, parts.matches);
   Router::charge(here, parts.matches);
-  const auto outcome = parts.router.route(here, publication, resolved->filters);
+  const auto outcome = parts.router.route(here, publication, filters);
   acknowledge(from, publish, outcome.matched ? ReasonCode::success : ReasonCode::no_matching_subscribers);
   if (outcome.slow != 0) parts.connections.slow_down(here, from, outcome.slow);
   return {};

@@ -26,8 +26,10 @@ struct ShardParts {
   Sessions& sessions;
   Router& router;
   Connections& connections;
-  Matches matches;     ///< of the PUBLISH at hand
-  std::string packet;  ///< a small packet while it is encoded
+  ReactorCounters& counters;
+  Matches matches;            ///< of the PUBLISH at hand
+  std::string packet;         ///< a small packet while it is encoded
+  bool packet_lasts = false;  ///< the packet that is handled lies in the turn's memory
 };
 
 }  // namespace bramble

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <span>
+#include <utility>
 
 namespace bramble {
 
@@ -30,7 +31,22 @@ void WriteQueue::reserve(std::size_t size) {
   end_ = live;
 }
 
+void WriteQueue::append_lasting(std::string_view bytes) {
+  if (!continued_by(bytes)) return append(bytes);
+  const char* const begin = waiting_ == 0 ? bytes.data() : lasting_.data();
+  lasting_ = {begin, lasting_.size() + bytes.size()};
+  waiting_ += bytes.size();
+}
+
+void WriteQueue::own() {
+  if (lasting_.empty()) return;
+  const std::string_view bytes = std::exchange(lasting_, {});
+  waiting_ = 0;
+  append(bytes);
+}
+
 char* WriteQueue::extend(std::size_t size) {
+  own();
   reserve(size);
   char* const at = buffer_.get() + end_;
   end_ += size;
@@ -43,6 +59,7 @@ void WriteQueue::append(std::string_view bytes) {
 }
 
 void WriteQueue::append_reference(std::string_view payload, const LocalMessage& keeper) {
+  own();
   if (!references_) references_ = std::make_unique<std::vector<Reference>>();
   references_->push_back({end_, payload, keeper});
   waiting_ += payload.size();
@@ -55,10 +72,23 @@ Transport::Moved WriteQueue::flush(Transport& transport) {
     all.bytes += moved.bytes;
     all.state = moved.state;
   }
+  own();
   return all;
 }
 
+Transport::Moved WriteQueue::write_lasting(Transport& transport) {
+  const iovec all = piece(lasting_.data(), lasting_.size());
+  auto moved = transport.write({&all, 1});
+  if (moved.state == Transport::State::open && moved.bytes < lasting_.size()) {
+    moved.state = Transport::State::would_block;
+  }
+  lasting_.remove_prefix(moved.bytes);
+  waiting_ -= moved.bytes;
+  return moved;
+}
+
 Transport::Moved WriteQueue::write_some(Transport& transport) {
+  if (!lasting_.empty()) return write_lasting(transport);
   std::array<iovec, kPiecesMax> pieces;
   std::size_t count = 0;
   std::size_t at = begin_;
@@ -105,6 +135,7 @@ void WriteQueue::written(std::size_t bytes) {
 }
 
 void WriteQueue::clear() {
+  lasting_ = {};
   buffer_.reset();
   references_.reset();
   begin_ = end_ = capacity_ = waiting_ = 0;

@@ -10,10 +10,11 @@
 
 namespace bramble {
 
-/// What waits to be written to one connection: small packets copied into one buffer, large payloads by reference,
-/// written together by one gather write a turn. Crossover 4 KiB: below it copying is 2 to 6 % cheaper than an iovec,
-/// above it a reference saves memory (16 KiB to 10,000 slow subscribers is 160 MB) at no cost (EPYC guest, 2026-11-22).
-/// Threads: the connection's reactor.  Memory: none while empty.
+/// What waits to be written to one connection. While it is one piece of the turn's memory, as it is when packets go on
+/// as they came, or were encoded, one after the other: only where that is. Else small packets copied into one buffer,
+/// large payloads by reference, written together by one gather write a turn. Crossover 4 KiB: below it copying is 2 to
+/// 6 % cheaper than an iovec, above it a reference saves memory (16 KiB to 10,000 slow subscribers is 160 MB) at no
+/// cost (EPYC guest, 2026-11-22). Threads: the connection's reactor.  Memory: none while empty.
 class WriteQueue {
  public:
   static constexpr std::size_t kReferenceFrom = 4096;
@@ -27,6 +28,16 @@ class WriteQueue {
   /// Makes room for `size` bytes at the end, which the caller fills before anything else is called.
   char* extend(std::size_t size);
   void append(std::string_view bytes);
+  /// `bytes` last until the turn ends, and what was written by then. If they continue what waits they are not copied.
+  void append_lasting(std::string_view bytes);
+  /// Would not copy them.
+  bool continued_by(std::string_view bytes) const {
+    return waiting_ == 0 || (!lasting_.empty() && lasting_.data() + lasting_.size() == bytes.data());
+  }
+  /// Refers to the turn's memory.
+  bool lasts_one_turn() const { return !lasting_.empty(); }
+  /// What waits is needed after the turn: copies what is not its own.
+  void own();
   /// `payload` is part of `keeper`.
   void append_reference(std::string_view payload, const LocalMessage& keeper);
 
@@ -43,9 +54,11 @@ class WriteQueue {
   };
 
   Transport::Moved write_some(Transport& transport);
+  Transport::Moved write_lasting(Transport& transport);
   void reserve(std::size_t size);
   void written(std::size_t bytes);
 
+  std::string_view lasting_;  ///< then the rest is empty
   std::unique_ptr<char[]> buffer_;
   std::size_t begin_ = 0;  ///< in buffer_: what is written already
   std::size_t end_ = 0;

@@ -43,8 +43,7 @@ Reactor::Reactor(ReactorId id, unsigned reactors, std::size_t inbox_level_bytes,
       counters_(counters),
       busy_poll_(busy_poll),
       inbox_(reactors, inbox_level_bytes),
-      timers_(std::chrono::steady_clock::now()),
-      read_buffer_(new char[kReadBytes]) {
+      timers_(std::chrono::steady_clock::now()) {
   check(readiness_.add(inbox_.wake_descriptor(), wake_watcher_, EPOLLIN | EPOLLET), "epoll_ctl for the inbox");
 }
 
@@ -104,6 +103,7 @@ void Reactor::turn(const OnReactor& here) {
   again_ |= handler_->on_leftovers(here);
   timers_.advance(now_);
   handler_->on_turn_end(here);
+  turn_buffer_.end_turn();
   quiescence_.quiescent(id_);
   reclaiming_ = quiescence_.collect(id_);
   budget_ = kDeliveriesPerTurn;

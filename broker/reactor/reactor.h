@@ -9,6 +9,7 @@
 #include "broker/reactor/inbox.h"
 #include "broker/reactor/on_reactor.h"
 #include "broker/reactor/readiness.h"
+#include "core/base/turn_buffer.h"
 #include "core/sync/quiescence.h"
 #include "core/timing/timer_wheel.h"
 
@@ -55,7 +56,7 @@ class Reactor {
   Readiness& readiness(const OnReactor&) { return readiness_; }
   TimerWheel& timers(const OnReactor&) { return timers_; }
   ReactorCounters& counters(const OnReactor&) { return counters_; }
-  char* read_buffer(const OnReactor&) { return read_buffer_.get(); }
+  TurnBuffer& turn_buffer(const OnReactor&) { return turn_buffer_; }
   /// Empties the inbox as far as the turn's budget goes; before what was read is routed, so that order is causal
   /// (docs/design.md, Order).
   void drain_inbox(const OnReactor& here);
@@ -95,7 +96,7 @@ class Reactor {
   Inbox inbox_;
   WakeWatcher wake_watcher_;
   TimerWheel timers_;
-  std::unique_ptr<char[]> read_buffer_;
+  TurnBuffer turn_buffer_;
   SteadyTime now_;
   int budget_ = kDeliveriesPerTurn;
   bool caught_up_ = true;

@@ -42,6 +42,12 @@ Router::Outcome Router::route(const OnReactor& here, Publication& publication, s
   Outcome outcome;
   handed_to_ = 0;
   const std::uint64_t mine = reactor_bit(here.id());
+  if (filters.size() == 1 && filters[0]->reactors() == mine && filters[0]->groups().empty()) {  // as so often
+    const FilterId id = filters[0]->id();
+    deliver_here(here, publication, {&id, 1});
+    outcome.matched = true;
+    return outcome;
+  }
   std::uint64_t others = 0;
   here_filters_.clear();
   for (const Filter* filter : filters) {
@@ -102,14 +108,16 @@ bool Router::fan_out(const OnReactor& here, Publication& publication, FilterId f
   const bool resumed = subscribers_.suspended();  // only the first of the backlog can be, and nothing overtakes it
   const auto subscribers = resumed ? subscribers_.rest() : subscribers_.on(filter);
   std::size_t count = subscribers.size();
+  // one at QoS 0 refers to the packet of all, and takes a quarter of the time of one that must be kept
+  const std::size_t for_one = publication.facts().qos == mqtt::Qos::at_most_once ? 4 : 1;
   publication.wide = count > kOvershoot;
-  if (publication.wide) count = std::min(count, here.reactor().budget(here));
+  if (publication.wide) count = std::min(count, here.reactor().budget(here) * for_one);
   for (const Subscriber& subscriber : subscribers.first(count)) {
     OwnedSession& session = session_of(subscriber);
     if (!session.ended) session.deliver(here, publication, subscriber, FilterId{}, false);
   }
   publication.wide = false;
-  here.reactor().spend(here, static_cast<int>(count));
+  here.reactor().spend(here, static_cast<int>((count + for_one - 1) / for_one));
   if (count < subscribers.size()) {
     if (resumed) {
       subscribers_.advance(count);
@@ -190,7 +198,7 @@ bool Router::deliver(const OnReactor& here, Waiting& work) {
 }
 
 bool Router::deliver_entry(const OnReactor& here, const Handoff& handoff, const Entry& entry, std::uint32_t& filter) {
-  Publication publication(entry.message, here.now(), scratch_);
+  Publication publication(entry.message, here.now(), here.reactor().turn_buffer(here));
   here.reactor().spend(here, 1);
   if (!subscribers_.suspended() && publication.expired()) {  // one that has begun is finished
     here.reactor().counters(here).add(Metric::dropped_expired);
@@ -261,7 +269,7 @@ void Router::to_member(const OnReactor& here, Publication& publication, FilterId
 }
 
 void Router::pick_again(const OnReactor& here, const Delivery& delivery) {
-  Publication publication(delivery.message, here.now(), scratch_);
+  Publication publication(delivery.message, here.now(), here.reactor().turn_buffer(here));
   if (const SharedGroup* group = find_group(publication.content().topic, delivery.share)) {
     to_group(here, publication, *group);
   }

@@ -52,7 +52,6 @@ class Router {
   /// The turn pays for a match that had to look at much of the tree.
   static void charge(const OnReactor& here, Matches& matches);
   const SubscriptionTable& table() const { return table_; }
-  FrameScratch& scratch() { return scratch_; }
 
  private:
   /// A Handoff, received or of this shard itself, and how far it has been delivered.
@@ -84,7 +83,6 @@ class Router {
   ShardSubscribers& subscribers_;
   RetainedMessages& retained_;
   SharedPicker picker_;
-  FrameScratch scratch_;
   Matches matches_;                                 ///< of what the broker publishes
   Matches group_matches_;                           ///< of find_group, which runs while others are walked
   std::uint64_t handed_to_ = 0;                     ///< reactors that the PUBLISH at hand went to

@@ -16,14 +16,15 @@ namespace bramble {
 /// each time (docs/design.md, Memo).  Threads: the connection's reactor.
 class TopicMemo {
  public:
-  struct Resolved {
+  struct Checked {
     TopicName name;
-    std::span<Filter* const> filters;  ///< good until the next resolve() or the end of the turn
+    bool known;  ///< it is the one remembered
   };
+  /// The name alone; what comes between it and resolve() happens before the match.
   /// Errors: topic_name_invalid or malformed_packet, as TopicName::parse gives them.
-  Result<Resolved> resolve(const SubscriptionTable& table, std::string_view topic, Matches& scratch);
-  /// The name alone, checked; what comes between it and resolve() happens before the match.
-  Result<TopicName> check_name(std::string_view topic) const;
+  Result<Checked> check(std::string_view topic) const;
+  /// The filters it matches: good until the next resolve() or the end of the turn. Nothing was resolved since check().
+  std::span<Filter* const> resolve(const SubscriptionTable& table, const Checked& topic, Matches& scratch);
 
  private:
   static constexpr std::size_t kTopicMax = 256;

@@ -44,14 +44,14 @@ Outbound& OwnedSession::outbound() {
 }
 
 void OwnedSession::connected(const OnReactor& here, PacketSink& connection, std::uint16_t receive_maximum,
-                             FrameScratch& scratch) {
+                             TurnBuffer& buffer) {
   connection_ = &connection;
   receive_maximum_ = receive_maximum;
   unreleased_before_ = unreleased();
   if (!outbound_) return;
   counted(here, [&](Outbound& out) {
     out.open(connection, receive_maximum);
-    out.pump(sessions_.rules().limits, here.now(), scratch);
+    out.pump(sessions_.rules().limits, here.now(), buffer);
     return true;
   });
 }
@@ -59,31 +59,31 @@ void OwnedSession::connected(const OnReactor& here, PacketSink& connection, std:
 OwnedSession::Delivered OwnedSession::deliver(const OnReactor& here, Publication& publication,
                                               const Subscriber& subscriber, FilterId share, bool retained) {
   if (subscriber.no_local && publication.facts().publisher == publisher_) return Delivered::dropped;  // [MQTT-3.8.3-3]
+  const Qos qos = qos_for(publication, subscriber);
+  const bool retain = retained || (subscriber.retain_as_published && publication.facts().retain);
+  if (qos == Qos::at_most_once) {
+    const bool queues = sessions_.rules().queue_qos0_messages;
+    if (!connection_ && !queues) return Delivered::dropped;  // nobody is there: nothing is owed
+    // not before those that were queued while nobody was there  [MQTT-4.6.0-6]
+    const bool waits = !connection_ || (queues && outbound_ && outbound_->queued() != 0);
+    if (!waits) return send_at_qos0(here, publication, subscriber.subscription_identifier, retain);
+  }
   Delivery delivery;
   delivery.subscription_identifier = subscriber.subscription_identifier;
-  delivery.qos = qos_for(publication, subscriber);
-  delivery.retain = retained || (subscriber.retain_as_published && publication.facts().retain);
+  delivery.qos = qos;
+  delivery.retain = retain;
   delivery.share = share;
-  return delivery.qos == Qos::at_most_once ? deliver_at_qos0(here, publication, delivery)
-                                           : keep(here, publication, std::move(delivery));
+  return keep(here, publication, std::move(delivery));
 }
 
-OwnedSession::Delivered OwnedSession::deliver_at_qos0(const OnReactor& here, Publication& publication,
-                                                      const Delivery& delivery) {
-  if (!connection_) {
-    if (!sessions_.rules().queue_qos0_messages) return Delivered::dropped;  // nobody is there: nothing is owed
-    return keep(here, publication, delivery);
-  }
-  // not before those that were queued while nobody was there  [MQTT-4.6.0-6]
-  if (sessions_.rules().queue_qos0_messages && outbound_ && outbound_->queued() != 0) {
-    return keep(here, publication, delivery);
-  }
+OwnedSession::Delivered OwnedSession::send_at_qos0(const OnReactor& here, Publication& publication,
+                                                   const std::uint32_t& subscription_identifier, bool retain) {
   if (!connection_->make_room()) {
     return drop(here, Metric::dropped_qos0_output, "it reads too slowly (max_output_bytes wait)");
   }
   mqtt::PublishHeader header;
-  header.retain = delivery.retain;
-  if (delivery.subscription_identifier != 0) header.subscription_identifiers = {&delivery.subscription_identifier, 1};
+  header.retain = retain;
+  if (subscription_identifier != 0) header.subscription_identifiers = {&subscription_identifier, 1};
   if (connection_->send_publish(publication, header) == PacketSink::Sent::too_large) {
     return drop(here, Metric::dropped_too_large, kTooLarge);
   }
@@ -100,7 +100,7 @@ OwnedSession::Delivered OwnedSession::drop(const OnReactor& here, Metric why, co
   return Delivered::dropped;
 }
 
-OwnedSession::Delivered OwnedSession::keep(const OnReactor& here, Publication& publication, Delivery delivery) {
+OwnedSession::Delivered OwnedSession::keep(const OnReactor& here, Publication& publication, Delivery&& delivery) {
   delivery.message = publication.local();
   if (connection_) connection_->make_room();
   outbound();
@@ -129,38 +129,38 @@ bool OwnedSession::has_queue_room(const OnReactor& here, std::size_t payload_byt
                  [&](Outbound& out) { return out.queue_open(payload_bytes, sessions_.rules().limits, here.now()); });
 }
 
-void OwnedSession::pump(const OnReactor& here, FrameScratch& scratch) {
+void OwnedSession::pump(const OnReactor& here, TurnBuffer& buffer) {
   if (!outbound_) return;
   counted(here, [&](Outbound& out) {
-    out.pump(sessions_.rules().limits, here.now(), scratch);
+    out.pump(sessions_.rules().limits, here.now(), buffer);
     return true;
   });
 }
 
-Result<bool> OwnedSession::on_puback(const OnReactor& here, mqtt::PacketId id, FrameScratch& scratch) {
+Result<bool> OwnedSession::on_puback(const OnReactor& here, mqtt::PacketId id, TurnBuffer& buffer) {
   if (!outbound_) return false;
   return counted(here, [&](Outbound& out) {
     auto known = out.on_puback(id);
-    out.pump(sessions_.rules().limits, here.now(), scratch);
+    out.pump(sessions_.rules().limits, here.now(), buffer);
     return known;
   });
 }
 
 Result<bool> OwnedSession::on_pubrec(const OnReactor& here, mqtt::PacketId id, mqtt::ReasonCode code,
-                                     FrameScratch& scratch) {
+                                     TurnBuffer& buffer) {
   if (!outbound_) return false;
   return counted(here, [&](Outbound& out) {
     auto known = out.on_pubrec(id, code);
-    if (failed(code)) out.pump(sessions_.rules().limits, here.now(), scratch);
+    if (failed(code)) out.pump(sessions_.rules().limits, here.now(), buffer);
     return known;
   });
 }
 
-Result<bool> OwnedSession::on_pubcomp(const OnReactor& here, mqtt::PacketId id, FrameScratch& scratch) {
+Result<bool> OwnedSession::on_pubcomp(const OnReactor& here, mqtt::PacketId id, TurnBuffer& buffer) {
   if (!outbound_) return false;
   return counted(here, [&](Outbound& out) {
     auto known = out.on_pubcomp(id);
-    out.pump(sessions_.rules().limits, here.now(), scratch);
+    out.pump(sessions_.rules().limits, here.now(), buffer);
     return known;
   });
 }

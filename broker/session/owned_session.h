@@ -49,7 +49,7 @@ class OwnedSession final : public Recipient {
 
   // --- its connection ---
   PacketSink* connection() const { return connection_; }
-  void connected(const OnReactor& here, PacketSink& connection, std::uint16_t receive_maximum, FrameScratch& scratch);
+  void connected(const OnReactor& here, PacketSink& connection, std::uint16_t receive_maximum, TurnBuffer& buffer);
   void disconnected() {
     connection_ = nullptr;
     if (outbound_) outbound_->disconnected();
@@ -66,12 +66,12 @@ class OwnedSession final : public Recipient {
   bool has_room(mqtt::Qos qos, std::size_t payload_bytes) const;
   bool has_queue_room(const OnReactor& here, std::size_t payload_bytes);
   /// Sends what waits, after an acknowledgement or when the output has drained.
-  void pump(const OnReactor& here, FrameScratch& scratch);
+  void pump(const OnReactor& here, TurnBuffer& buffer);
 
   // --- acknowledgements; see Outbound ---
-  Result<bool> on_puback(const OnReactor& here, mqtt::PacketId id, FrameScratch& scratch);
-  Result<bool> on_pubrec(const OnReactor& here, mqtt::PacketId id, mqtt::ReasonCode code, FrameScratch& scratch);
-  Result<bool> on_pubcomp(const OnReactor& here, mqtt::PacketId id, FrameScratch& scratch);
+  Result<bool> on_puback(const OnReactor& here, mqtt::PacketId id, TurnBuffer& buffer);
+  Result<bool> on_pubrec(const OnReactor& here, mqtt::PacketId id, mqtt::ReasonCode code, TurnBuffer& buffer);
+  Result<bool> on_pubcomp(const OnReactor& here, mqtt::PacketId id, TurnBuffer& buffer);
 
   // --- messages from the client: identifiers of QoS 2 messages that are not released  [MQTT-4.3.3-10] ---
   bool awaits_release(mqtt::PacketId id) const { return inbound_ && inbound_->in_use(id); }
@@ -99,8 +99,9 @@ class OwnedSession final : public Recipient {
     OwnedSession& session_;
   };
 
-  Delivered deliver_at_qos0(const OnReactor& here, Publication& publication, const Delivery& delivery);
-  Delivered keep(const OnReactor& here, Publication& publication, Delivery delivery);
+  Delivered send_at_qos0(const OnReactor& here, Publication& publication, const std::uint32_t& subscription_identifier,
+                         bool retain);
+  Delivered keep(const OnReactor& here, Publication& publication, Delivery&& delivery);
   Outbound& outbound();
   /// A message for this client is lost: counts it, and says so once a minute.
   Delivered drop(const OnReactor& here, Metric why, const char* words);

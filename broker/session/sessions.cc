@@ -27,11 +27,11 @@ OwnedSession& Sessions::create(const OnReactor& here, std::string_view client_id
 }
 
 void Sessions::present(const OnReactor& here, OwnedSession& session, PacketSink& connection,
-                       std::uint16_t receive_maximum, FrameScratch& scratch) {
+                       std::uint16_t receive_maximum, TurnBuffer& buffer) {
   here.reactor().timers(here).disarm(session.absence_);
   if (session.ends_at_) count_members(here, session, +1, -1);
   session.ends_at_.reset();
-  session.connected(here, connection, receive_maximum, scratch);
+  session.connected(here, connection, receive_maximum, buffer);
 }
 
 void Sessions::absent(const OnReactor& here, OwnedSession& session, Seconds expiry_limit) {

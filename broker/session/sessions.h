@@ -28,7 +28,7 @@ class Sessions {
 
   /// The client has come (back).
   void present(const OnReactor& here, OwnedSession& session, PacketSink& connection, std::uint16_t receive_maximum,
-               FrameScratch& scratch);
+               TurnBuffer& buffer);
   /// The client has gone, leaving `session.will` to be published, after its delay (at once if there is none) or when
   /// the session ends, whichever is first [MQTT-3.1.2-10] [MQTT-3.1.3-9]. With a Session Expiry Interval of 0 the
   /// session ends now. `expiry_limit`: 0 is none.

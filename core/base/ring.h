@@ -20,11 +20,13 @@ class Ring {
   const T& operator[](std::size_t i) const { return slots_[(head_ + i) & mask_]; }
   T& front() { return (*this)[0]; }
   T& back() { return (*this)[size_ - 1]; }
+  const T& back() const { return (*this)[size_ - 1]; }
 
-  void push_back(T value) {
+  void push_back(T&& value) {
     if (size_ == capacity()) grow();
     slots_[(head_ + size_++) & mask_] = std::move(value);
   }
+  void push_back(const T& value) { push_back(T(value)); }
   void push_front(T value) {
     if (size_ == capacity()) grow();
     head_ = (head_ - 1) & mask_;
@@ -41,9 +43,11 @@ class Ring {
   /// Closes the hole at `i` from the nearer end. O(distance to it).
   void erase(std::size_t i) {
     check(i < size_, "erase past the end of a Ring");
-    if (i < size_ / 2) {
+    if (i == 0 || i < size_ / 2) {
       for (; i > 0; --i) (*this)[i] = std::move((*this)[i - 1]);
-      pop_front();
+      slots_[head_] = T{};
+      head_ = (head_ + 1) & mask_;
+      if (--size_ == 0 && mask_ >= 64) clear();
       return;
     }
     for (; i + 1 < size_; ++i) (*this)[i] = std::move((*this)[i + 1]);

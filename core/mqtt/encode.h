@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/turn_buffer.h"
 #include "core/mqtt/packets.h"
 
 /// Packet -> bytes. Small packets are appended to a std::string; a PUBLISH is laid out in pieces, because its payload
@@ -41,6 +42,15 @@ std::size_t publish_head_size(Version version, const PublishHeader& header, cons
 /// Layout in MQTT 5: fixed header, topic, packet id, property length, own properties (alias, subscription
 /// identifiers), then the shared tail: Message Expiry Interval first, the other properties as received.
 char* write_publish_head(char* to, Version version, const PublishHeader& header, const PublishContent& content);
+
+/// The whole packet in the turn's memory.
+struct EncodedPublish {
+  char* bytes;
+  std::size_t size;
+  std::size_t packet_id_at;  ///< counted from `bytes`; meaningless at QoS 0
+};
+EncodedPublish encode_publish(TurnBuffer& buffer, Version version, const PublishHeader& header,
+                              const PublishContent& content);
 
 void append_publish(std::string& out, Version version, const PublishHeader& header, const PublishContent& content);
 void append_connect(std::string& out, const Connect& connect);

@@ -97,6 +97,18 @@ char* write_publish_head(char* to, Version version, const PublishHeader& header,
   return write_head(to, version, header, content, layout_of(version, header, content));
 }
 
+EncodedPublish encode_publish(TurnBuffer& buffer, Version version, const PublishHeader& header,
+                              const PublishContent& content) {
+  const PublishLayout layout = layout_of(version, header, content);
+  const std::size_t size = layout.head + content.payload.size();
+  char* const bytes = buffer.room(size);
+  buffer.take(size);
+  ByteWriter payload(write_head(bytes, version, header, content, layout));
+  payload.bytes(content.payload);
+  const std::size_t length_bytes = var_int_size(static_cast<std::uint32_t>(layout.remaining_length));
+  return {bytes, size, 1 + length_bytes + 2 + (header.topic_omitted ? 0 : content.topic.size())};
+}
+
 void append_publish(std::string& out, Version version, const PublishHeader& header, const PublishContent& content) {
   const PublishLayout layout = layout_of(version, header, content);
   const std::size_t start = out.size();

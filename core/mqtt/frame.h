@@ -12,9 +12,11 @@ namespace bramble::mqtt {
 /// One whole Control Packet in a buffer: where it ends and what its fixed header says.
 struct Frame {
   PacketType type = PacketType::reserved;
-  std::uint8_t flags = 0;       ///< the low four bits of the first byte
-  std::string_view body;        ///< Variable Header and Payload: Remaining Length bytes
-  std::size_t size = 0;         ///< the whole packet, fixed header included; 0: the buffer ends inside it
+  std::uint8_t flags = 0;  ///< the low four bits of the first byte
+  std::string_view body;   ///< Variable Header and Payload: Remaining Length bytes
+  std::size_t size = 0;    ///< the whole packet, fixed header included; 0: the buffer ends inside it
+  /// All of the packet.
+  std::string_view whole() const { return {body.data() + body.size() - size, size}; }
   std::size_t size_needed = 0;  ///< when size is 0: bytes of the whole packet if its length is known, else 0
 };
 

@@ -34,7 +34,7 @@ bool Outbound::queue_open(std::size_t payload_bytes, const OutboundLimits& limit
   return fits_queue(payload_bytes, limits);
 }
 
-Outbound::Offer Outbound::offer(Publication& publication, Delivery delivery, const OutboundLimits& limits) {
+Outbound::Offer Outbound::offer(Publication& publication, Delivery&& delivery, const OutboundLimits& limits) {
   const std::size_t bytes = publication.content().payload.size();
   if (queue_.empty() && delivery.qos != Qos::at_most_once && window_open(bytes, limits)) {
     start(publication, std::move(delivery));
@@ -65,17 +65,26 @@ void Outbound::drop_expired(SteadyTime now) {
   queue_ = std::move(kept);
 }
 
-void Outbound::start(Publication& publication, Delivery delivery) {
-  const auto id = ids_.acquire();
-  check(id.has_value(), "a packet identifier is free: in_flight_ is below 65535");
+/// Never 0, and not in use: they rise, so the next one is free unless they have gone all the way round past one that is
+/// still in flight.  [MQTT-2.2.1-4]
+PacketId Outbound::next_id() {
+  do {
+    last_id_ = last_id_ == 65'535 ? PacketId{1} : static_cast<PacketId>(last_id_ + 1);
+  } while (find(last_id_));
+  return last_id_;
+}
+
+void Outbound::start(Publication& publication, Delivery&& delivery) {
+  check(in_flight_.size() < 65'535, "a packet identifier is free");
+  const PacketId id = next_id();
   in_flight_bytes_ += publication.content().payload.size();
   if (in_flight_.empty()) lapped_ = false;
   if (!in_flight_.empty()) {
     const PacketId first = in_flight_[0].id;
-    lapped_ |= static_cast<PacketId>(*id - first) < static_cast<PacketId>(in_flight_.back().id - first);
+    lapped_ |= static_cast<PacketId>(id - first) < static_cast<PacketId>(in_flight_.back().id - first);
   }
   const Wait wait = delivery.qos == Qos::at_least_once ? Wait::puback : Wait::pubrec;
-  in_flight_.push_back({std::move(delivery), *id, wait, false});
+  in_flight_.push_back({std::move(delivery), id, wait, false});
   resend_from_ = in_flight_.size();
   if (!transmit(publication, in_flight_.back(), false)) complete(in_flight_.size() - 1);
 }
@@ -98,7 +107,7 @@ bool Outbound::transmit(Publication& publication, InFlight& entry, bool dup) {
   return true;
 }
 
-void Outbound::resend(SteadyTime now, FrameScratch& scratch) {
+void Outbound::resend(SteadyTime now, TurnBuffer& buffer) {
   while (resend_from_ < in_flight_.size() && sink_->has_room()) {
     InFlight& entry = in_flight_[resend_from_];
     if (entry.wait == Wait::pubcomp) {
@@ -107,7 +116,7 @@ void Outbound::resend(SteadyTime now, FrameScratch& scratch) {
       if (outstanding_ >= receive_maximum_) return;
       // A QoS 1 message that expired meanwhile need not be sent; QoS 2 was promised  (docs/design.md, Expiry)
       const bool expired = entry.wait == Wait::puback && entry.delivery.message->expired(now);
-      Publication publication(entry.delivery.message, now, scratch);
+      Publication publication(entry.delivery.message, now, buffer);
       if (expired) ++expired_;
       if (expired || !transmit(publication, entry, true)) {
         complete(resend_from_);
@@ -118,9 +127,9 @@ void Outbound::resend(SteadyTime now, FrameScratch& scratch) {
   }
 }
 
-void Outbound::pump(const OutboundLimits& limits, SteadyTime now, FrameScratch& scratch) {
+void Outbound::pump(const OutboundLimits& limits, SteadyTime now, TurnBuffer& buffer) {
   if (!sink_) return;
-  resend(now, scratch);
+  resend(now, buffer);
   while (!queue_.empty()) {
     const std::size_t bytes = queue_.front().message->payload().size();
     if (!window_open(bytes, limits)) return;
@@ -130,7 +139,7 @@ void Outbound::pump(const OutboundLimits& limits, SteadyTime now, FrameScratch& 
       ++expired_;
       continue;
     }
-    Publication publication(delivery.message, now, scratch);
+    Publication publication(delivery.message, now, buffer);
     if (delivery.qos != Qos::at_most_once) {
       start(publication, std::move(delivery));
       continue;
@@ -147,6 +156,8 @@ void Outbound::pump(const OutboundLimits& limits, SteadyTime now, FrameScratch& 
 std::optional<std::size_t> Outbound::find(PacketId id) const {
   if (in_flight_.empty()) return std::nullopt;
   const auto distance = [first = in_flight_[0].id](PacketId other) { return static_cast<PacketId>(other - first); };
+  if (distance(id) == 0) return 0;  // clients acknowledge in order
+  if (!lapped_ && distance(id) > distance(in_flight_.back().id)) return std::nullopt;
   std::size_t low = 0, high = in_flight_.size();
   while (low < high) {
     const std::size_t middle = (low + high) / 2;
@@ -168,7 +179,6 @@ void Outbound::complete(std::size_t index) {
   in_flight_bytes_ -= entry.delivery.message->payload().size();
   if (entry.counted) --outstanding_;
   if (index < resend_from_) --resend_from_;
-  ids_.release(entry.id);
   in_flight_.erase(index);
 }
 

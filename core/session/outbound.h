@@ -8,7 +8,6 @@
 #include "core/base/ring.h"
 #include "core/mqtt/encode.h"
 #include "core/session/local_message.h"
-#include "core/session/packet_ids.h"
 #include "core/session/publication.h"
 
 namespace bramble {
@@ -64,7 +63,7 @@ class Outbound {
   enum class Offer { sent, queued, full };
   /// Takes over a QoS 1 or 2 delivery (or a QoS 0 one for an absent client). full: a limit is reached, nothing is kept.
   /// `publication` is what it was made from, if it is at hand: its encoded frames are used then.
-  Offer offer(Publication& publication, Delivery delivery, const OutboundLimits& limits);
+  Offer offer(Publication& publication, Delivery&& delivery, const OutboundLimits& limits);
   /// Would offer() send at once?
   bool window_open(std::size_t payload_bytes, const OutboundLimits& limits) const;
   /// Would offer() queue it? What has expired takes nobody's place: it goes first.
@@ -76,7 +75,7 @@ class Outbound {
   Result<bool> on_pubrec(mqtt::PacketId id, mqtt::ReasonCode code);  ///< true: PUBREL was sent or the message is done
   Result<bool> on_pubcomp(mqtt::PacketId id);
   /// Sends what waits as far as there is room; after acknowledgements and when the output has drained.
-  void pump(const OutboundLimits& limits, SteadyTime now, FrameScratch& scratch);
+  void pump(const OutboundLimits& limits, SteadyTime now, TurnBuffer& buffer);
 
   std::size_t in_flight() const { return in_flight_.size(); }
   std::size_t queued() const { return queue_.size(); }
@@ -99,16 +98,16 @@ class Outbound {
 
   std::optional<std::size_t> find(mqtt::PacketId id) const;
   void complete(std::size_t index);
-  void resend(SteadyTime now, FrameScratch& scratch);
+  void resend(SteadyTime now, TurnBuffer& buffer);
   /// False: the message is done already (too large).
   bool transmit(Publication& publication, InFlight& entry, bool dup);
-  void start(Publication& publication, Delivery delivery);
+  void start(Publication& publication, Delivery&& delivery);
+  mqtt::PacketId next_id();
   bool fits_queue(std::size_t payload_bytes, const OutboundLimits& limits) const;
   void drop_expired(SteadyTime now);
 
   Ring<InFlight> in_flight_;  ///< in the order of first sending
   Ring<Delivery> queue_;
-  PacketIds ids_;
   PacketSink* sink_ = nullptr;
   std::size_t resend_from_ = 0;                   ///< in_flight_ before here is sent on this connection
   std::uint64_t queued_bytes_ = 0;                ///< payload bytes in queue_
@@ -118,7 +117,8 @@ class Outbound {
   std::uint64_t too_large_ = 0;
   std::uint16_t receive_maximum_ = mqtt::kReceiveMaximumDefault;
   std::uint16_t outstanding_ = 0;
-  bool lapped_ = false;  ///< in_flight_ may not be in the order of its identifiers
+  mqtt::PacketId last_id_ = 0;  ///< given
+  bool lapped_ = false;         ///< in_flight_ may not be in the order of its identifiers
 };
 
 }  // namespace bramble

@@ -1,7 +1,5 @@
 #include "core/session/publication.h"
 
-#include "core/base/bytes.h"
-
 namespace bramble {
 
 std::uint32_t Publication::expiry_left() const {
@@ -19,29 +17,24 @@ const MessagePtr& Publication::message() {
 }
 
 const LocalMessage& Publication::local() {
-  if (!local_) local_ = LocalMessage(message());
+  if (local_) return local_;
+  message();
+  local_ = LocalMessage(std::move(message_));  // not a count more
   return local_;
 }
 
 Publication::Frame Publication::shared_frame(mqtt::Version version, const mqtt::PublishHeader& header) {
-  if (!scratch_mine_) {
-    scratch_.bytes.clear();
-    scratch_mine_ = true;
-  }
+  if (goes_on_as_it_came(version, header)) return {received_};
   const unsigned key =
       (version == mqtt::Version::v5 ? 8u : 0u) | static_cast<unsigned>(header.qos) << 1 | (header.retain ? 1u : 0u);
-  CachedFrame& cached = frames_[key];
-  std::string& bytes = scratch_.bytes;
-  if (cached.size == 0) {
-    cached.begin = static_cast<std::uint32_t>(bytes.size());
-    append_publish(bytes, version, header, content_);
-    cached.size = static_cast<std::uint32_t>(bytes.size()) - cached.begin;
-    std::size_t length_bytes = 1;
-    while (static_cast<std::uint8_t>(bytes[cached.begin + length_bytes]) & 0x80u) ++length_bytes;
-    cached.packet_id_at = static_cast<std::uint32_t>(1 + length_bytes + 2 + content_.topic.size());
+  mqtt::EncodedPublish& frame = frames_[key];
+  const bool fresh = (encoded_ >> key & 1) == 0;
+  if (fresh) {
+    frame = mqtt::encode_publish(buffer_, version, header, content_);
+    encoded_ = static_cast<std::uint16_t>(encoded_ | 1u << key);
   }
-  return {std::string_view(bytes).substr(cached.begin, cached.size),
-          header.qos == mqtt::Qos::at_most_once ? 0 : cached.packet_id_at};
+  char* const packet_id = header.qos == mqtt::Qos::at_most_once ? nullptr : frame.bytes + frame.packet_id_at;
+  return {{frame.bytes, frame.size}, packet_id, fresh};
 }
 
 }  // namespace bramble

@@ -2,18 +2,13 @@
 
 #include <array>
 #include <cstdint>
-#include <string>
+#include <string_view>
 
 #include "core/mqtt/application_message.h"
 #include "core/mqtt/encode.h"
 #include "core/session/local_message.h"
 
 namespace bramble {
-
-/// Memory for frames that several subscribers share; one a reactor, used again for every PUBLISH.
-struct FrameScratch {
-  std::string bytes;
-};
 
 /// One PUBLISH while it is being delivered on one reactor. It begins as views (of the reactor's read buffer, or of a
 /// message that came from elsewhere); an ApplicationMessage is made only when something must keep it: another reactor,
@@ -23,16 +18,16 @@ class Publication {
   using Facts = ApplicationMessage::Facts;
 
   /// `content` stays valid as long as this.
-  Publication(const mqtt::PublishContent& content, const Facts& facts, SteadyTime now, FrameScratch& scratch)
-      : content_(content), facts_(facts), now_(now), scratch_(scratch) {}
-  Publication(MessagePtr message, SteadyTime now, FrameScratch& scratch)
+  Publication(const mqtt::PublishContent& content, const Facts& facts, SteadyTime now, TurnBuffer& buffer)
+      : content_(content), facts_(facts), now_(now), buffer_(buffer) {}
+  Publication(MessagePtr message, SteadyTime now, TurnBuffer& buffer)
       : content_(message->content()),
         facts_(message->facts()),
         now_(now),
-        scratch_(scratch),
+        buffer_(buffer),
         message_(std::move(message)) {}
-  Publication(LocalMessage local, SteadyTime now, FrameScratch& scratch)
-      : content_(local->content()), facts_(local->facts()), now_(now), scratch_(scratch), local_(std::move(local)) {}
+  Publication(LocalMessage local, SteadyTime now, TurnBuffer& buffer)
+      : content_(local->content()), facts_(local->facts()), now_(now), buffer_(buffer), local_(std::move(local)) {}
   Publication(const Publication&) = delete;
 
   const mqtt::PublishContent& content() const { return content_; }
@@ -48,30 +43,37 @@ class Publication {
   /// The same, for keeping on this reactor.
   const LocalMessage& local();
 
-  /// Bytes of the whole packet for a subscriber with this header, and where its packet id goes (0: none): encoded once
-  /// for all subscribers of one (version, QoS, retain). Only for headers without alias, subscription identifiers and
-  /// DUP. Lifetime: until the next call.
+  /// The packet as it came in, which goes on as it is to whoever would get the same bytes. It lasts for the turn, and
+  /// is at QoS 0, without DUP, Topic Alias and Message Expiry Interval.
+  void came_as(std::string_view packet, mqtt::Version version) {
+    received_ = packet;
+    received_version_ = version;
+  }
+  /// The whole packet for a subscriber with this header, which lasts for the turn: as it came in, or encoded once for
+  /// all subscribers of one (version, QoS, retain). Only for headers without alias, subscription identifiers and DUP.
   struct Frame {
     std::string_view bytes;
-    std::size_t packet_id_at = 0;
+    char* packet_id = nullptr;  ///< where it goes in them; null at QoS 0
+    bool fresh = false;         ///< nobody else has it yet: the packet id may be written into it
   };
   Frame shared_frame(mqtt::Version version, const mqtt::PublishHeader& header);
+  /// What shared_frame() gives is there already.
+  bool goes_on_as_it_came(mqtt::Version version, const mqtt::PublishHeader& header) const {
+    return !received_.empty() && header.qos == mqtt::Qos::at_most_once && header.retain == facts_.retain &&
+           (version == mqtt::Version::v5) == (received_version_ == mqtt::Version::v5);
+  }
 
  private:
-  struct CachedFrame {
-    std::uint32_t begin = 0;
-    std::uint32_t size = 0;  ///< 0: not encoded yet
-    std::uint32_t packet_id_at = 0;
-  };
-
   mqtt::PublishContent content_;
   Facts facts_;
   SteadyTime now_;
-  FrameScratch& scratch_;
+  TurnBuffer& buffer_;
   MessagePtr message_;
   LocalMessage local_;
-  std::array<CachedFrame, 16> frames_{};
-  bool scratch_mine_ = false;
+  std::string_view received_;
+  mqtt::Version received_version_{};
+  std::uint16_t encoded_ = 0;                    ///< a bit for each that is in frames_
+  std::array<mqtt::EncodedPublish, 16> frames_;  // not zeroed: 16 of them would cost more than the one that is used
 };
 
 }  // namespace bramble

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <string>
 
+#include "core/base/turn_buffer.h"
 #include "tests/support/random.h"
 
 namespace bramble {
@@ -43,12 +44,24 @@ TEST_CASE("what is queued leaves in its order, whatever part of it each write ta
   for (int run = 0; run < 200; ++run) {
     WriteQueue queue;
     Wire wire;
+    auto turn = std::make_unique<TurnBuffer>();
     std::string expected;
     for (int step = 0; step < 60; ++step) {
+      if (random.one_in(6)) {  // the turn ends: what it had in its memory is there no more
+        queue.own();
+        CHECK_FALSE(queue.lasts_one_turn());
+        turn = std::make_unique<TurnBuffer>();
+      }
       const std::string piece = random.bytes(random.one_in(5) ? random.between(0, 3000) : random.between(1, 40));
       if (random.one_in(3) && !piece.empty()) {
         const LocalMessage keeper = message(piece);  // which lives on in the queue alone
         queue.append_reference(keeper->payload(), keeper);
+        expected += piece;
+      } else if (random.one_in(3) && !piece.empty()) {
+        char* const bytes = turn->room(piece.size());
+        turn->take(piece.size());
+        std::memcpy(bytes, piece.data(), piece.size());
+        queue.append_lasting({bytes, piece.size()});
         expected += piece;
       } else if (random.one_in(2)) {
         queue.append(piece);

@@ -35,7 +35,7 @@ class Scene {
   OwnedSession& client(const OnReactor& here, const std::string& id, Notes& notes, std::uint16_t receive_maximum = 1) {
     directory_.claim(id, here.id());
     OwnedSession& session = sessions.create(here, id);
-    sessions.present(here, session, notes, receive_maximum, router.scratch());
+    sessions.present(here, session, notes, receive_maximum, here.reactor().turn_buffer(here));
     return session;
   }
   void subscribe(const OnReactor& here, OwnedSession& session, const std::string& filter, Qos qos) {
@@ -68,7 +68,7 @@ class Scene {
  private:
   void publish(const OnReactor& here, const std::string& topic, const std::string& payload,
                const ApplicationMessage::Facts& facts) {
-    Publication publication({topic, {}, payload}, facts, here.now(), router.scratch());
+    Publication publication({topic, {}, payload}, facts, here.now(), here.reactor().turn_buffer(here));
     router.publish(here, publication);
   }
   static ApplicationMessage::Facts facts(const OnReactor& here, Qos qos) {
@@ -114,7 +114,7 @@ TEST_CASE("a backlog that grows while it is worked off delivers each message onc
       [&](const OnReactor& here) {
         CHECK_FALSE(scene.router.work_off(here));
         for (mqtt::PacketId id = 1; id < 4; ++id)
-          CHECK(member->on_puback(here, id, scene.router.scratch()).has_value());
+          CHECK(member->on_puback(here, id, here.reactor().turn_buffer(here)).has_value());
       },
   });
   CHECK(plain_notes.sent == Texts{"1", "2", "3", "4", "5"});
@@ -170,7 +170,7 @@ TEST_CASE("[MQTT-3.3.2-5] a shared message is not lost to queues that are full o
       scene.publish(here, "shared", "fills the window", Qos::at_least_once);
       for (int i = 0; i < 2; ++i) scene.publish_expired(here, "shared");
       scene.publish(here, "shared", "new", Qos::at_least_once);
-      CHECK(member.on_puback(here, 1, scene.router.scratch()).has_value());
+      CHECK(member.on_puback(here, 1, here.reactor().turn_buffer(here)).has_value());
     }});
     CHECK(notes.sent == Texts{"fills the window", "new"});
   }
@@ -182,7 +182,7 @@ TEST_CASE("[MQTT-3.3.2-5] a shared message is not lost to queues that are full o
       scene.sessions.absent(here, member, Seconds(0));
       for (int i = 0; i < 2; ++i) scene.publish_expired(here, "shared");
       scene.publish(here, "shared", "new", Qos::at_least_once);
-      scene.sessions.present(here, member, notes, 1, scene.router.scratch());
+      scene.sessions.present(here, member, notes, 1, here.reactor().turn_buffer(here));
     }});
     CHECK(notes.sent == Texts{"new"});
   }

@@ -41,7 +41,7 @@ class Notes final : public PacketSink {
 /// A session's Outbound with a connection to it, or none.
 struct Scene {
   testing::FakeClock clock;
-  FrameScratch scratch;
+  TurnBuffer buffer;
   OutboundLimits limits;
   Notes notes;
   Outbound out;
@@ -53,11 +53,11 @@ struct Scene {
     out.open(notes, receive_maximum);
     pump();
   }
-  void pump() { out.pump(limits, clock.now(), scratch); }
+  void pump() { out.pump(limits, clock.now(), buffer); }
   Outbound::Offer offer(Qos qos, const std::string& payload, FilterId share = {},
                         std::uint32_t expiry = mqtt::kNoExpiry) {
     const ApplicationMessage::Facts facts{qos, false, expiry, clock.now(), {}};
-    Publication publication({"topic", {}, payload}, facts, clock.now(), scratch);
+    Publication publication({"topic", {}, payload}, facts, clock.now(), buffer);
     Delivery delivery{publication.local(), 0, qos, false, share};
     return out.offer(publication, std::move(delivery), limits);
   }

@@ -26,8 +26,8 @@ PublishHeader header(Qos qos, bool retain = false) {
 
 TEST_CASE("a frame is encoded once for each version, QoS and retain, and says where the Packet Identifier goes") {
   const testing::FakeClock clock;
-  FrameScratch scratch;
-  Publication publication({"a/b", {}, "payload"}, facts(clock.now()), clock.now(), scratch);
+  TurnBuffer buffer;
+  Publication publication({"a/b", {}, "payload"}, facts(clock.now()), clock.now(), buffer);
   for (const Version version : {Version::v3_1_1, Version::v5}) {
     for (const Qos qos : {Qos::at_most_once, Qos::at_least_once, Qos::exactly_once}) {
       for (const bool retain : {false, true}) {
@@ -35,10 +35,12 @@ TEST_CASE("a frame is encoded once for each version, QoS and retain, and says wh
         append_publish(expected, version, header(qos, retain), publication.content());
         const auto frame = publication.shared_frame(version, header(qos, retain));
         CHECK(std::string(frame.bytes) == expected);
-        CHECK(frame.packet_id_at == (qos == Qos::at_most_once ? 0u : 7u));
-        const std::size_t before = scratch.bytes.size();
-        CHECK(std::string(publication.shared_frame(version, header(qos, retain)).bytes) == expected);
-        CHECK(scratch.bytes.size() == before);  // the second time nothing was encoded
+        CHECK(frame.packet_id == (qos == Qos::at_most_once ? nullptr : frame.bytes.data() + 7));
+        CHECK(frame.fresh);
+        const auto again = publication.shared_frame(version, header(qos, retain));
+        CHECK(again.bytes.data() == frame.bytes.data());  // the second time nothing was encoded
+        CHECK(again.bytes == expected);
+        CHECK_FALSE(again.fresh);
       }
     }
   }
@@ -46,34 +48,66 @@ TEST_CASE("a frame is encoded once for each version, QoS and retain, and says wh
 
 TEST_CASE("the place of the Packet Identifier is right behind longer Remaining Lengths too") {
   const testing::FakeClock clock;
-  FrameScratch scratch;
+  TurnBuffer buffer;
   for (const std::size_t size : {100u, 200u, 20'000u}) {
     const std::string payload(size, 'x');
-    Publication publication({"t", {}, payload}, facts(clock.now()), clock.now(), scratch);
+    Publication publication({"t", {}, payload}, facts(clock.now()), clock.now(), buffer);
     const auto frame = publication.shared_frame(Version::v3_1_1, header(Qos::at_least_once));
-    CHECK(frame.bytes[frame.packet_id_at] == 1);
-    CHECK(frame.bytes[frame.packet_id_at + 1] == 1);
-    CHECK(frame.bytes.size() == frame.packet_id_at + 2 + size);
+    CHECK(frame.packet_id[0] == 1);
+    CHECK(frame.packet_id[1] == 1);
+    CHECK(frame.bytes.data() + frame.bytes.size() == frame.packet_id + 2 + size);
   }
 }
 
-TEST_CASE("publications that share a scratch one after another do not mix their frames") {
+TEST_CASE("the frames of publications that share a buffer stay, one behind the other, until the turn ends") {
   const testing::FakeClock clock;
-  FrameScratch scratch;
+  TurnBuffer buffer;
+  std::string_view before;
   for (const std::string payload : {"first", "second"}) {
-    Publication publication({"t", {}, payload}, facts(clock.now()), clock.now(), scratch);
+    Publication publication({"t", {}, payload}, facts(clock.now()), clock.now(), buffer);
     const auto frame = publication.shared_frame(Version::v5, header(Qos::at_most_once));
     CHECK(frame.bytes.ends_with(payload));
-    CHECK(scratch.bytes.size() == frame.bytes.size());
+    if (!before.empty()) CHECK(before.data() + before.size() == frame.bytes.data());
+    if (!before.empty()) CHECK(before.ends_with("first"));
+    before = frame.bytes;
+  }
+}
+
+TEST_CASE("a packet goes on as it came to whoever would get the same bytes, and is encoded for others") {
+  const testing::FakeClock clock;
+  TurnBuffer buffer;
+  for (const Version came : {Version::v3_1, Version::v3_1_1, Version::v5}) {
+    for (const bool retained : {false, true}) {
+      auto made = facts(clock.now());
+      made.qos = Qos::at_most_once;
+      made.retain = retained;
+      Publication publication({"t", {}, "x"}, made, clock.now(), buffer);
+      std::string packet;
+      append_publish(packet, came, header(Qos::at_most_once, retained), publication.content());
+      publication.came_as(packet, came);
+      for (const Version goes : {Version::v3_1, Version::v3_1_1, Version::v5}) {
+        for (const bool retain : {false, true}) {
+          for (const Qos qos : {Qos::at_most_once, Qos::at_least_once}) {
+            std::string expected;
+            append_publish(expected, goes, header(qos, retain), publication.content());
+            const auto frame = publication.shared_frame(goes, header(qos, retain));
+            CHECK(frame.bytes == expected);
+            const bool same =
+                qos == Qos::at_most_once && retain == retained && (goes == Version::v5) == (came == Version::v5);
+            CHECK((frame.bytes.data() == packet.data()) == same);
+          }
+        }
+      }
+    }
   }
 }
 
 TEST_CASE("[MQTT-3.3.2-6] the expiry that is left falls with the time it waited, to 0 and not below") {
   testing::FakeClock clock;
-  FrameScratch scratch;
+  TurnBuffer buffer;
   const SteadyTime arrived = clock.now();
   const auto left = [&](std::uint32_t expiry) {
-    Publication publication({"t", {}, "x"}, facts(arrived, expiry), clock.now(), scratch);
+    Publication publication({"t", {}, "x"}, facts(arrived, expiry), clock.now(), buffer);
     CHECK(publication.expired() == (expiry != mqtt::kNoExpiry && publication.expiry_left() == 0));
     return publication.expiry_left();
   };
@@ -89,12 +123,12 @@ TEST_CASE("[MQTT-3.3.2-6] the expiry that is left falls with the time it waited,
 
 TEST_CASE("a message is made when something wants to keep it, once, and outlives the bytes it came from") {
   const testing::FakeClock clock;
-  FrameScratch scratch;
+  TurnBuffer buffer;
   MessagePtr kept;
   LocalMessage local;
   {
     const std::string payload = "from the read buffer";
-    Publication publication({"t", {}, payload}, facts(clock.now()), clock.now(), scratch);
+    Publication publication({"t", {}, payload}, facts(clock.now()), clock.now(), buffer);
     kept = publication.message();
     local = publication.local();
     CHECK(publication.message().get() == kept.get());
@@ -103,7 +137,7 @@ TEST_CASE("a message is made when something wants to keep it, once, and outlives
   CHECK(kept->payload() == "from the read buffer");
   CHECK(kept->facts().publisher == PublisherId{3});
   CHECK(local->topic() == "t");
-  Publication again(local, clock.now(), scratch);
+  Publication again(local, clock.now(), buffer);
   CHECK(again.message().get() == kept.get());
 }
 
