@@ -7,14 +7,14 @@ import subprocess
 import tempfile
 
 TOLERANCE = 0.02
-COMPARED = ["instructions", "allocations"]
+COMPARED = ["instructions", "atomic_rmw", "barriers", "allocations"]
 # What glibc chooses by the processor would count differently on another one.
 PLAIN = {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX_Fast_Unaligned_Load,-AVX2,-AVX512F,-AVX512VL,-ERMS,-FSRM"}
 OUTSIDE = ["ScriptedClient::read", "ScriptedClient::write", "Scene::drive", "Scene::begin"]
 
 
 def scenarios(program):
-    said = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run([*program, "--list"], capture_output=True, text=True, check=True).stdout
     return dict(line.split("\t") for line in said.splitlines())
 
 
@@ -35,6 +35,23 @@ def by_callgrind(program, scenario, folder):
     with open(f"{folder}/out.2") as window:
         totals["instructions"] = int(re.search(r"^totals: (\d+)$", window.read(), re.M).group(1))
     return totals
+
+
+def plugin(folder):
+    """icount.c, compiled."""
+    made = os.path.join(folder, "icount.so")
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "icount.c")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O2", source, "-o", made], check=True)
+    return made
+
+
+def by_qemu(program, scenario, folder):
+    """The same of an AArch64 program, and what else icount.c tells apart."""
+    command = ["qemu-aarch64", "-cpu", "cortex-a72", "-plugin", plugin(folder), "-d", "plugin", "-D", f"{folder}/out"]
+    totals = run([*command, program, "--marks", scenario], {})
+    with open(f"{folder}/out") as out:
+        words = out.read().split()
+    return {**totals, **{name: int(total) for name, total in zip(words[::2], words[1::2])}}
 
 
 def figures(program, scenario, count=by_callgrind):
