@@ -89,9 +89,8 @@ class Sleeper final : public MessageHandler {
   std::atomic<std::uint64_t> heard{0};
 };
 
-/// A message to a reactor, until it has handled it. CPU time is that of both threads: a wake, a turn, the turn after
-/// it that finds nothing, and the sleep.
-void wake_up(benchmark::State& state) {
+/// A message to a reactor, until it has handled it, `pause` after the one before: longer than it polls, and it sleeps.
+void wake_up(benchmark::State& state, Nanoseconds pause) {
   Quiescence quiescence{1};
   Counters counters{1};
   Mesh mesh{1, 1 << 20, quiescence, counters};
@@ -100,16 +99,20 @@ void wake_up(benchmark::State& state) {
   mesh.start(handlers);
   std::uint64_t sent = 0;
   for (auto _ : state) {
+    SteadyTime from = std::chrono::steady_clock::now();
+    for (const SteadyTime until = from + pause; from < until;) from = std::chrono::steady_clock::now();
     mesh[0].inbox().post(InboxEased{});
     ++sent;
     for (auto seen = sleeper.heard.load(std::memory_order_acquire); seen != sent;
          seen = sleeper.heard.load(std::memory_order_acquire)) {
       sleeper.heard.wait(seen, std::memory_order_acquire);
     }
+    state.SetIterationTime(std::chrono::duration<double>(std::chrono::steady_clock::now() - from).count());
   }
   mesh.stop();
 }
-BENCHMARK(wake_up)->MeasureProcessCPUTime()->UseRealTime();
+BENCHMARK_CAPTURE(wake_up, asleep, Nanoseconds(200'000))->UseManualTime();
+BENCHMARK_CAPTURE(wake_up, polling, Nanoseconds(0))->UseManualTime();
 
 }  // namespace
 
