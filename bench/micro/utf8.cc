@@ -10,7 +10,10 @@
 #endif
 
 // The UTF-8 check as it is, and beside it the one question that most texts answer: ASCII without U+0000? By eight bytes
-// as the check asks it, and by sixteen with the processor's vectors.
+// as the check asks it, and by sixteen with the processor's vectors, which is faster and not taken: for a topic of 22
+// bytes it saves 4 ns (SSE2; EPYC guest) or 36 instructions (NEON; qemu and icount.c), 1 % of the 3,400 that a message
+// to a topic costs which is new to its publisher (bench/counts, wildcard_cold); of others the topic is not checked at
+// all.
 
 namespace bramble::mqtt {
 
