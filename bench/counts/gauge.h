@@ -5,8 +5,8 @@
 namespace bramble::counts {
 
 /// What the broker's code did between two edges, as far as the program itself can see it: instructions are counted from
-/// outside, by callgrind or by qemu. Time stands still but for a microsecond a look at the clock, so that no run takes
-/// another path than the one before.  Threads: one reactor's.
+/// outside, by callgrind or by qemu. Time stands still but for 50 microseconds a look at the clock, so that no run
+/// takes another path than the one before; that is longer than a reactor polls, so it sleeps.  Threads: one reactor's.
 struct Gauge {
   std::uint64_t allocations = 0;
   std::uint64_t allocated_bytes = 0;

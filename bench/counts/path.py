@@ -7,19 +7,23 @@ import subprocess
 import tempfile
 
 TOLERANCE = 0.02
-COMPARED = ["instructions", "allocations"]
-# What glibc chooses by the processor would count differently on another one.
-PLAIN = {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX_Fast_Unaligned_Load,-AVX2,-AVX512F,-AVX512VL,-ERMS,-FSRM"}
+COMPARED = ["instructions", "atomic_rmw", "barriers", "allocations"]
+PLAIN = {
+    # What glibc chooses by the processor would count differently on another one.
+    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX_Fast_Unaligned_Load,-AVX2,-AVX512F,-AVX512VL,-ERMS,-FSRM",
+    # The allocator gives memory back by the clock, and the program's clock is none.
+    "MIMALLOC_ALLOW_DECOMMIT": "0",
+}
 OUTSIDE = ["ScriptedClient::read", "ScriptedClient::write", "Scene::drive", "Scene::begin"]
 
 
 def scenarios(program):
-    said = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run([*program, "--list"], capture_output=True, text=True, check=True).stdout
     return dict(line.split("\t") for line in said.splitlines())
 
 
 def run(command, env):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, **env})
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, env={**os.environ, **env})
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command[-2:])}: {done.stdout}{done.stderr[-500:]}")
     return json.loads(done.stdout)
@@ -35,6 +39,23 @@ def by_callgrind(program, scenario, folder):
     with open(f"{folder}/out.2") as window:
         totals["instructions"] = int(re.search(r"^totals: (\d+)$", window.read(), re.M).group(1))
     return totals
+
+
+def plugin(folder):
+    """icount.c, compiled."""
+    made = os.path.join(folder, "icount.so")
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "icount.c")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O2", source, "-o", made], check=True)
+    return made
+
+
+def by_qemu(program, scenario, folder):
+    """The same of an AArch64 program, and what else icount.c tells apart."""
+    command = ["qemu-aarch64", "-cpu", "cortex-a72", "-plugin", plugin(folder), "-d", "plugin", "-D", f"{folder}/out"]
+    totals = run([*command, program, "--marks", scenario], PLAIN)
+    with open(f"{folder}/out") as out:
+        words = out.read().split()
+    return {**totals, **{name: int(total) for name, total in zip(words[::2], words[1::2])}}
 
 
 def figures(program, scenario, count=by_callgrind):

@@ -108,14 +108,13 @@ void Scene::on_turn_end(const OnReactor& here) {
   drive(here);
 }
 
-/// Where the bench gets its turn. At rest nothing is unread, nothing was written, and the reactor would go to sleep:
-/// what is offered now it finds when it looks for work.
+/// Where the bench gets its turn. At rest nothing is unread and no turn is wanted, so the reactor would go to sleep:
+/// what is offered now it finds when it waits, and every round has one sleep and one wake.
 void Scene::drive(const OnReactor& here) {
   const Outside outside;
   ++turns_;
   send_back(here);
-  if (std::exchange(traffic_.moved, false)) return here.reactor().want_turn(here);
-  if (traffic_.waiting != 0) return;
+  if (traffic_.waiting != 0 || here.reactor().turn_wanted(here)) return;
   const Outcome now{traffic_.delivered, traffic_.refused, turns_, gauge()};
   if (round_ == plan_.warm_up) {
     before_ = now;
@@ -134,7 +133,7 @@ void Scene::send_back(const OnReactor& here) {
   while (auto message = second.take()) {
     if (const auto* handoff = std::get_if<std::unique_ptr<Handoff>>(&*message)) second.done(**handoff, here.now());
     mesh_[0].inbox().post(ReactorId{1}, std::move(*message));
-    traffic_.moved = true;
+    here.reactor().want_turn(here);
   }
 }
 

@@ -37,7 +37,6 @@ Transport::Moved ScriptedClient::read(char* to, std::size_t size) {
   if (bytes == 0) return {0, State::would_block};
   std::memcpy(to, unsaid_.data() + said_, bytes);
   said_ += bytes;
-  traffic_.moved = true;
   if (said_ == unsaid_.size()) {
     unsaid_.clear();
     said_ = 0;
@@ -53,7 +52,6 @@ Transport::Moved ScriptedClient::write(std::span<const iovec> pieces) {
   gathered_.clear();
   for (const iovec& piece : pieces) gathered_.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
   hear(gathered_);
-  traffic_.moved = true;
   return {gathered_.size(), State::open};
 }
 

@@ -12,7 +12,6 @@ namespace bramble::counts {
 /// What all clients of a scene have done.
 struct Traffic {
   std::size_t waiting = 0;  ///< clients with bytes that the broker has not read
-  bool moved = false;       ///< something was read or written since it was last set to false
   std::uint64_t delivered = 0;
   std::uint64_t refused = 0;  ///< CONNACKs, SUBACKs, acknowledgements that are not a success
 };

@@ -3,7 +3,6 @@
 
 #include "core/mqtt/decode.h"
 #include "core/mqtt/encode.h"
-#include "core/mqtt/utf8.h"
 #include "core/topic/topic.h"
 
 // A 64-byte PUBLISH with a 22-byte topic: the frame found, then decoded, then its topic checked.
@@ -64,16 +63,6 @@ void topic_name(benchmark::State& state) {
   }
 }
 BENCHMARK(topic_name);
-
-void utf8(benchmark::State& state, std::string_view text) {
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(text);
-    benchmark::DoNotOptimize(valid_utf8(text));
-  }
-}
-BENCHMARK_CAPTURE(utf8, ascii_22, kTopic);
-BENCHMARK_CAPTURE(utf8, two_byte_22,
-                  "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9");
 
 }  // namespace
 

@@ -68,6 +68,7 @@ class Reactor {
   void spend(const OnReactor&, int deliveries) { budget_ -= deliveries; }
   /// There is something to do although no descriptor says so: another turn follows.
   void want_turn(const OnReactor&) { again_ = true; }
+  bool turn_wanted(const OnReactor&) const { return again_; }
   /// Ends the thread after this turn.
   void stop(const OnReactor&) { stopping_ = true; }
 
