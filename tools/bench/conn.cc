@@ -115,7 +115,9 @@ ConnRun::ConnRun(Run run, const Endpoint& broker)
     workers_.push_back(std::make_unique<ConnWorker>(engine_, i, run.options, broker));
   }
   for (std::uint32_t i = 0; i < clients_; ++i) {
-    workers_[i % workers_.size()]->add(client_settings(run.options, 'c' + std::to_string(i), i));
+    auto settings = client_settings(run.options, 'c' + std::to_string(i), i);
+    settings.filters = idle_filters(run.options, run.options.filters.value_or(0), i, settings.client_id);
+    workers_[i % workers_.size()]->add(std::move(settings));
   }
 }
 
@@ -221,9 +223,7 @@ std::string ConnRun::first_fault() const {
 }  // namespace
 
 void run_conn(Run run) {
-  const auto broker = resolve(run.options.host, run.options.port);
-  if (!broker) return run.report.fault("no address for " + run.options.host);
-  ConnRun(run, *broker).go();
+  if (const auto broker = broker_of(run)) ConnRun(run, *broker).go();
 }
 
 }  // namespace bramble::bench

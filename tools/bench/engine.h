@@ -33,6 +33,8 @@ class Worker {
   void open(LoadClient& client, const Endpoint& broker);
   /// Turns until end(). Clients are to outlive it.
   void run(Task& task);
+  /// One: the task's, then I/O.
+  void turn(Task& task);
   void wake();
   void end();
 

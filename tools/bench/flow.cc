@@ -15,13 +15,17 @@ using Phase = FlowState::Phase;
 using namespace std::chrono_literals;
 
 constexpr auto kConnectingMax = 120s;
+constexpr std::uint32_t kFiltersASecondMin = 5'000;  ///< a broker that takes fewer is not waited for
 constexpr auto kStallAfter = 1500ms;  ///< no delivery for so long: what is outstanding will not come any more
 constexpr std::chrono::seconds kDrainQuietMax = 3s;
 constexpr std::chrono::seconds kDrainMax = 60s;
 constexpr auto kLateDuplicates = 20ms;  ///< how long a second copy of the last messages is waited for
 constexpr auto kLookEvery = 20ms;
+constexpr auto kDisturbedTail = 200ms;
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
+
+std::string publisher_name(std::size_t i) { return "p" + std::to_string(i); }
 
 /// One run, from the main thread's side.
 class FlowRun {
@@ -35,6 +39,8 @@ class FlowRun {
   /// Until `until`, or until everything that may come has come. False: the user wants the run to end.
   bool watch(std::string_view what, SteadyTime until);
   void forgive_if_stalled();
+  /// False: the user wants the run to end.
+  bool disturb(const FlowSample& before, const FlowSample& after);
   /// Until everything that was sent has come. False: the user does not want to wait for it.
   bool drain();
   void tell_ended();
@@ -66,42 +72,48 @@ FlowRun::FlowRun(Run run, FlowPlan plan, const Endpoint& broker)
     : run_(run), plan_(std::move(plan)), state_(run.options, plan_.publishers.size()), engine_(run.options.threads) {
   state_.strangers = plan_.publishers.empty();
   state_.times_acks = plan_.subscribers.empty();
+  state_.field = plan_.field;
+  if (plan_.shared) state_.group = std::make_unique<SharedGroup>(plan_.publishers.size());
   for (std::size_t i = 0; i < engine_.size(); ++i) {
     workers_.push_back(std::make_unique<FlowWorker>(state_, engine_, i, broker));
   }
   std::uint32_t number = 0;
-  const auto settings = [this, &number](char kind, std::size_t i) {
-    return client_settings(run_.options, kind + std::to_string(i), number++);
+  const auto settings = [this, &number](const std::string& name) {
+    return client_settings(run_.options, name, number++);
   };
   for (std::size_t i = 0; i < plan_.subscribers.size(); ++i) {
-    workers_[i % workers_.size()]->add_subscriber(plan_.subscribers[i], settings('s', i));
+    workers_[i % workers_.size()]->add_subscriber(plan_.subscribers[i], settings(subscriber_name(i)));
   }
   for (std::size_t i = 0; i < plan_.publishers.size(); ++i) {
     const auto index = static_cast<std::uint32_t>(i);
-    workers_[i % workers_.size()]->add_publisher(plan_.publishers[i], index, settings('p', i));
+    workers_[i % workers_.size()]->add_publisher(plan_.publishers[i], index, settings(publisher_name(i)));
   }
 }
 
 void FlowRun::go() {
+  const auto broker_empty = process_use(run_.options.broker_pid);
   for (std::size_t i = 0; i < workers_.size(); ++i) engine_.start(i, *workers_[i]);
   if (!connect_all()) return;
+  const auto broker_set_up = process_use(run_.options.broker_pid);
   start_flow();
   FlowSample before = sample();
   const bool warm = watch("warm up", state_.measure_from);
   if (!whole_run()) before = sample();
   if (warm) watch("measure", state_.measure_until);
   FlowSample after = sample();
-  const bool complete = drain();
+  const bool complete = (!warm || !plan_.disturbance || disturb(before, after)) && drain();
   if (whole_run()) after = sample();
   run_.interrupts.sleep_until(now() + kLateDuplicates);
   engine_.stop();
   tell_ended();
-  report_flow(run_, plan_, workers_, {before, after, sum(&Lane::measured), stalls_, warm, complete});
+  report_flow(run_, plan_, workers_,
+              {before, after, sum(&Lane::measured), stalls_, warm, complete, broker_empty, broker_set_up});
   for (LoadClient* client : clients()) client->disconnect();
 }
 
 bool FlowRun::connect_all() {
-  const SteadyTime give_up = now() + kConnectingMax;
+  const std::uint32_t filters = plan_.field ? plan_.field->filters() + run_.options.exact_filters : 0;
+  const SteadyTime give_up = now() + kConnectingMax + std::chrono::seconds(filters / kFiltersASecondMin);
   while (state_.ready < client_count() && state_.ended == 0 && now() < give_up) {
     if (run_.interrupts.sleep_until(now() + 1ms)) break;
   }
@@ -145,6 +157,19 @@ void FlowRun::forgive_if_stalled() {
     state_.forgiven.fetch_add(1, std::memory_order_relaxed);
     engine_.wake_all();
   }
+}
+
+bool FlowRun::disturb(const FlowSample& before, const FlowSample& after) {
+  state_.disturbed_from.store(now(), std::memory_order_relaxed);
+  plan_.disturbance->begin(before, after);
+  while (!plan_.disturbance->over() && state_.ended < client_count()) {
+    if (!watch(plan_.disturbance->name(), now() + kLookEvery / 4)) return false;
+  }
+  state_.disturbed_until.store(now(), std::memory_order_relaxed);
+  // What should have left before now is to be in the latencies when they are asked for.
+  const bool goes_on = watch(plan_.disturbance->name(), now() + kDisturbedTail);
+  plan_.disturbance->ended(sum(&Lane::disturbed));
+  return goes_on;
 }
 
 bool FlowRun::drain() {
@@ -216,10 +241,17 @@ Histogram FlowRun::sum(LiveHistogram Lane::*histogram) const {
 
 }  // namespace
 
+std::string subscriber_name(std::size_t i) { return "s" + std::to_string(i); }
+
+std::string publisher_topic(const Options& options, std::size_t subscribers, std::size_t i,
+                            const std::string& otherwise) {
+  const auto index = static_cast<std::uint32_t>(i);
+  const auto number = static_cast<std::uint32_t>(subscribers + i);  // as FlowRun counts its clients
+  return topic_of(options, index, client_id(options, publisher_name(i), number), otherwise);
+}
+
 void run_flow(Run run, FlowPlan plan) {
-  const auto broker = resolve(run.options.host, run.options.port);
-  if (!broker) return run.report.fault("no address for " + run.options.host);
-  FlowRun(run, std::move(plan), *broker).go();
+  if (const auto broker = broker_of(run)) FlowRun(run, std::move(plan), *broker).go();
 }
 
 }  // namespace bramble::bench

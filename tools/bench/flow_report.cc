@@ -21,18 +21,20 @@ struct Correctness {
   std::uint64_t overdue = 0;
 };
 
-Correctness correctness_of(const FlowPlan& plan, const Workers& workers, bool complete) {
-  std::vector<std::uint64_t> sent(plan.publishers.size());
+Correctness correctness_of(const Workers& workers, bool complete) {
+  const FlowState& state = workers.front()->lane().state;
+  std::vector<std::uint64_t> sent(state.streams());
   Correctness all;
   for (const auto& worker : workers) {
     all.refused += worker->lane().refused.get();
     for (const auto& publisher : worker->publishers()) {
-      sent[publisher->index()] = publisher->sent();
+      publisher->tell_sent(sent);
       all.unacknowledged += publisher->client().unacknowledged();
       all.overdue += publisher->overdue();
     }
   }
   if (!complete) sent.clear();  // what is still on its way is not lost
+  if (state.group) all.tally += state.group->tally(sent);
   for (const auto& worker : workers) {
     for (const auto& subscriber : worker->subscribers()) {
       all.tally += subscriber->tally(sent);
@@ -56,9 +58,23 @@ void describe(Run run, const FlowPlan& plan) {
   if (options.rate > 0) run.report.number("rate", "rate asked for", options.rate, "/s");
 }
 
+/// What it cost the broker to take the filters in.
+void tell_filters(Run run, const FlowPlan& plan, const FlowOutcome& outcome) {
+  if (!plan.field) return;
+  const double filters = plan.field->filters() + run.options.exact_filters;
+  run.report.number("filters", "filters", filters);
+  if (!outcome.broker_empty || !outcome.broker_set_up) return;
+  const double cpu = (outcome.broker_set_up->cpu - outcome.broker_empty->cpu).count();
+  const double memory = outcome.broker_set_up->resident_bytes - outcome.broker_empty->resident_bytes;
+  run.report.number("setup_cpu_s", "broker's CPU to subscribe", cpu, "s");
+  run.report.number("cpu_us_per_filter", "broker's CPU a filter", cpu * 1e6 / filters, "us");
+  run.report.number("rss_per_filter_b", "broker's memory a filter", memory / filters, "bytes");
+}
+
 void tell_rates(Run run, const FlowPlan& plan, const FlowOutcome& outcome) {
-  const auto& [before, after, latency, stalls, measured, complete] = outcome;
-  if (!measured) return run.report.note("ended during the warm up: nothing was measured");
+  const auto& before = outcome.before;
+  const auto& after = outcome.after;
+  if (!outcome.measured) return run.report.note("ended during the warm up: nothing was measured");
   const double seconds = std::chrono::duration<double>(after.at - before.at).count();
   const auto published = static_cast<double>(after.published - before.published);
   const auto delivered = static_cast<double>(after.delivered - before.delivered);
@@ -66,7 +82,7 @@ void tell_rates(Run run, const FlowPlan& plan, const FlowOutcome& outcome) {
   run.report.number("secs", "measured", seconds, "s");
   if (!plan.publishers.empty()) run.report.number("published_per_s", "published", published * per, "/s");
   if (!plan.subscribers.empty()) run.report.number("delivered_per_s", "delivered", delivered * per, "/s");
-  run.report.latency(plan.subscribers.empty() ? "acknowledged after" : "latency", latency);
+  run.report.latency(plan.subscribers.empty() ? "acknowledged after" : "latency", outcome.latency);
 
   const double messages = plan.subscribers.empty() ? published : delivered;
   if (messages == 0) return;
@@ -83,7 +99,7 @@ void tell_rates(Run run, const FlowPlan& plan, const FlowOutcome& outcome) {
 }
 
 void tell_correctness(Run run, const FlowPlan& plan, const Workers& workers, const FlowOutcome& outcome) {
-  const Correctness found = correctness_of(plan, workers, outcome.complete);
+  const Correctness found = correctness_of(workers, outcome.complete);
   Report& report = run.report;
   const auto fault = [&report](std::uint64_t count, const char* what) {
     if (count > 0) report.fault(std::to_string(count) + " " + what);
@@ -101,7 +117,8 @@ void tell_correctness(Run run, const FlowPlan& plan, const Workers& workers, con
   if (found.foreign > 0)
     report.note(std::to_string(found.foreign) + " deliveries of another run or sender, not checked");
   if (plan.subscribers.empty()) return;
-  if (run.options.payload_bytes < Stamp::kBytes) {
+  if (!run.options.header) return report.note("--no-header: nothing was checked, no latency measured");
+  if (!run.options.stamped()) {
     report.note("below 24 bytes a payload has no room for a sequence number: nothing was checked, no latency measured");
     return;
   }
@@ -129,6 +146,7 @@ void tell_aliases(Run run, const Workers& workers) {
 
 void report_flow(Run run, const FlowPlan& plan, const Workers& workers, const FlowOutcome& outcome) {
   describe(run, plan);
+  tell_filters(run, plan, outcome);
   tell_rates(run, plan, outcome);
   tell_correctness(run, plan, workers, outcome);
   tell_aliases(run, workers);

@@ -27,6 +27,8 @@ struct FlowOutcome {
   std::uint32_t stalls = 0;  ///< how often the flow stood still until outstanding deliveries were given up
   bool measured = true;      ///< the user let it come beyond the warm up
   bool complete = true;      ///< and waited for the last messages
+  std::optional<ProcessUse> broker_empty{};   ///< the broker before the clients came
+  std::optional<ProcessUse> broker_set_up{};  ///< and when all were connected and subscribed
 };
 
 /// The engine must have stopped.

@@ -9,7 +9,6 @@ FlowWorker::FlowWorker(FlowState& state, Engine& engine, std::size_t index, cons
 
 void FlowWorker::add_subscriber(SubscriberPlan plan, LoadClient::Settings settings) {
   settings.filters = plan.filters;
-  settings.filter_qos = state_.options.granted_qos();
   subscribers_.push_back(std::make_unique<Subscriber>(lane_, std::move(plan), std::move(settings)));
   lane_.connector.add(subscribers_.back()->client());
 }

@@ -1,0 +1,120 @@
+#include <doctest/doctest.h>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/bench/play.h"
+#include "tests/bench/proxy.h"
+#include "tests/support/client.h"
+
+// The scenarios against the real broker, and what they find behind a proxy that does not deliver as it should.
+
+using namespace bramble::bench;
+using bramble::mqtt::Qos;
+using bramble::mqtt::Version;
+using bramble::testing::Broker;
+using bramble::testing::Client;
+using bramble::testing::play;
+using bramble::testing::Proxy;
+using bramble::testing::shared_broker;
+using bramble::testing::unique_name;
+
+namespace {
+
+using Texts = std::vector<std::string>;
+
+constexpr auto kVersion = Version::v3_1_1;
+
+Options at(std::uint16_t port) {
+  Options options;
+  options.port = port;
+  options.client_id = unique_name("bench");
+  options.topic = unique_name("topic");
+  options.quiet = true;
+  return options;
+}
+
+/// Small enough for three subscribers with two filters each.
+Options small_field(std::uint16_t port) {
+  Options options = at(port);
+  options.publishers = 1;
+  options.subscribers = 3;
+  options.filters = 6;
+  options.count = 3'000;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("wildcard delivers every message to each of its filters, once and in order") {
+  Options options = at(shared_broker().port());
+  options.filters = 600;
+  options.exact_filters = 50;
+  options.count = 20'000;
+  options.broker_pid = shared_broker().pid();
+  for (const unsigned threads : {1u, 2u}) {
+    options.threads = threads;
+    const Report report = play(run_wildcard, options);
+    CHECK(report.faults() == Texts{});
+    CHECK(report.notes() == Texts{});
+  }
+}
+
+TEST_CASE("wildcard behind a proxy that drops, doubles and swaps reports exactly that") {
+  std::string held_back;
+  // Device 0 has one filter, so that each message to it comes once.
+  const Proxy proxy(shared_broker().port(), kVersion,
+                    [&held_back](const Stamp& stamp, std::string_view packet, std::string& to_subscriber) {
+                      if (stamp.stream == 0 && stamp.sequence == 10) return;
+                      if (stamp.stream == 0 && stamp.sequence == 20) {
+                        held_back = packet;
+                        return;
+                      }
+                      to_subscriber += packet;
+                      if (stamp.stream == 0 && stamp.sequence == 21) to_subscriber += held_back;
+                      if (stamp.stream == 2 && stamp.sequence == 5) to_subscriber += packet;  // it has three filters
+                    });
+  const Report report = play(run_wildcard, small_field(proxy.port()));
+  CHECK(report.faults() == Texts{"1 messages lost", "3 messages delivered more than once", "1 messages out of order"});
+}
+
+TEST_CASE("wildcard needs three subscribers, so that nobody has two filters for one message") {
+  Options options = small_field(shared_broker().port());
+  options.subscribers = 2;
+  CHECK(play(run_wildcard, options).faults() == Texts{"wildcard needs --subs 3 or more"});
+}
+
+TEST_CASE("each flow scenario takes a template for topics and client ids") {
+  Options options = at(shared_broker().port());
+  options.client_id = options.client_id + "-%i";
+  options.topic = options.topic + "/%c/%i";
+  options.publishers = 4;
+  options.subscribers = 2;
+  options.count = 400;
+  for (const auto scenario : {run_pairs, run_fanin, run_fanout, run_shared}) {
+    const Report report = play(scenario, options);
+    CHECK(report.faults() == Texts{});
+    CHECK(report.notes() == Texts{});
+  }
+}
+
+TEST_CASE("a payload from a file goes out as it is behind the header, or without it") {
+  Options options = at(shared_broker().port());
+  options.contents = "{\"t\": 21.5}";
+  options.publishers = 1;
+  options.count = 1;
+  options.retain = true;
+  options.payload_bytes = 24 + 11;
+  CHECK(play(run_pub, options).faults() == Texts{});
+  Client later(shared_broker());
+  later.subscribe(options.topic + "/#");
+  CHECK(later.receive().payload.substr(24) == *options.contents);
+
+  options.topic = unique_name("topic");
+  options.header = false;
+  options.payload_bytes = 11;
+  CHECK(play(run_pub, options).faults() == Texts{});
+  later.subscribe(options.topic + "/#");
+  CHECK(later.receive().payload == *options.contents);
+}
