@@ -126,8 +126,12 @@ TEST_CASE("a scenario refuses the options that it has no use for, by name") {
   CHECK(refusal("pairs", {"--qos", "1", "--host", "h", "--rate", "5", "--topic", "%c/%i"}) == "");
   CHECK(refusal("conn", {"--qos", "1"}) == "conn has no --qos");
   CHECK(refusal("pairs", {"--filters", "5"}) == "pairs has no --filters");
+  CHECK(refusal("retained", {"--threads", "2"}) == "retained has no --threads");
+  CHECK(refusal("offline", {"--clean-start", "true"}) == "offline has no --clean-start");
   CHECK(refusal("wildcard", {"--topic", "%i"}) ==
         "wildcard makes many topics of its own: --topic can only be what they start with");
+  CHECK(refusal("offline", {"--size", "23"}) ==
+        "offline counts messages by the check header: payloads need it, and so at least 24 bytes");
   CHECK(find_scenario("nonsense") == nullptr);
 }
 

@@ -85,6 +85,84 @@ TEST_CASE("wildcard needs three subscribers, so that nobody has two filters for 
   CHECK(play(run_wildcard, options).faults() == Texts{"wildcard needs --subs 3 or more"});
 }
 
+TEST_CASE("retained receives each message once, and leaves none behind") {
+  Options options = at(shared_broker().port());
+  options.count = 2'000;
+  for (const auto qos : {Qos::at_most_once, Qos::at_least_once, Qos::exactly_once}) {
+    options.qos = qos;
+    const Report report = play(run_retained, options);
+    CHECK(report.faults() == Texts{});
+    CHECK(report.notes() == Texts{});
+    Client later(shared_broker());
+    later.subscribe(options.topic + "/#");
+    CHECK(later.drain().empty());
+  }
+}
+
+TEST_CASE("retained counts what came twice and what came without RETAIN") {
+  const Proxy proxy(shared_broker().port(), kVersion,
+                    [](const Stamp& stamp, std::string_view packet, std::string& to_subscriber) {
+                      std::string changed(packet);
+                      if (stamp.sequence == 7) changed[0] = static_cast<char>(changed[0] & ~1);
+                      to_subscriber += changed;
+                      if (stamp.sequence % 1'000 == 500) to_subscriber += changed;
+                    });
+  Options options = at(proxy.port());
+  options.count = 2'000;
+  options.qos = Qos::at_least_once;
+  options.subscription_qos = Qos::at_most_once;
+  CHECK(play(run_retained, options).faults() ==
+        Texts{"2 messages delivered more than once", "1 retained messages came without RETAIN"});
+}
+
+TEST_CASE("offline gets back all that was queued, in order, and leaves no session") {
+  const Broker broker("max_queued_messages 0");
+  Options options = at(broker.port());
+  options.count = 3'000;
+  for (const auto version : {Version::v3_1_1, Version::v5}) {
+    options.version = version;
+    const Report report = play(run_offline, options);
+    CHECK(report.faults() == Texts{});
+    CHECK(report.notes() == Texts{});
+  }
+  Client same(broker, bramble::testing::persistent(kVersion, options.client_id + "-s0"));
+  CHECK_FALSE(same.connack().session_present);
+}
+
+TEST_CASE("offline tells how many messages a broker with a limited queue has lost") {
+  const Broker broker("max_queued_messages 100\nmax_inflight_messages 20");
+  Options options = at(broker.port());
+  options.count = 500;
+  const Report report = play(run_offline, options);
+  REQUIRE(report.faults().size() == 1);
+  CHECK(report.faults()[0].ends_with("messages lost"));
+}
+
+TEST_CASE("offline sees what was doubled or swapped on the way back") {
+  const Broker broker("max_queued_messages 0");
+  std::string held_back;
+  const Proxy proxy(broker.port(), kVersion,
+                    [&held_back](const Stamp& stamp, std::string_view packet, std::string& to_subscriber) {
+                      if (stamp.sequence == 10) {
+                        held_back = packet;
+                        return;
+                      }
+                      to_subscriber += packet;
+                      if (stamp.sequence == 11) to_subscriber += held_back;
+                      if (stamp.sequence == 5) to_subscriber += packet;
+                    });
+  Options options = at(proxy.port());
+  options.count = 200;
+  CHECK(play(run_offline, options).faults() == Texts{"1 messages delivered more than once", "1 messages out of order"});
+}
+
+TEST_CASE("offline refuses QoS 0, at which nothing is kept") {
+  Options options = at(shared_broker().port());
+  REQUIRE(parse_options({"--qos", "0"}, options) == "");
+  CHECK(play(run_offline, options).faults() ==
+        Texts{"offline needs --qos and --sub-qos 1 or 2: at QoS 0 nothing is kept for who is away"});
+}
+
 TEST_CASE("each flow scenario takes a template for topics and client ids") {
   Options options = at(shared_broker().port());
   options.client_id = options.client_id + "-%i";

@@ -44,6 +44,8 @@ void run_fanout(Run run);
 void run_fanin(Run run);
 void run_shared(Run run);
 void run_wildcard(Run run);
+void run_retained(Run run);
+void run_offline(Run run);
 
 struct Scenario {
   std::string_view name;
@@ -82,6 +84,10 @@ inline constexpr auto kScenarios = std::to_array<Scenario>({
      run_wildcard,
      " [payload] [pace] --pubs --subs --filters --exact-filters --sub-id --sub-qos --topic --no-check [clients] ",
      false, true},
+    {"retained", "--count (100,000) retained messages from --pubs (10), then a subscriber to all", run_retained,
+     " [payload] --count --pubs --window --batch --sub-id --sub-qos --topic ", false, true},
+    {"offline", "--count (100,000) messages from --pubs (1) for a session that is away, then comes back", run_offline,
+     " [payload] --count --pubs --window --batch --sub-id --sub-qos --topic ", false, true},
 });
 
 }  // namespace bramble::bench
