@@ -163,6 +163,72 @@ TEST_CASE("offline refuses QoS 0, at which nothing is kept") {
         Texts{"offline needs --qos and --sub-qos 1 or 2: at QoS 0 nothing is kept for who is away"});
 }
 
+TEST_CASE("churn connects, subscribes and disconnects as often as it was told to") {
+  Options options = at(shared_broker().port());
+  options.clients = 10;
+  options.filters = 2;
+  options.count = 500;
+  for (const double rate : {0.0, 5'000.0}) {
+    options.rate = rate;
+    options.threads = rate > 0 ? 2 : 1;
+    const Report report = play(run_churn, options);
+    CHECK(report.faults() == Texts{});
+    CHECK(report.notes() == Texts{});
+  }
+}
+
+TEST_CASE("churn against nobody ends, and says why") {
+  std::uint16_t port = 0;
+  {
+    const Proxy gone(shared_broker().port(), kVersion, [](const Stamp&, std::string_view, std::string&) {});
+    port = gone.port();
+  }
+  Options options = at(port);
+  options.clients = 3;
+  const Report report = play(run_churn, options);
+  REQUIRE(report.faults().size() == 1);
+  CHECK(report.faults()[0].starts_with("3 clients failed and stayed away"));
+  CHECK(report.faults()[0].ends_with("Connection refused"));
+}
+
+TEST_CASE("storm cuts its clients, whose Wills are published, and has them back with their subscriptions") {
+  const Broker broker;
+  Options options = at(broker.port());
+  options.clients = 50;
+  options.filters = 3;
+  options.publishers = 2;
+  options.threads = 2;
+  options.warm_up = std::chrono::duration<double>(0);
+  options.duration = std::chrono::milliseconds(100);
+  options.will_topic = options.topic + "-wills/%c";
+  options.will_payload = "gone";
+  options.will_retain = true;
+  options.broker_pid = broker.pid();
+  const Report report = play(run_storm, options);
+  CHECK(report.faults() == Texts{});
+  CHECK(report.notes() == Texts{});
+
+  Client later(broker);
+  later.subscribe(options.topic + "-wills/+");
+  std::set<std::string> topics;
+  for (const auto& will : later.drain()) topics.insert(will.topic);
+  CHECK(topics.size() == 50);
+  CHECK(topics.contains(options.topic + "-wills/" + options.client_id + "-c0"));
+}
+
+TEST_CASE("storm: kept sessions come back without subscribing again") {
+  const Broker broker;
+  Options options = at(broker.port());
+  options.clients = 5;
+  options.publishers = 1;
+  options.clean_start = false;
+  options.warm_up = std::chrono::duration<double>(0);
+  options.duration = std::chrono::milliseconds(100);
+  CHECK(play(run_storm, options).faults() == Texts{});
+  Client one(broker, bramble::testing::persistent(kVersion, options.client_id + "-c0"));
+  CHECK(one.connack().session_present);
+}
+
 TEST_CASE("each flow scenario takes a template for topics and client ids") {
   Options options = at(shared_broker().port());
   options.client_id = options.client_id + "-%i";

@@ -46,6 +46,8 @@ void run_shared(Run run);
 void run_wildcard(Run run);
 void run_retained(Run run);
 void run_offline(Run run);
+void run_churn(Run run);
+void run_storm(Run run);
 
 struct Scenario {
   std::string_view name;
@@ -68,6 +70,12 @@ const Scenario* find_scenario(std::string_view name);
 inline constexpr auto kScenarios = std::to_array<Scenario>({
     {"conn", "connect --clients (1000), then hold the connections", run_conn,
      " --clients --filters --sub-id --sub-qos --rate --window --duration --topic [clients] "},
+    {"churn", "--clients (100) connect, subscribe to --filters (0) topics, disconnect, over and over", run_churn,
+     " --clients --filters --sub-id --sub-qos --rate --count --duration --warmup --topic [clients] "},
+    {"storm", "--clients (1000) with --filters (10) each are cut at once and come back, beside --pubs (10) pairs",
+     run_storm,
+     " [payload] --clients --filters --pubs --sub-id --sub-qos --alias --rate --window --duration --warmup --topic "
+     "--no-check [clients] "},
     {"pub", "--pubs (50) publishers; what receives is elsewhere. Latency is that of the acknowledgement", run_pub,
      " [payload] [pace] --clients --pubs --retain --alias --topic [clients] "},
     {"sub", "--subs (1) subscribers to PREFIX/#; the publishers are another bramble-bench", run_sub,
