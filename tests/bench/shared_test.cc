@@ -1,4 +1,7 @@
+#include <algorithm>
 #include <doctest/doctest.h>
+#include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -114,4 +117,25 @@ TEST_CASE("a group's tally counts what no member saw as lost and what came again
   CHECK_FALSE(group.arrived(0, 1));
   CHECK(group.arrived(1, 0));
   CHECK(group.tally({3, 1}) == Tally{.received = 4, .lost = 1, .duplicates = 1});
+}
+
+TEST_CASE("a group agrees with a plain set after any run of messages, late ones and doubles among them") {
+  std::mt19937_64 random(7);
+  SharedGroup group(1);
+  std::set<std::uint64_t> seen;
+  std::uint64_t highest = 0, arrivals = 0;
+  const auto arrives = [&](std::uint64_t sequence) {
+    ++arrivals;
+    highest = std::max(highest, sequence);
+    CHECK(group.arrived(0, sequence) == seen.insert(sequence).second);
+  };
+  for (int i = 0; i < 20'000; ++i) {
+    arrives(highest + random() % 200);
+    arrives(highest - std::min(highest, random() % (SharedGroup::kLateMax - 200)));
+  }
+  arrives(highest + 3 * SharedGroup::kLateMax);  // so far ahead that the whole ring is new
+  arrives(highest - SharedGroup::kLateMax + 200);
+  CHECK(group.tally({}) ==
+        Tally{.received = arrivals, .lost = highest + 1 - seen.size(), .duplicates = arrivals - seen.size()});
+  CHECK(group.tally({highest + 11}).lost == highest + 11 - seen.size());
 }

@@ -132,7 +132,8 @@ std::string connect_fault(int error) {
     case EADDRINUSE:
       return "no port is left for this destination: net.ipv4.ip_local_port_range is " +
              setting("/proc/sys/net/ipv4/ip_local_port_range") +
-             ", for each source address. Give more addresses of this machine with --source A,B, or widen the range "
+             " for each source address, less those of connections that we closed in the last minute. Give more "
+             "addresses of this machine with --source A,B, or widen the range "
              "with "
              "sysctl";
     case ENOBUFS:
