@@ -21,7 +21,7 @@ std::string usage() {
       "line, one after the other\n\nScenarios (defaults in brackets):\n";
   for (const auto& scenario : kScenarios) {
     std::string left = "  " + std::string(scenario.name);
-    left.resize(10, ' ');
+    left.resize(12, ' ');
     text += left + std::string(scenario.help) + "\n";
   }
   return text + "\nOptions:\n" + options_help() +
