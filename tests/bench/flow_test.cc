@@ -23,12 +23,19 @@ Options one_pair(const Relay& relay) {
   return options;
 }
 
-Report run_scenario(void (*scenario)(Run), const Options& options) {
+Report run_scenario(void (*scenario)(Run), const Options& options, Viewer* viewer = nullptr) {
   Interrupts interrupts;
   Report report;
-  scenario({options, interrupts, report});
+  Progress progress(0, viewer ? std::vector{viewer} : std::vector<Viewer*>());
+  scenario({options, interrupts, report, progress});
   return report;
 }
+
+/// Keeps what it was shown last.
+struct Watcher final : Viewer {
+  void show(const Moment& moment) override { last = moment.counts; }
+  Counts last;
+};
 
 void forward_all(std::uint64_t, std::string_view packet, std::string& to_subscriber) { to_subscriber += packet; }
 
@@ -55,6 +62,24 @@ TEST_CASE("pairs through a relay that drops, doubles and swaps reports exactly t
   });
   const Report report = run_scenario(run_pairs, one_pair(relay));
   CHECK(report.faults() == Texts{"5 messages lost", "2 messages delivered more than once", "1 messages out of order"});
+}
+
+TEST_CASE("what is missing, doubled and out of order shows while the run goes on") {
+  const Relay relay([](std::uint64_t sequence, std::string_view packet, std::string& to_subscriber) {
+    if (sequence == 100) return;
+    to_subscriber += packet;
+    if (sequence == 200) to_subscriber += packet;
+  });
+  Options options = one_pair(relay);
+  options.rate = 900;  // so that it lasts longer than the second after which it is shown
+  Watcher watcher;
+  run_scenario(run_pairs, options, &watcher);
+  CHECK(watcher.last.missing == 1);
+  CHECK(watcher.last.duplicates == 1);
+  CHECK(watcher.last.reordered == 0);
+  CHECK(watcher.last.connected == 2);
+  CHECK(watcher.last.in > 200);
+  CHECK(watcher.last.latency.count() > 200);
 }
 
 TEST_CASE("messages far larger than the sockets take arrive whole, in both directions") {

@@ -5,7 +5,6 @@
 
 #include "tools/bench/flow_state.h"
 #include "tools/bench/process.h"
-#include "tools/bench/progress.h"
 #include "tools/bench/scenario.h"
 
 namespace bramble::bench {
@@ -162,15 +161,10 @@ class ChurnRun {
   Engine engine_;
   std::vector<std::unique_ptr<ChurnWorker>> workers_;
   const SteadyTime start_;
-  Progress progress_;
 };
 
 ChurnRun::ChurnRun(Run run, const Endpoint& broker)
-    : run_(run),
-      clients_(run.options.clients.value_or(kClients)),
-      engine_(run.options.threads),
-      start_(now()),
-      progress_(run.options.quiet, start_) {
+    : run_(run), clients_(run.options.clients.value_or(kClients)), engine_(run.options.threads), start_(now()) {
   const Options& options = run.options;
   const std::uint64_t threads = engine_.size();
   for (std::size_t i = 0; i < threads; ++i) {
@@ -191,6 +185,7 @@ ChurnRun::ChurnRun(Run run, const Endpoint& broker)
 
 void ChurnRun::go() {
   Sample before = sample();
+  run_.progress.begin(start_);
   for (std::size_t i = 0; i < workers_.size(); ++i) engine_.start(i, *workers_[i]);
   const auto& times = workers_.front()->churn();
   bool goes_on = watch("warm up", times.measure_from);
@@ -212,9 +207,14 @@ void ChurnRun::go() {
 bool ChurnRun::watch(const char* what, SteadyTime until) {
   while (now() < until && !done()) {
     if (run_.interrupts.sleep_until(std::min(until, now() + kLookEvery))) return false;
-    if (progress_.due(now())) {
-      progress_.line(now(), what, sum(&Churn::connected), sum(&Churn::rounds), sum(&Churn::accepted));
-    }
+    if (!run_.progress.due(now())) continue;
+    run_.progress.tell(now(), what,
+                       run_.options.count > 0 ? SteadyTime::max() : workers_.front()->churn().measure_until,
+                       {.in_name = "connects",
+                        .out_name = "rounds",
+                        .in = sum(&Churn::connected),
+                        .out = sum(&Churn::rounds),
+                        .latency = sum(&Churn::accepted)});
   }
   return true;
 }

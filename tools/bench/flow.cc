@@ -1,11 +1,10 @@
 #include "tools/bench/flow.h"
 
-#include <optional>
+#include <algorithm>
 
 #include "tools/bench/flow_report.h"
 #include "tools/bench/flow_worker.h"
 #include "tools/bench/process.h"
-#include "tools/bench/progress.h"
 
 namespace bramble::bench {
 
@@ -38,6 +37,8 @@ class FlowRun {
   void start_flow();
   /// Until `until`, or until everything that may come has come. False: the user wants the run to end.
   bool watch(std::string_view what, SteadyTime until);
+  void tell_progress(std::string_view what, SteadyTime until);
+  Counts counts() const;
   void forgive_if_stalled();
   /// False: the user wants the run to end.
   bool disturb(const FlowSample& before, const FlowSample& after);
@@ -62,7 +63,6 @@ class FlowRun {
   FlowState state_;
   Engine engine_;
   std::vector<std::unique_ptr<FlowWorker>> workers_;
-  std::optional<Progress> progress_;
   std::uint64_t delivered_before_ = 0;
   SteadyTime last_delivery_{};
   std::uint32_t stalls_ = 0;
@@ -114,8 +114,10 @@ void FlowRun::go() {
 bool FlowRun::connect_all() {
   const std::uint32_t filters = plan_.field ? plan_.field->filters() + run_.options.exact_filters : 0;
   const SteadyTime give_up = now() + kConnectingMax + std::chrono::seconds(filters / kFiltersASecondMin);
+  run_.progress.begin(now());
   while (state_.ready < client_count() && state_.ended == 0 && now() < give_up) {
     if (run_.interrupts.sleep_until(now() + 1ms)) break;
+    tell_progress("connect", SteadyTime::max());
   }
   if (state_.ready == client_count()) return true;
   engine_.stop();
@@ -129,7 +131,6 @@ void FlowRun::start_flow() {
   state_.start = last_delivery_ = now();
   state_.measure_from = state_.start + run_.options.time_to_warm_up();
   state_.measure_until = state_.measure_from + run_.options.time_to_measure();
-  progress_.emplace(run_.options.quiet, state_.start);
   state_.phase.store(Phase::running, std::memory_order_release);  // pairs with FlowWorker::turn
   engine_.wake_all();
 }
@@ -139,11 +140,23 @@ bool FlowRun::watch(std::string_view what, SteadyTime until) {
     if (run_.interrupts.sleep_until(std::min(until, now() + kLookEvery))) return false;
     if (all_sent() || state_.ended == client_count()) return true;
     forgive_if_stalled();
-    if (progress_->due(now())) {
-      progress_->line(now(), what, sum(&Lane::published), sum(&Lane::delivered), sum(&Lane::arrivals));
-    }
+    tell_progress(what, run_.options.count > 0 ? SteadyTime::max() : state_.measure_until);
   }
   return true;
+}
+
+void FlowRun::tell_progress(std::string_view what, SteadyTime until) {
+  if (run_.progress.due(now())) run_.progress.tell(now(), what, until, counts());
+}
+
+Counts FlowRun::counts() const {
+  return {.in = sum(&Lane::published),
+          .out = sum(&Lane::delivered),
+          .connected = state_.ready - std::min<std::uint32_t>(state_.ready, state_.ended),
+          .missing = sum(&Lane::missing),
+          .duplicates = sum(&Lane::duplicates),
+          .reordered = sum(&Lane::reordered),
+          .latency = sum(&Lane::arrivals)};
 }
 
 void FlowRun::forgive_if_stalled() {
@@ -182,6 +195,7 @@ bool FlowRun::drain() {
   SteadyTime last_progress = now();
   while (now() < give_up && now() - last_progress < quiet_max) {
     if (run_.interrupts.sleep_until(now() + 1ms)) return false;
+    tell_progress("drain", SteadyTime::max());
     const std::uint64_t arrived = sum(&Lane::delivered) + sum(&Lane::acknowledged) + sum(&Lane::read);
     if (arrived != before) {
       before = arrived;

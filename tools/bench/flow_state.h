@@ -89,6 +89,7 @@ struct Lane {
       : state(state_), connector(worker, broker, kHandshakesAtOnce, 0), payload(state_.options.payload()) {}
 
   static constexpr std::size_t kHandshakesAtOnce = 256;
+  static constexpr auto kLate = std::chrono::milliseconds(1);
 
   FlowState& state;
   Connector connector;
@@ -98,7 +99,11 @@ struct Lane {
   Count expected;  ///< deliveries that `published` is to lead to
   Count delivered;
   Count acknowledged;
-  Count refused;            ///< acknowledged with a failure
+  Count refused;  ///< acknowledged with a failure
+  Count late;     ///< open loop: left more than kLate after their time
+  Count missing;  ///< as far as is known while the run goes on: see Subscriber::tally for what is true
+  Count duplicates;
+  Count reordered;
   Count read;               ///< publishers of which the broker has read everything, as its PINGRESP says
   LiveHistogram arrivals;   ///< latency of all
   LiveHistogram measured;   ///< of those that should have left in the time that is measured

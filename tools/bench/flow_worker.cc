@@ -79,7 +79,7 @@ SteadyTime FlowWorker::pace(SteadyTime now) {
     if (publisher.overdue() == 0) behind_.push_back(&publisher);
     publisher.owe_one();
   }
-  std::erase_if(behind_, [](Publisher* publisher) { return publisher->send_owed(); });
+  std::erase_if(behind_, [now](Publisher* publisher) { return publisher->send_owed(now); });
   return next_due_;
 }
 

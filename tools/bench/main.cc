@@ -4,8 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tools/bench/play.h"
 #include "tools/bench/process.h"
-#include "tools/bench/scenario.h"
 #include "tools/bench/steps.h"
 
 namespace {
@@ -17,8 +17,9 @@ constexpr int kUsage = 2;
 
 std::string usage() {
   std::string text =
-      "usage: bramble-bench SCENARIO [options]\n       bramble-bench run FILE [options]: the scenarios in FILE, one a "
-      "line, one after the other\n\nScenarios (defaults in brackets):\n";
+      "usage: bramble-bench SCENARIO [options]\n"
+      "       bramble-bench run FILE [options]: the scenarios in FILE, one a line, one after the other\n"
+      "\nScenarios (defaults in brackets):\n";
   for (const auto& scenario : kScenarios) {
     std::string left = "  " + std::string(scenario.name);
     left.resize(12, ' ');
@@ -26,8 +27,7 @@ std::string usage() {
   }
   return text + "\nOptions:\n" + options_help() +
          "\nEnds with 0; with 1 if it could not connect or if messages were lost, doubled or reordered; with 2 if it "
-         "was "
-         "called wrongly.\n";
+         "was called wrongly.\n";
 }
 
 int wrong_usage(const std::string& what) {
@@ -54,14 +54,10 @@ std::string steps_of(const std::vector<std::string>& words, std::vector<Step>& s
 bool run_step(const Step& step, Interrupts& interrupts) {
   Options options = step.options;
   if (options.client_id.empty()) options.client_id = "bench-" + std::to_string(::getpid());
-  Report report;
-  if (!step.name.empty()) report.text("step", "step", step.name);
-  step.scenario->run({options, interrupts, report});
-  if (!options.quiet || !options.json) report.print_table(stdout);
-  if (options.json) report.print_json(stdout);
+  const bool good = play(*step.scenario, options, interrupts, step.name);
   if (!step.name.empty() && !options.quiet) std::putchar('\n');
   std::fflush(stdout);
-  return !report.failed();
+  return good;
 }
 
 }  // namespace

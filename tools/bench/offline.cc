@@ -104,7 +104,7 @@ void run_offline(Run run) {
   if (options.qos == mqtt::Qos::at_most_once || options.granted_qos() == mqtt::Qos::at_most_once) {
     return run.report.fault("offline needs --qos and --sub-qos 1 or 2: at QoS 0 nothing is kept for who is away");
   }
-  const Run with_qos{options, run.interrupts, run.report};
+  const Run with_qos{options, run.interrupts, run.report, run.progress};
   if (const auto broker = broker_of(with_qos)) OfflineRun(with_qos, *broker).go();
 }
 

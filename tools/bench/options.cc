@@ -181,7 +181,7 @@ constexpr auto kOptions = std::to_array<OptionRow>({
     {"--no-check", "", "do not look for lost, doubled and reordered messages",
      [](Text, Options& o) { return set(o.check, false); }},
     {"--json", "", "print one line of JSON after the table", [](Text, Options& o) { return set(o.json, true); }},
-    {"--quiet", "", "no progress on stderr; with --json no table either",
+    {"--quiet", "", "no live view or progress on stderr; with --json no table either",
      [](Text, Options& o) { return set(o.quiet, true); }},
     {"--help", "", "print this", [](Text, Options& o) { return set(o.help, true); }},
 });
@@ -270,7 +270,7 @@ std::string options_help() {
   std::string text;
   for (const auto& row : kOptions) {
     std::string left = "  " + std::string(row.name) + " " + std::string(row.value);
-    left.resize(std::max<std::size_t>(left.size(), 22), ' ');
+    left.resize(std::max<std::size_t>(left.size() + 2, 22), ' ');
     text += left + std::string(row.help) + "\n";
   }
   return text;

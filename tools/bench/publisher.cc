@@ -73,7 +73,7 @@ void Publisher::schedule(SteadyTime first, SteadyTime::duration every) {
   every_ = every;
 }
 
-bool Publisher::send_owed() {
+bool Publisher::send_owed(SteadyTime now) {
   while (overdue() > 0 && !done()) {
     if (!client_.ready()) return true;  // it ended, which is told elsewhere: nothing to come back for
     if (client_.blocked()) return false;
@@ -81,7 +81,9 @@ bool Publisher::send_owed() {
     if (needs_credit && client_.credit() == 0) return false;
     for (int i = 0; i < kOwedPerWrite && overdue() > 0 && !done(); ++i) {
       if (needs_credit && client_.credit() == 0) break;
-      send_one(first_due_ + every_ * static_cast<SteadyTime::rep>(sent_));
+      const SteadyTime due = first_due_ + every_ * static_cast<SteadyTime::rep>(sent_);
+      if (now - due > Lane::kLate && lane_.state.measures(due)) lane_.late.add(1);
+      send_one(due);
     }
     client_.flush();
   }

@@ -36,7 +36,7 @@ class Publisher final : public ClientEvents {
   void owe_one() { ++owed_; }
   /// Sends what is owed as far as the socket and the broker's Receive Maximum allow; late ones keep the time at which
   /// they should have left. True if all went.
-  bool send_owed();
+  bool send_owed(SteadyTime now);
   /// Asks the broker to say when it has read all that was sent.
   void ask_if_read() {
     asked_if_read_ = true;

@@ -6,6 +6,7 @@
 
 #include "tools/bench/engine.h"
 #include "tools/bench/options.h"
+#include "tools/bench/progress.h"
 #include "tools/bench/report.h"
 
 namespace bramble::bench {
@@ -15,6 +16,7 @@ struct Run {
   const Options& options;
   Interrupts& interrupts;
   Report& report;
+  Progress& progress;
 };
 
 /// The broker that the options name; nothing, and a fault in the report, if it has no address.

@@ -45,6 +45,8 @@ class SequenceChecker {
   enum class Joins { at_first, anywhere };  ///< anywhere: the first message seen starts the count
   explicit SequenceChecker(Joins joins = Joins::at_first) : joined_(joins == Joins::at_first) {}
 
+  /// Whether that one is the next.
+  bool in_order(std::uint64_t sequence) const { return sequence == next_; }
   /// Whether it had not been seen before.
   bool arrived(std::uint64_t sequence) {
     ++received_;

@@ -12,7 +12,7 @@ constexpr auto kLookEvery = 20ms;
 
 }  // namespace
 
-Stage::Stage(Run run, const Endpoint& broker) : run_(run), broker_(broker), progress_(run.options.quiet, now()) {}
+Stage::Stage(Run run, const Endpoint& broker) : run_(run), broker_(broker) { run_.progress.begin(now()); }
 
 SteadyTime Stage::turn(SteadyTime at) { return work_ && work_(at) ? at : at + kLookEvery; }
 
@@ -41,7 +41,9 @@ std::uint64_t Stage::wait(std::string_view what, std::uint64_t goal, const std::
     }
     if (now() < next_look) continue;
     next_look = now() + kLookEvery;
-    if (progress_.due(now())) progress_.line(now(), what, reached, goal, {});
+    if (run_.progress.due(now())) {
+      run_.progress.tell(now(), what, SteadyTime::max(), {.in_name = "done", .in = reached});
+    }
     if (run_.interrupts.sleep_until(now())) {
       failed_ = true;
       run_.report.note("ended by the user: " + std::string(what) + " " + std::to_string(reached) + " of " +

@@ -5,7 +5,6 @@
 
 #include "tools/bench/engine.h"
 #include "tools/bench/process.h"
-#include "tools/bench/progress.h"
 #include "tools/bench/scenario.h"
 
 namespace bramble::bench {
@@ -46,7 +45,6 @@ class Stage final : private Task {
   const Endpoint broker_;
   Worker worker_;
   std::function<bool(SteadyTime)> work_;
-  Progress progress_;
   bool failed_ = false;
 };
 

@@ -4,7 +4,6 @@
 #include "tools/bench/flow.h"
 #include "tools/bench/flow_report.h"
 #include "tools/bench/process.h"
-#include "tools/bench/progress.h"
 #include "tools/bench/scenario.h"
 
 namespace bramble::bench {
@@ -261,7 +260,7 @@ Options at_a_rate(Options options) {
 
 void run_storm(Run run) {
   const Options options = at_a_rate(run.options);
-  const Run at_rate{options, run.interrupts, run.report};
+  const Run at_rate{options, run.interrupts, run.report, run.progress};
   const auto broker = broker_of(at_rate);
   if (!broker) return;
   const std::uint32_t pairs = options.publishers.value_or(kPairs);

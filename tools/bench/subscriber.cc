@@ -58,9 +58,11 @@ bool Subscriber::hears(const Stamp& stamp) {
 
 void Subscriber::note(std::size_t index, const Stamp& stamp) {
   if (!lane_.state.group) {
-    streams_[index].arrived(stamp.sequence);
+    follow(streams_[index], stamp.sequence);
   } else if (lane_.state.group->arrived(stamp.stream, stamp.sequence)) {
     orders_[index].arrived_first(stamp.sequence);
+  } else {
+    lane_.duplicates.add(1);
   }
 }
 
@@ -68,8 +70,20 @@ bool Subscriber::hears_stranger(const Stamp& stamp) {
   const std::uint64_t key = std::uint64_t{stamp.run} << 32 | stamp.stream;
   if (strangers_.size() == kStrangersMax && !strangers_.contains(key)) return false;
   auto& stream = strangers_.try_emplace(key, SequenceChecker::Joins::anywhere).first->second;
-  if (lane_.state.options.check) stream.arrived(stamp.sequence);
+  if (lane_.state.options.check) follow(stream, stamp.sequence);
   return true;
+}
+
+void Subscriber::follow(SequenceChecker& stream, std::uint64_t sequence) {
+  const bool in_order = stream.in_order(sequence);
+  const Tally before = in_order ? Tally() : stream.tally(std::nullopt);
+  stream.arrived(sequence);
+  if (in_order) [[likely]]
+    return;
+  const Tally after = stream.tally(std::nullopt);
+  lane_.missing.add(after.lost - before.lost);  // may be less: a Count wraps around and back
+  lane_.duplicates.add(after.duplicates - before.duplicates);
+  lane_.reordered.add(after.reordered - before.reordered);
 }
 
 std::uint32_t Subscriber::stream(std::size_t index) const {

@@ -47,6 +47,7 @@ class Subscriber final : public ClientEvents {
 
  private:
   void on_stamped(const Stamp& stamp, SteadyTime now);
+  void follow(SequenceChecker& stream, std::uint64_t sequence);
   void on_unstamped();
   bool belongs(const Stamp& stamp) const;
   /// Whether it is to hear that message; if so, it is noted.

@@ -1,0 +1,67 @@
+#include "tools/bench/play.h"
+
+#include <thread>
+
+#include "tools/bench/output/machine.h"
+#include "tools/bench/output/strain.h"
+#include "tools/bench/output/terminal.h"
+#include "tools/bench/process.h"
+
+namespace bramble::bench {
+
+namespace {
+
+std::string broker_name(const Options& options) { return options.host + ":" + std::to_string(options.port); }
+
+/// Whether latencies are corrected for coordinated omission: an open loop times each message from when it should have
+/// left, a closed one from when it did, which waits for the broker.
+std::string loop_of(const Options& options) {
+  return options.rate > 0 ? "open, corrected for coordinated omission"
+                          : "closed, not corrected for coordinated omission";
+}
+
+/// What the JSON says besides the figures.
+Json::Object about(const Scenario& scenario, const Options& options) {
+  Json::Object given;
+  std::string command = "bramble-bench " + std::string(scenario.name);
+  for (const auto& [name, value] : options.given) {
+    const std::string shown = name == "--password" ? "(hidden)" : value;
+    given.emplace_back(name.substr(2), shown.empty() ? "yes" : shown);
+    command += " " + name + (shown.empty() ? "" : " " + shown);
+  }
+  return {{"tool", "bramble-bench " BRAMBLE_VERSION},
+          {"time", time_of_day()},
+          {"command", command},
+          {"options", std::move(given)},
+          {"machine", describe_machine()}};
+}
+
+void tell_strain(Report& report, const Options& options, const std::vector<Second>& seconds) {
+  const Strain strain = strain_of(seconds);
+  report.number("gen_thread_busy", "own busiest thread", strain.busiest_thread, "of a CPU");
+  warn_of_strain(report, options, strain, open_files_max(), std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+bool play(const Scenario& scenario, const Options& options, Interrupts& interrupts, const std::string& step) {
+  LiveView live("bramble-bench " + std::string(scenario.name) + ", " + broker_name(options));
+  PlainLines lines;
+  std::vector<Viewer*> viewers;
+  if (!options.quiet) viewers.push_back(::isatty(STDERR_FILENO) == 1 ? static_cast<Viewer*>(&live) : &lines);
+
+  Report report;
+  if (!step.empty()) report.text("step", "step", step);
+  Progress progress(options.broker_pid, viewers);
+  report.about(about(scenario, options));
+  scenario.run({options, interrupts, report, progress});
+  report.text("loop", "loop", loop_of(options));
+  tell_strain(report, options, progress.seconds());
+  report.seconds(progress.seconds());
+
+  if (!options.quiet || !options.json) report.print_table(stdout);
+  if (options.json) report.print_json(stdout);
+  return !report.failed();
+}
+
+}  // namespace bramble::bench
