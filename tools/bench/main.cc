@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tools/bench/output/compare.h"
 #include "tools/bench/play.h"
 #include "tools/bench/process.h"
 #include "tools/bench/steps.h"
@@ -14,11 +16,13 @@ using namespace bramble::bench;
 
 constexpr int kFoundFaults = 1;
 constexpr int kUsage = 2;
+constexpr double kTolerance = 10;  // percent
 
 std::string usage() {
   std::string text =
       "usage: bramble-bench SCENARIO [options]\n"
       "       bramble-bench run FILE [options]: the scenarios in FILE, one a line, one after the other\n"
+      "       bramble-bench --compare BEFORE.json AFTER.json [--tolerance PERCENT]\n"
       "\nScenarios (defaults in brackets):\n";
   for (const auto& scenario : kScenarios) {
     std::string left = "  " + std::string(scenario.name);
@@ -27,7 +31,7 @@ std::string usage() {
   }
   return text + "\nOptions:\n" + options_help() +
          "\nEnds with 0; with 1 if it could not connect or if messages were lost, doubled or reordered; with 2 if it "
-         "was called wrongly.\n";
+         "was called wrongly. --compare ends with 1 if a figure got worse by more than the tolerance (10 %).\n";
 }
 
 int wrong_usage(const std::string& what) {
@@ -60,10 +64,26 @@ bool run_step(const Step& step, Interrupts& interrupts) {
   return good;
 }
 
+/// bramble-bench --compare BEFORE AFTER [--tolerance PERCENT]
+int run_compare(int argc, char** argv) {
+  double tolerance = kTolerance;
+  if (argc == 6 && std::string_view(argv[4]) == "--tolerance") {
+    const std::string_view text = argv[5];
+    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), tolerance);
+    if (fault != std::errc{} || end != text.data() + text.size() || !(tolerance >= 0)) {
+      return wrong_usage("--tolerance cannot be '" + std::string(text) + "'");
+    }
+  } else if (argc != 4) {
+    return wrong_usage("--compare takes two files, and --tolerance PERCENT behind them");
+  }
+  return compare_files(argv[2], argv[3], tolerance);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  if (!words.empty() && words[0] == "--compare") return run_compare(argc, argv);
   std::vector<Step> steps;
   const bool help = !words.empty() && (words[0] == "--help" || words[0] == "help");
   if (const auto wrong = help ? std::string() : steps_of(words, steps); !wrong.empty()) return wrong_usage(wrong);
