@@ -4,6 +4,7 @@
 
 #include "tools/bench/output/machine.h"
 #include "tools/bench/output/numbers.h"
+#include "tools/bench/output/page.h"
 
 using namespace bramble::bench;
 using std::chrono::microseconds;
@@ -23,6 +24,12 @@ Report full_report() {
   report.seconds({{.at = 1, .phase = "measure", .in_per_s = 10, .broker_cores = 0.5, .broker_mb = 3.0},
                   {.at = 2, .phase = "measure", .in_per_s = 20, .broker_cores = 0.6, .broker_mb = 3.5}});
   return report;
+}
+
+std::size_t times(const std::string& text, std::string_view what) {
+  std::size_t count = 0;
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
+  return count;
 }
 
 }  // namespace
@@ -46,6 +53,31 @@ TEST_CASE("the JSON of a report has its figures, what it says, the histogram and
     counted += *parts[2].number();
   }
   CHECK(counted == 1'000);
+}
+
+TEST_CASE("the page needs nothing from elsewhere and has every chart, figure and warning") {
+  const std::string html = page(full_report());
+  CHECK(times(html, "<svg") == 5);  // percentiles, histogram, rate, broker's CPU, broker's memory
+  CHECK(times(html, "</svg>") == 5);
+  for (const char* none : {"http:", "https:", "src=", "href=", "@import", "<script"}) {
+    CAPTURE(none);
+    CHECK(html.find(none) == std::string::npos);
+  }
+  for (const char* some : {"pairs &lt;&amp;&gt;", "a &lt;warning&gt;", "1 234 567 /s", "prefers-color-scheme: dark",
+                           "pubs", "2026-11-22T18:04:05Z"}) {
+    CAPTURE(some);
+    CHECK(html.find(some) != std::string::npos);
+  }
+  CHECK(html.find("<&>") == std::string::npos);
+  CHECK(html.find("nan") == std::string::npos);
+}
+
+TEST_CASE("a report of a run that failed at once still makes a page") {
+  Report report;
+  report.fault("connected only 0 of 2 clients");
+  const std::string html = page(report);
+  CHECK(html.find("connected only 0 of 2 clients") != std::string::npos);
+  CHECK(times(html, "<svg") == 0);
 }
 
 TEST_CASE("the machine is named by /proc/cpuinfo of a PC and of a Pi") {

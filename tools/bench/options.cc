@@ -184,6 +184,8 @@ constexpr auto kOptions = std::to_array<OptionRow>({
     {"--quiet", "", "no live view or progress on stderr; with --json no table either",
      [](Text, Options& o) { return set(o.quiet, true); }},
     {"--help", "", "print this", [](Text, Options& o) { return set(o.help, true); }},
+    {"--report", "FILE", "also write the result as an HTML page with charts",
+     [](Text v, Options& o) { return read_text(v, o.report_file); }},
 });
 
 const OptionRow* find_row(Text name) {

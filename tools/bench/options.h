@@ -63,6 +63,8 @@ struct Options {
   bool quiet = false;
   bool help = false;
 
+  std::string report_file;  ///< empty: no page is written
+
   std::vector<std::pair<std::string, std::string>> given{};  ///< the command line: names and values, "" of flags
 
   mqtt::Qos granted_qos() const { return subscription_qos.value_or(qos); }

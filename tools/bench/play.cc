@@ -1,8 +1,14 @@
 #include "tools/bench/play.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "tools/bench/output/machine.h"
+#include "tools/bench/output/page.h"
 #include "tools/bench/output/strain.h"
 #include "tools/bench/output/terminal.h"
 #include "tools/bench/process.h"
@@ -36,6 +42,25 @@ Json::Object about(const Scenario& scenario, const Options& options) {
           {"machine", describe_machine()}};
 }
 
+/// Each step of a scenario file has a page of its own: out.html becomes out-STEP.html.
+std::string page_path(const std::string& path, std::string step) {
+  if (step.empty()) return path;
+  std::replace(step.begin(), step.end(), '/', '_');
+  const std::filesystem::path whole(path);
+  std::filesystem::path name = whole.stem();
+  name += "-" + step;
+  name += whole.extension();
+  return whole.parent_path() / name;
+}
+
+bool write_page(const Report& report, const std::string& path) {
+  std::ofstream file(path);
+  file << page(report);
+  file.close();
+  if (!file) std::fprintf(stderr, "bramble-bench: cannot write %s: %s\n", path.c_str(), std::strerror(errno));
+  return static_cast<bool>(file);
+}
+
 void tell_strain(Report& report, const Options& options, const std::vector<Second>& seconds) {
   const Strain strain = strain_of(seconds);
   report.number("gen_thread_busy", "own busiest thread", strain.busiest_thread, "of a CPU");
@@ -61,6 +86,7 @@ bool play(const Scenario& scenario, const Options& options, Interrupts& interrup
 
   if (!options.quiet || !options.json) report.print_table(stdout);
   if (options.json) report.print_json(stdout);
+  if (!options.report_file.empty() && !write_page(report, page_path(options.report_file, step))) return false;
   return !report.failed();
 }
 
