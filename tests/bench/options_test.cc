@@ -49,6 +49,16 @@ TEST_CASE("options are read into their fields") {
   CHECK_FALSE(options.subscribers);
 }
 
+TEST_CASE("where to show and tell is read") {
+  Options options;
+  CHECK(parse({"--report", "out.html", "--prometheus", "9090", "--quiet"}, options) == "");
+  CHECK(options.report_file == "out.html");
+  CHECK(options.prometheus == Address{"127.0.0.1", 9090});
+  CHECK(options.given == std::vector<std::pair<std::string, std::string>>{
+                             {"--report", "out.html"}, {"--prometheus", "9090"}, {"--quiet", ""}});
+  CHECK(complaint({"--prometheus", "x"}) == "--prometheus cannot be 'x'");
+}
+
 TEST_CASE("a wrong command line is refused with the option's name") {
   CHECK(complaint({"--nonsense"}) == "unknown option --nonsense");
   CHECK(complaint({"--port"}) == "--port needs a value");

@@ -186,6 +186,8 @@ constexpr auto kOptions = std::to_array<OptionRow>({
     {"--help", "", "print this", [](Text, Options& o) { return set(o.help, true); }},
     {"--report", "FILE", "also write the result as an HTML page with charts",
      [](Text v, Options& o) { return read_text(v, o.report_file); }},
+    {"--prometheus", "[HOST:]PORT", "serve /metrics there while it runs (on loopback, if there is no HOST)",
+     [](Text v, Options& o) { return (o.prometheus = read_address(v)).has_value(); }},
 });
 
 const OptionRow* find_row(Text name) {

@@ -10,6 +10,7 @@
 
 #include "core/base/time.h"
 #include "core/mqtt/types.h"
+#include "tools/bench/address.h"
 
 namespace bramble::bench {
 
@@ -63,7 +64,8 @@ struct Options {
   bool quiet = false;
   bool help = false;
 
-  std::string report_file;  ///< empty: no page is written
+  std::string report_file;            ///< empty: no page is written
+  std::optional<Address> prometheus;  ///< where metrics are served
 
   std::vector<std::pair<std::string, std::string>> given{};  ///< the command line: names and values, "" of flags
 

@@ -5,9 +5,11 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <thread>
 
 #include "tools/bench/output/machine.h"
+#include "tools/bench/output/metrics.h"
 #include "tools/bench/output/page.h"
 #include "tools/bench/output/strain.h"
 #include "tools/bench/output/terminal.h"
@@ -53,6 +55,21 @@ std::string page_path(const std::string& path, std::string step) {
   return whole.parent_path() / name;
 }
 
+/// Null if metrics cannot be served there.
+std::unique_ptr<Viewer> serve_metrics(const Scenario& scenario, const Options& options) {
+  Descriptor listener = listen_on(*options.prometheus);
+  if (!listener) {
+    std::fprintf(stderr, "bramble-bench: --prometheus: %s\n", std::strerror(errno));
+    return nullptr;
+  }
+  const std::string labels = metrics_label("scenario", scenario.name) + "," +
+                             metrics_label("version", BRAMBLE_VERSION) + "," +
+                             metrics_label("broker", broker_name(options)) + "," +
+                             metrics_label("qos", std::to_string(static_cast<int>(options.qos))) + "," +
+                             metrics_label("loop", options.rate > 0 ? "open" : "closed");
+  return std::make_unique<MetricsServer>(std::move(listener), labels);
+}
+
 bool write_page(const Report& report, const std::string& path) {
   std::ofstream file(path);
   file << page(report);
@@ -74,6 +91,11 @@ bool play(const Scenario& scenario, const Options& options, Interrupts& interrup
   PlainLines lines;
   std::vector<Viewer*> viewers;
   if (!options.quiet) viewers.push_back(::isatty(STDERR_FILENO) == 1 ? static_cast<Viewer*>(&live) : &lines);
+  std::unique_ptr<Viewer> metrics;
+  if (options.prometheus) {
+    if (!(metrics = serve_metrics(scenario, options))) return false;
+    viewers.push_back(metrics.get());
+  }
 
   Report report;
   if (!step.empty()) report.text("step", "step", step);
