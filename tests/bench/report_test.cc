@@ -20,7 +20,8 @@ Report full_report() {
   report.latency("latency", latency);
   report.note("a note");
   report.warning("a <warning>");
-  report.about({{"time", "2026-11-22T18:04:05Z"}, {"options", Json::Object{{"pubs", "5"}}}});
+  report.about("time", "2026-11-22T18:04:05Z");
+  report.about("options", Json::Object{{"pubs", "5"}});
   report.seconds({{.at = 1, .phase = "measure", .in_per_s = 10, .broker_cores = 0.5, .broker_mb = 3.0},
                   {.at = 2, .phase = "measure", .in_per_s = 20, .broker_cores = 0.6, .broker_mb = 3.5}});
   return report;

@@ -100,7 +100,7 @@ class ConnRun {
   const std::uint32_t clients_;
   Engine engine_;
   std::vector<std::unique_ptr<ConnWorker>> workers_;
-  const SteadyTime start_;
+  SteadyTime start_{};
   std::optional<ProcessUse> before_, connected_, after_;  ///< the broker's
 };
 
@@ -117,6 +117,8 @@ ConnRun::ConnRun(Run run, const Endpoint& broker)
 }
 
 void ConnRun::go() {
+  if (!run_.may_start()) return run_.report.note("ended before the start");
+  start_ = now();
   before_ = process_use(run_.options.broker_pid);
   run_.progress.begin(start_);
   for (std::size_t i = 0; i < workers_.size(); ++i) engine_.start(i, *workers_[i]);

@@ -112,12 +112,15 @@ Interrupts::Interrupts() {
 Interrupts::~Interrupts() { ::pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr); }
 
 bool Interrupts::sleep_until(SteadyTime until) {
+  if (asked_) {
+    asked_ = false;
+    return seen_ = true;
+  }
   const auto wait = std::max(until - std::chrono::steady_clock::now(), SteadyTime::duration::zero());
   const auto whole = std::chrono::duration_cast<std::chrono::seconds>(wait);
   const timespec time{.tv_sec = whole.count(), .tv_nsec = std::chrono::nanoseconds(wait - whole).count()};
   if (::sigtimedwait(&signals_, nullptr, &time) <= 0) return false;
-  seen_ = true;
-  return true;
+  return seen_ = seen_signal_ = true;
 }
 
 }  // namespace bramble::bench

@@ -95,8 +95,12 @@ void FlowRun::go() {
   for (std::size_t i = 0; i < workers_.size(); ++i) engine_.start(i, *workers_[i]);
   if (!connect_all()) return;
   const auto broker_set_up = process_use(run_.options.broker_pid);
+  if (!run_.may_start()) {
+    engine_.stop();
+    return run_.report.note("ended before the start");
+  }
+  FlowSample before = sample();  // before the first message: of a whole run all of them count
   start_flow();
-  FlowSample before = sample();
   const bool warm = watch("warm up", state_.measure_from);
   if (!whole_run()) before = sample();
   if (warm) watch("measure", state_.measure_until);

@@ -8,6 +8,7 @@
 #include "tools/bench/output/compare.h"
 #include "tools/bench/play.h"
 #include "tools/bench/process.h"
+#include "tools/bench/remote/worker.h"
 #include "tools/bench/steps.h"
 
 namespace {
@@ -23,6 +24,7 @@ std::string usage() {
       "usage: bramble-bench SCENARIO [options]\n"
       "       bramble-bench run FILE [options]: the scenarios in FILE, one a line, one after the other\n"
       "       bramble-bench --compare BEFORE.json AFTER.json [--tolerance PERCENT]\n"
+      "       bramble-bench --worker [HOST:]PORT\n"
       "\nScenarios (defaults in brackets):\n";
   for (const auto& scenario : kScenarios) {
     std::string left = "  " + std::string(scenario.name);
@@ -31,7 +33,9 @@ std::string usage() {
   }
   return text + "\nOptions:\n" + options_help() +
          "\nEnds with 0; with 1 if it could not connect or if messages were lost, doubled or reordered; with 2 if it "
-         "was called wrongly. --compare ends with 1 if a figure got worse by more than the tolerance (10 %).\n";
+         "was called wrongly. --compare ends with 1 if a figure got worse by more than the tolerance (10 %). "
+         "--worker plays its part of the runs of a --manager: on loopback if there is no HOST, and without asking who "
+         "calls, so for private networks only.\n";
 }
 
 int wrong_usage(const std::string& what) {
@@ -84,6 +88,10 @@ int run_compare(int argc, char** argv) {
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   if (!words.empty() && words[0] == "--compare") return run_compare(argc, argv);
+  if (!words.empty() && words[0] == "--worker") {
+    const auto address = argc == 3 ? read_address(argv[2], true) : std::nullopt;
+    return address ? run_worker(*address) : wrong_usage("--worker takes [HOST:]PORT");
+  }
   std::vector<Step> steps;
   const bool help = !words.empty() && (words[0] == "--help" || words[0] == "help");
   if (const auto wrong = help ? std::string() : steps_of(words, steps); !wrong.empty()) return wrong_usage(wrong);

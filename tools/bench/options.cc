@@ -94,6 +94,18 @@ bool read_addresses(std::string_view text, std::vector<std::string>& to) {
   return true;
 }
 
+bool read_workers(std::string_view text, std::vector<Address>& to) {
+  to.clear();
+  while (true) {
+    const auto comma = text.find(',');
+    const auto address = read_address(text.substr(0, comma));
+    if (!address) return false;
+    to.push_back(*address);
+    if (comma == std::string_view::npos) return true;
+    text.remove_prefix(comma + 1);
+  }
+}
+
 bool set(bool& flag, bool to) {
   flag = to;
   return true;
@@ -188,6 +200,8 @@ constexpr auto kOptions = std::to_array<OptionRow>({
      [](Text v, Options& o) { return read_text(v, o.report_file); }},
     {"--prometheus", "[HOST:]PORT", "serve /metrics there while it runs (on loopback, if there is no HOST)",
      [](Text v, Options& o) { return (o.prometheus = read_address(v)).has_value(); }},
+    {"--manager", "LIST", "spread the clients over the workers at HOST:PORT,HOST:PORT (see --worker)",
+     [](Text v, Options& o) { return read_workers(v, o.workers); }},
 });
 
 const OptionRow* find_row(Text name) {
@@ -268,6 +282,13 @@ SteadyTime::duration Options::time_to_measure() const {
 
 SteadyTime::duration Options::time_to_warm_up() const {
   return count > 0 ? SteadyTime::duration::zero() : std::chrono::duration_cast<SteadyTime::duration>(warm_up);
+}
+
+OptionFor option_for(std::string_view name) {
+  constexpr std::array<Text, 7> kCaller{"--pid",    "--json",       "--quiet",  "--help",
+                                        "--report", "--prometheus", "--manager"};
+  if (std::find(kCaller.begin(), kCaller.end(), name) != kCaller.end()) return OptionFor::caller;
+  return name == "--source" || name == "--payload-file" ? OptionFor::machine : OptionFor::scenario;
 }
 
 std::string options_help() {

@@ -66,6 +66,7 @@ struct Options {
 
   std::string report_file;            ///< empty: no page is written
   std::optional<Address> prometheus;  ///< where metrics are served
+  std::vector<Address> workers;       ///< empty: the clients are in this process
 
   std::vector<std::pair<std::string, std::string>> given{};  ///< the command line: names and values, "" of flags
 
@@ -87,6 +88,11 @@ std::string parse_options(const std::vector<std::string>& arguments, Options& op
 std::string read_options(const std::vector<std::string>& arguments, Options& options);
 /// Whether the option is followed by a value. Nothing: there is no such option.
 std::optional<bool> takes_value(std::string_view name);
+
+/// Whom an option is for, when there are workers: the scenario, wherever it plays; the process that the user calls,
+/// with its terminal, files and ports; or one machine, because it names an address or a file there.
+enum class OptionFor { scenario, caller, machine };
+OptionFor option_for(std::string_view name);
 
 /// The rows as text, one line an option.
 std::string options_help();

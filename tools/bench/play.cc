@@ -6,14 +6,13 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
-#include <thread>
 
 #include "tools/bench/output/machine.h"
 #include "tools/bench/output/metrics.h"
 #include "tools/bench/output/page.h"
 #include "tools/bench/output/strain.h"
 #include "tools/bench/output/terminal.h"
-#include "tools/bench/process.h"
+#include "tools/bench/remote/manager.h"
 
 namespace bramble::bench {
 
@@ -29,7 +28,7 @@ std::string loop_of(const Options& options) {
 }
 
 /// What the JSON says besides the figures.
-Json::Object about(const Scenario& scenario, const Options& options) {
+void tell_about(const Scenario& scenario, const Options& options, Report& report) {
   Json::Object given;
   std::string command = "bramble-bench " + std::string(scenario.name);
   for (const auto& [name, value] : options.given) {
@@ -37,11 +36,11 @@ Json::Object about(const Scenario& scenario, const Options& options) {
     given.emplace_back(name.substr(2), shown.empty() ? "yes" : shown);
     command += " " + name + (shown.empty() ? "" : " " + shown);
   }
-  return {{"tool", "bramble-bench " BRAMBLE_VERSION},
-          {"time", time_of_day()},
-          {"command", command},
-          {"options", std::move(given)},
-          {"machine", describe_machine()}};
+  report.about("tool", "bramble-bench " BRAMBLE_VERSION);
+  report.about("time", time_of_day());
+  report.about("command", command);
+  report.about("options", std::move(given));
+  report.about("machine", describe_machine());
 }
 
 /// Each step of a scenario file has a page of its own: out.html becomes out-STEP.html.
@@ -78,12 +77,6 @@ bool write_page(const Report& report, const std::string& path) {
   return static_cast<bool>(file);
 }
 
-void tell_strain(Report& report, const Options& options, const std::vector<Second>& seconds) {
-  const Strain strain = strain_of(seconds);
-  report.number("gen_thread_busy", "own busiest thread", strain.busiest_thread, "of a CPU");
-  warn_of_strain(report, options, strain, open_files_max(), std::thread::hardware_concurrency());
-}
-
 }  // namespace
 
 bool play(const Scenario& scenario, const Options& options, Interrupts& interrupts, const std::string& step) {
@@ -100,10 +93,15 @@ bool play(const Scenario& scenario, const Options& options, Interrupts& interrup
   Report report;
   if (!step.empty()) report.text("step", "step", step);
   Progress progress(options.broker_pid, viewers);
-  report.about(about(scenario, options));
-  scenario.run({options, interrupts, report, progress});
+  tell_about(scenario, options, report);
+  const Run run{options, interrupts, report, progress};
+  if (options.workers.empty()) {
+    scenario.run(run);
+    tell_strain(report, options, progress.seconds());
+  } else {
+    run_on_workers(scenario, run);
+  }
   report.text("loop", "loop", loop_of(options));
-  tell_strain(report, options, progress.seconds());
   report.seconds(progress.seconds());
 
   if (!options.quiet || !options.json) report.print_table(stdout);

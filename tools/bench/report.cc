@@ -17,13 +17,13 @@ Json texts(const std::vector<std::string>& list) { return Json::Array(list.begin
 }  // namespace
 
 void Report::text(std::string_view key, std::string_view label, std::string value) {
-  rows_.push_back({std::string(key), std::string(label), value, value});
+  rows_.push_back({std::string(key), std::string(label), {}, value, value});
 }
 
 void Report::number(std::string_view key, std::string_view label, double value, std::string_view unit) {
   std::string shown = for_people(value);
   if (!unit.empty()) shown += " " + std::string(unit);
-  rows_.push_back({std::string(key), std::string(label), std::move(shown), value});
+  rows_.push_back({std::string(key), std::string(label), std::string(unit), std::move(shown), value});
 }
 
 void Report::latency(std::string_view label, const Histogram& histogram) {

@@ -20,6 +20,7 @@ class Report {
   struct Row {
     std::string key;
     std::string label;
+    std::string unit;
     std::string shown;
     Json value;
   };
@@ -36,7 +37,7 @@ class Report {
   /// What makes the run a failure.
   void fault(std::string text) { faults_.push_back(std::move(text)); }
   /// Whatever else the JSON is to say, behind the figures: machine, options and the like.
-  void about(Json::Object members) { about_ = std::move(members); }
+  void about(std::string_view key, Json value) { about_.emplace_back(key, std::move(value)); }
   void seconds(std::vector<Second> seconds) { seconds_ = std::move(seconds); }
 
   bool failed() const { return !faults_.empty(); }

@@ -11,12 +11,24 @@
 
 namespace bramble::bench {
 
+/// Holds the parts of a run on several machines back until all are ready.
+class StartGate {
+ public:
+  virtual ~StartGate() = default;
+  /// When everybody is connected, and before the first message; where connecting is what is measured, before that.
+  /// False: there will be no start.
+  virtual bool wait() = 0;
+};
+
 /// What a scenario is given, and where it puts what it found.
 struct Run {
   const Options& options;
   Interrupts& interrupts;
   Report& report;
   Progress& progress;
+  StartGate* gate = nullptr;  ///< null: this is the whole run
+
+  bool may_start() const { return !gate || gate->wait(); }
 };
 
 /// The broker that the options name; nothing, and a fault in the report, if it has no address.

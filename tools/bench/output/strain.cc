@@ -1,8 +1,10 @@
 #include "tools/bench/output/strain.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "tools/bench/output/numbers.h"
+#include "tools/bench/process.h"
 
 namespace bramble::bench {
 
@@ -85,6 +87,12 @@ void warn_of_strain(Report& report, const Options& options, const Strain& strain
   warn_of_threads(report, options, strain, cores);
   warn_of_files(report, strain, open_files_max);
   warn_of_lateness(report, strain);
+}
+
+void tell_strain(Report& report, const Options& options, const std::vector<Second>& seconds) {
+  const Strain strain = strain_of(seconds);
+  report.number("gen_thread_busy", "own busiest thread", strain.busiest_thread, "of a CPU");
+  warn_of_strain(report, options, strain, open_files_max(), std::thread::hardware_concurrency());
 }
 
 }  // namespace bramble::bench

@@ -16,6 +16,9 @@ struct Strain {
 
 Strain strain_of(const std::vector<Second>& seconds);
 
+/// Both, for this process and this machine.
+void tell_strain(Report& report, const Options& options, const std::vector<Second>& seconds);
+
 /// Warns in the report of every limit of the generator or of its machine that makes the figures say less of the broker
 /// than they seem to, naming the limit and the cure: its threads, the machine's CPUs, descriptors, and messages of an
 /// open loop that left late. (What ran out of descriptors or ports has a fault that says so.)

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "tools/bench/scenario.h"
+
+namespace bramble::bench {
+
+/// `--manager`: plays a scenario on the workers of the options instead of in this process. Splits the clients
+/// (split.h), waits until all are connected, starts all at once (as exactly as a message travels), shows their sum, and
+/// makes one report of theirs. Loss, duplicates, order and latency are each worker's own and exact, as no message goes
+/// from one to another. With --pid the broker is to be a process of this machine. Errors: a worker that cannot be
+/// reached, refuses, or goes is a fault, and ends the run for all. Threads: the main thread.
+void run_on_workers(const Scenario& scenario, Run run);
+
+}  // namespace bramble::bench

@@ -1,0 +1,135 @@
+#include "tools/bench/remote/worker.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <poll.h>
+
+#include "tools/bench/output/machine.h"
+#include "tools/bench/output/strain.h"
+#include "tools/bench/process.h"
+#include "tools/bench/remote/merge.h"
+#include "tools/bench/scenario.h"
+
+namespace bramble::bench {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kFirstMessageMs = 10'000;
+constexpr int kLookMs = 20;
+
+/// The manager, as a scenario sees it: says when to begin, is told each second how it goes, and may want it to end.
+class ManagedRun final : public StartGate, public Viewer {
+ public:
+  ManagedRun(Wire& wire, Interrupts& interrupts) : wire_(wire), interrupts_(interrupts) {}
+
+  bool wait() override {
+    if (!wire_.send("ready")) return end();
+    while (!began_) {
+      if (interrupts_.sleep_until(std::chrono::steady_clock::now())) return false;
+      if (!listen(kLookMs)) return end();
+    }
+    return true;
+  }
+  void show(const Moment& moment) override {
+    auto members = counts_json(moment.counts);
+    members.emplace_back("phase", std::string(moment.phase));
+    if (!wire_.send("progress", std::move(members)) || !listen(0)) end();
+  }
+
+ private:
+  /// False: the manager is gone, or wants the run to end.
+  bool listen(int milliseconds) {
+    Json message;
+    switch (wire_.receive(milliseconds, message)) {
+      case Wire::Got::gone: return false;
+      case Wire::Got::nothing: return true;
+      case Wire::Got::message: break;
+    }
+    const auto type = message.text_or("type", "");
+    began_ |= type == "go";
+    return type == "go";
+  }
+  bool end() {
+    interrupts_.ask_to_end();
+    return false;
+  }
+
+  Wire& wire_;
+  Interrupts& interrupts_;
+  bool began_ = false;
+};
+
+/// What the manager wants, if it may have it. Returns why not, empty if it may.
+std::string read_wish(const Json& message, const Scenario*& scenario, Options& options) {
+  const auto protocol = message.number_or("protocol", 0);
+  if (protocol != Wire::kProtocol) {
+    return "this worker speaks version " + std::to_string(Wire::kProtocol) +
+           ", the manager another: use the same release";
+  }
+  const auto name = message.text_or("scenario", "");
+  scenario = find_scenario(name);
+  if (!scenario) return "no scenario " + name;
+  std::vector<std::string> words;
+  const Json* arguments = message.find("arguments");
+  if (!arguments || !arguments->array()) return "no arguments";
+  for (const auto& word : *arguments->array()) {
+    if (!word.text()) return "an argument that is no text";
+    words.push_back(*word.text());
+  }
+  if (const auto wrong = parse_options(words, options); !wrong.empty()) return wrong;
+  for (const auto& [option, value] : options.given) {
+    if (option_for(option) != OptionFor::scenario) return option + " is not for workers";
+  }
+  return refuse(*scenario, options);
+}
+
+}  // namespace
+
+bool serve_manager(Wire wire) {
+  Json wish;
+  if (wire.receive(kFirstMessageMs, wish) != Wire::Got::message) return true;
+  const Scenario* scenario = nullptr;
+  Options options;
+  options.quiet = true;
+  if (const auto why = read_wish(wish, scenario, options); !why.empty()) {
+    wire.send("refused", {{"why", why}});
+    return true;
+  }
+  wire.send("hello", {{"protocol", double{Wire::kProtocol}},
+                      {"tool", "bramble-bench " BRAMBLE_VERSION},
+                      {"machine", describe_machine()}});
+
+  Interrupts interrupts;
+  Report report;
+  ManagedRun managed(wire, interrupts);
+  Progress progress(0, {&managed});
+  scenario->run({options, interrupts, report, progress, &managed});
+  tell_strain(report, options, progress.seconds());
+  wire.send("result", part_json(report));
+  return !interrupts.seen_signal();
+}
+
+int run_worker(const Address& address) {
+  raise_open_files();
+  const Descriptor listener = listen_on(address);
+  if (!listener) {
+    std::fprintf(stderr, "bramble-bench: --worker: %s\n", std::strerror(errno));
+    return 2;
+  }
+  std::printf(
+      "bramble-bench worker at %s:%u. Whoever reaches this port may have this machine load any broker: for private "
+      "networks only.\n",
+      address.host.c_str(), static_cast<unsigned>(port_of(listener)));
+  std::fflush(stdout);
+  while (true) {
+    pollfd wait{.fd = listener.get(), .events = POLLIN, .revents = 0};
+    ::poll(&wait, 1, -1);
+    Descriptor socket(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (socket && !serve_manager(Wire(std::move(socket)))) return 1;
+  }
+}
+
+}  // namespace bramble::bench
