@@ -100,5 +100,6 @@ TEST_CASE("comparing files ends with 0, with 1 if a figure got worse, with 2 if 
 TEST_CASE("a figure without a row goes by its unit") {
   CHECK(figure_of("new_thing_per_s").better == Better::higher);
   CHECK(figure_of("new_thing_ms").better == Better::lower);
+  CHECK(figure_of("cpu_ms_per_new_thing").better == Better::lower);
   CHECK(figure_of("new_thing").better == Better::neither);
 }

@@ -59,6 +59,7 @@ Figure figure_of(std::string_view key) {
   for (const auto& row : kFigures) {
     if (row.key == key) return row.figure;
   }
+  if (key.find("cpu_") != std::string_view::npos) return {lower, mean};
   for (const auto& row : kUnits) {
     if (key.ends_with(row.key)) return row.figure;
   }
