@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/bench/proxy.h"
 #include "tests/support/broker_fixture.h"
 #include "tools/bench/remote/manager.h"
 #include "tools/bench/remote/merge.h"
@@ -13,6 +14,7 @@
 
 using namespace bramble::bench;
 using bramble::testing::Broker;
+using bramble::testing::Proxy;
 using std::chrono::microseconds;
 
 namespace {
@@ -160,7 +162,9 @@ TEST_CASE("conn splits its clients and its handshakes at once") {
 }
 
 TEST_CASE("what cannot be split is refused with the reason") {
-  CHECK(why_not("fanout", {}, 2).find("cannot be split") != std::string::npos);
+  CHECK(why_not("shared", {}, 2).find("cannot be split") != std::string::npos);
+  CHECK(why_not("fanout", {"--count", "9"}, 2).find("--count") != std::string::npos);
+  CHECK(why_not("pairs", {"--source", "127.0.0.1"}, 2).find("--source") != std::string::npos);
   CHECK(why_not("pairs", {"--pubs", "1"}, 2).find("has 1 of --pubs for 2 workers") != std::string::npos);
   CHECK(why_not("fanin", {}, 2).find("has 1 of --subs for 2 workers") != std::string::npos);
   CHECK(why_not("pairs", {"--pubs", "10", "--count", "9"}, 2).find("--count") != std::string::npos);
@@ -265,6 +269,45 @@ TEST_CASE("two workers play one run: every message is checked, and the report ha
   CHECK(figure(report, "lost") == 0);
   CHECK(report.latencies().count() == 2'000);
   CHECK(report.find("rss_mb"));
+}
+
+TEST_CASE("a fan-out over two workers is checked on both, and timed where its publisher is") {
+  const Broker broker;
+  const OneWorker first, second;
+  Options options = options_of({"--subs", "5", "--rate", "500", "--warmup", "0", "--duration", "0.4", "--qos", "1",
+                                "--port", std::to_string(broker.port())});
+  options.workers = {first.address(), second.address()};
+  const Report report = manage("fanout", options);
+  CHECK(report.faults() == Words{});
+  CHECK(figure(report, "pubs") == 1);
+  CHECK(figure(report, "subs") == 5);
+  CHECK(figure(report, "rate") == 500);
+  CHECK(figure(report, "received") >= 5 * figure(report, "published"));
+  CHECK(report.latencies().count() == 2 * 200);  // two of the five are where the publisher is
+}
+
+TEST_CASE("what a fan-out over two workers loses, at its end too, is told by each of them exactly") {
+  const Broker broker;
+  const Proxy proxy(broker.port(), bramble::mqtt::Version::v3_1_1,
+                    [](const Stamp& stamp, std::string_view packet, std::string& out) {
+                      if (stamp.sequence == 10 || stamp.sequence >= 100) return;
+                      out += packet;
+                      if (stamp.sequence == 20) out += packet;
+                    });
+  const OneWorker first, second;
+  Options options = options_of(
+      {"--subs", "4", "--rate", "500", "--warmup", "0", "--duration", "0.4", "--port", std::to_string(proxy.port())});
+  options.workers = {first.address(), second.address()};
+  const Report report = manage("fanout", options);
+  CHECK(figure(report, "received") == 4 * 100);  // without 10, with 20 twice
+  CHECK(figure(report, "dup") == 4);
+  CHECK(figure(report, "lost") >= 4 * (1 + 200 - 100 - 1));
+  Words lost;
+  for (const auto& fault : report.faults()) {
+    if (fault.ends_with("messages lost")) lost.push_back(fault.substr(fault.rfind(": ")));
+  }
+  REQUIRE(lost.size() == 2);
+  CHECK(lost[0] == lost[1]);  // each has two subscribers
 }
 
 TEST_CASE("two workers connect the clients of one run") {

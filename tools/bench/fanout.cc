@@ -18,6 +18,8 @@ void run_fanout(Run run) {
   std::sort(subscriber.filters.begin(), subscriber.filters.end());  // all the same, but for a template
   subscriber.filters.erase(std::unique(subscriber.filters.begin(), subscriber.filters.end()), subscriber.filters.end());
   plan.subscribers = std::vector(subscribers, subscriber);
+  plan.shared_by_parts = true;
+  if (run.team && run.team->part() > 0) plan.publishers.clear();
   run_flow(run, plan);
 }
 

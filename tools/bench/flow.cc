@@ -1,6 +1,7 @@
 #include "tools/bench/flow.h"
 
 #include <algorithm>
+#include <random>
 
 #include "tools/bench/flow_report.h"
 #include "tools/bench/flow_worker.h"
@@ -24,6 +25,8 @@ constexpr auto kDisturbedTail = 200ms;
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
 
+std::uint16_t random_run() { return static_cast<std::uint16_t>(std::random_device()()); }
+
 std::string publisher_name(std::size_t i) { return "p" + std::to_string(i); }
 
 /// One run, from the main thread's side.
@@ -44,6 +47,10 @@ class FlowRun {
   bool disturb(const FlowSample& before, const FlowSample& after);
   /// Until everything that was sent has come. False: the user does not want to wait for it.
   bool drain();
+  /// The same for what the publishers of another part sent.
+  bool drain_elsewhere();
+  /// By stream; the engine must have stopped.
+  std::vector<std::uint64_t> sent() const;
   void tell_ended();
   std::vector<LoadClient*> clients() const;
   FlowSample sample() const;
@@ -66,11 +73,16 @@ class FlowRun {
   std::uint64_t delivered_before_ = 0;
   SteadyTime last_delivery_{};
   std::uint32_t stalls_ = 0;
+  std::vector<std::uint64_t> sent_;  ///< by stream, how many messages there were in all; empty: not known
 };
 
 FlowRun::FlowRun(Run run, FlowPlan plan, const Endpoint& broker)
-    : run_(run), plan_(std::move(plan)), state_(run.options, plan_.publishers.size()), engine_(run.options.threads) {
-  state_.strangers = plan_.publishers.empty();
+    : run_(run),
+      plan_(std::move(plan)),
+      state_(run.options, plan_.publishers.size(), run.team ? run.team->run() : random_run()),
+      engine_(run.options.threads) {
+  state_.elsewhere = plan_.shared_by_parts && plan_.publishers.empty();
+  state_.strangers = plan_.publishers.empty() && !state_.elsewhere;
   state_.times_acks = plan_.subscribers.empty();
   state_.field = plan_.field;
   if (plan_.shared) state_.group = std::make_unique<SharedGroup>(plan_.publishers.size());
@@ -105,13 +117,17 @@ void FlowRun::go() {
   if (!whole_run()) before = sample();
   if (warm) watch("measure", state_.measure_until);
   FlowSample after = sample();
-  const bool complete = (!warm || !plan_.disturbance || disturb(before, after)) && drain();
+  const bool complete =
+      (!warm || !plan_.disturbance || disturb(before, after)) && drain() && (!state_.elsewhere || drain_elsewhere());
   if (whole_run()) after = sample();
   run_.interrupts.sleep_until(now() + kLateDuplicates);
   engine_.stop();
   tell_ended();
+  if (!state_.elsewhere) sent_ = sent();
+  if (run_.team && plan_.shared_by_parts && !state_.elsewhere && complete) run_.team->tell_sent(sent_);
+  if (!complete) sent_.clear();  // what is still on its way is not lost
   report_flow(run_, plan_, workers_,
-              {before, after, sum(&Lane::measured), stalls_, warm, complete, broker_empty, broker_set_up});
+              {before, after, sum(&Lane::measured), stalls_, warm, complete, broker_empty, broker_set_up, sent_});
   for (LoadClient* client : clients()) client->disconnect();
 }
 
@@ -208,6 +224,32 @@ bool FlowRun::drain() {
     if (settled()) return true;
   }
   return true;
+}
+
+bool FlowRun::drain_elsewhere() {
+  const auto all = run_.team->await_sent();
+  if (!all) return false;
+  sent_ = *all;
+  std::uint64_t expected = 0;
+  for (const auto messages : sent_) expected += messages * plan_.subscribers.size();
+  std::uint64_t before = sum(&Lane::delivered);
+  SteadyTime last_progress = now();
+  while (before < expected && now() - last_progress < kDrainQuietMax) {
+    if (run_.interrupts.sleep_until(now() + 1ms)) return false;
+    if (const auto delivered = sum(&Lane::delivered); delivered != before) {
+      before = delivered;
+      last_progress = now();
+    }
+  }
+  return true;
+}
+
+std::vector<std::uint64_t> FlowRun::sent() const {
+  std::vector<std::uint64_t> sent(state_.streams());
+  for (const auto& worker : workers_) {
+    for (const auto& publisher : worker->publishers()) publisher->tell_sent(sent);
+  }
+  return sent;
 }
 
 bool FlowRun::settled() const {

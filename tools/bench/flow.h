@@ -33,6 +33,7 @@ struct FlowPlan {
   std::shared_ptr<const DeviceField> field{};  ///< see FlowState
   bool shared = false;                         ///< the subscribers are one group: each message goes to one of them
   Disturbance* disturbance = nullptr;          ///< none: nothing but the flow
+  bool shared_by_parts = false;                ///< the publishers, all in part 0, are heard in every part (see Team)
 };
 
 /// What a subscriber's client id has behind the prefix.

@@ -29,6 +29,7 @@ struct FlowOutcome {
   bool complete = true;      ///< and waited for the last messages
   std::optional<ProcessUse> broker_empty{};   ///< the broker before the clients came
   std::optional<ProcessUse> broker_set_up{};  ///< and when all were connected and subscribed
+  std::vector<std::uint64_t> sent{};          ///< by stream, how many messages there were in all; empty: not known
 };
 
 /// The engine must have stopped.

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -37,17 +36,14 @@ struct FlowState {
     std::atomic<bool> waits{false};  ///< this worker sleeps, though deliveries elsewhere may give it room to send
   };
 
-  FlowState(const Options& options_, std::size_t publishers)
-      : options(options_),
-        run(static_cast<std::uint16_t>(std::random_device()())),
-        stamped(options_.stamped()),
-        credits(publishers),
-        hunger(options_.threads) {}
+  FlowState(const Options& options_, std::size_t publishers, std::uint16_t run_)
+      : options(options_), run(run_), stamped(options_.stamped()), credits(publishers), hunger(options_.threads) {}
 
   const Options& options;
   const std::uint16_t run;  ///< see Stamp
   const bool stamped;       ///< payloads carry a Stamp
   bool strangers = false;   ///< the publishers are in another process: who they are shows from their messages
+  bool elsewhere = false;   ///< they are in another part of this run, with a clock of its own: nothing is timed
   bool times_acks = false;  ///< nobody of ours receives: latency is that of the acknowledgement
 
   std::shared_ptr<const DeviceField> field{};  ///< none: each publisher has one topic

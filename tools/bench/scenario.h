@@ -11,13 +11,21 @@
 
 namespace bramble::bench {
 
-/// Holds the parts of a run on several machines back until all are ready.
-class StartGate {
+/// The other parts of a run that is spread over several processes.
+/// Threads: the main thread.
+class Team {
  public:
-  virtual ~StartGate() = default;
-  /// When everybody is connected, and before the first message; where connecting is what is measured, before that.
-  /// False: there will be no start.
-  virtual bool wait() = 0;
+  virtual ~Team() = default;
+  /// Until all are ready: when everybody is connected, and before the first message; where connecting is what is
+  /// measured, before that. False: there will be no start.
+  virtual bool wait_for_start() = 0;
+  /// Which part this is. Where publishers are heard by subscribers of all parts, part 0 has the publishers.
+  virtual std::uint32_t part() const = 0;
+  /// For the Stamps of all parts.
+  virtual std::uint16_t run() const = 0;
+  /// How many messages each publisher sent, from part 0 to the others. Nothing: they will not hear it.
+  virtual void tell_sent(const std::vector<std::uint64_t>& sent) = 0;
+  virtual std::optional<std::vector<std::uint64_t>> await_sent() = 0;
 };
 
 /// What a scenario is given, and where it puts what it found.
@@ -26,9 +34,9 @@ struct Run {
   Interrupts& interrupts;
   Report& report;
   Progress& progress;
-  StartGate* gate = nullptr;  ///< null: this is the whole run
+  Team* team = nullptr;  ///< null: this is the whole run
 
-  bool may_start() const { return !gate || gate->wait(); }
+  bool may_start() const { return !team || team->wait_for_start(); }
 };
 
 /// The broker that the options name; nothing, and a fault in the report, if it has no address.

@@ -45,7 +45,7 @@ void Subscriber::on_stamped(const Stamp& stamp, SteadyTime now) {
     return;
   }
   credit(stamp.stream);
-  lane_.arrived(stamp.intended, now);
+  if (!lane_.state.elsewhere) lane_.arrived(stamp.intended, now);
 }
 
 bool Subscriber::hears(const Stamp& stamp) {

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <random>
 
 #include "tools/bench/process.h"
 #include "tools/bench/remote/merge.h"
@@ -30,6 +31,7 @@ struct Part {
   Counts counts;
   std::string phase = "connect";
   std::optional<Json> result;
+  bool told_sent = false;
 };
 
 /// The broker's CPU time and memory over the time that the workers measure.
@@ -53,6 +55,9 @@ class ManagedWorkers {
   /// Takes what the workers say meanwhile, and shows it once a second. False: one is gone.
   bool look();
   bool take(Part& part);
+  void pass_on_sent(Part& from, const Json& message);
+  /// Whether parts wait for what part 0 sent.
+  bool shares_publishers() const { return scenario_.name == "fanout"; }
   void watch_broker();
   void stop_all();
   void tell_progress();
@@ -67,6 +72,7 @@ class ManagedWorkers {
   SteadyTime measure_from_{};
   SteadyTime measure_until_ = SteadyTime::max();
   BrokerWatch broker_;
+  const std::uint16_t stamps_run_ = static_cast<std::uint16_t>(std::random_device()());
 };
 
 void ManagedWorkers::go() {
@@ -119,7 +125,9 @@ bool ManagedWorkers::call(const Address& address, std::vector<std::string> argum
   part.wire = std::make_unique<Wire>(std::move(socket));
   part.wire->send("run", {{"protocol", double{Wire::kProtocol}},
                           {"scenario", std::string(scenario_.name)},
-                          {"arguments", Json::Array(arguments.begin(), arguments.end())}});
+                          {"arguments", Json::Array(arguments.begin(), arguments.end())},
+                          {"part", static_cast<double>(parts_.size())},
+                          {"run", static_cast<double>(stamps_run_)}});
   Json answer;
   if (part.wire->receive(kAnswerMs, answer) != Wire::Got::message)
     return fail("no answer: is it busy with another manager?");
@@ -193,12 +201,22 @@ bool ManagedWorkers::take(Part& part) {
     const auto type = message.text_or("type", "");
     if (type == "ready") part.ready = true;
     if (type == "result") part.result = message;
+    if (type == "sent") pass_on_sent(part, message);
+    if (type == "result" && shares_publishers() && &part == parts_.data() && !part.told_sent) stop_all();
     if (type == "progress") {
       auto counts = read_counts(message);
       if (!counts) return false;
       part.counts = std::move(*counts);
       part.phase = message.text_or("phase", "");
     }
+  }
+}
+
+void ManagedWorkers::pass_on_sent(Part& from, const Json& message) {
+  from.told_sent = true;
+  const Json* counts = message.find("counts");
+  for (auto& part : parts_) {
+    if (&part != &from && part.wire && counts) part.wire->send("sent", {{"counts", *counts}});
   }
 }
 

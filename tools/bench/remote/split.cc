@@ -4,6 +4,8 @@
 #include <array>
 #include <optional>
 
+#include "tools/bench/naming.h"
+
 namespace bramble::bench {
 
 namespace {
@@ -49,6 +51,7 @@ constexpr auto kRules = std::to_array<Rule>({
     {"sub", "--subs", 1, {kSubscribers, kClients, kClients}, false},
     {"pairs", "--pubs", 50, {kPublishers, kSubscribers, kClients}, true},
     {"fanin", "--subs", 1, {kSubscribers, kSubscribers, kSubscribers}, true},
+    {"fanout", "--subs", 500, {kSubscribers, kSubscribers, kSubscribers}, false},
 });
 
 std::uint32_t clients_of(const Rule& rule, const Options& options) {
@@ -90,6 +93,8 @@ std::string split(std::string_view scenario, const Options& options, std::size_t
   }
   std::uint64_t all = clients_of(*rule, options);
   const std::uint64_t publishers = options.publishers.value_or(100);
+  if (scenario == "fanout" && options.count > 0) return "--count of a fanout is one worker's: use --duration";
+  if (scenario == "fanout" && is_template(options.topic)) return "the topic of a fanout on workers is no template";
   if (scenario == "fanin") all = std::min(all, publishers);
   if (all < workers) {
     return std::string(scenario) + " has " + std::to_string(all) + " of " + std::string(rule->option) + " for " +
@@ -106,7 +111,7 @@ std::string split(std::string_view scenario, const Options& options, std::size_t
     if (scenario == "fanin") add("--pubs", std::to_string(publishers_heard(share, publishers)));
     if (scenario == "conn")
       add("--window", std::to_string(std::max<std::uint64_t>(share.of_total(options.window.value_or(256)), 1)));
-    if (options.rate > 0) {
+    if (options.rate > 0 && scenario != "fanout") {
       add("--rate", std::to_string(options.rate * static_cast<double>(share.count) / static_cast<double>(all)));
     }
     if (options.count > 0) add("--count", std::to_string(share.of_total(options.count)));

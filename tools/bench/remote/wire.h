@@ -10,8 +10,9 @@ namespace bramble::bench {
 /// What manager and worker say to each other: objects of JSON with a "type", each behind its length (4 bytes, big
 /// endian). A peer that sends more than kBytesMax at once, or no JSON, is gone.
 ///
-///   manager -> worker: run {protocol, scenario, arguments}, go, stop
-///   worker -> manager: hello {protocol, tool, machine}, refused {why}, ready, progress {...}, result {...}
+///   manager -> worker: run {protocol, scenario, arguments, part, run}, go, sent {counts}, stop
+///   worker -> manager: hello {protocol, tool, machine}, refused {why}, ready, progress {...}, sent {counts}, result
+///   {...}
 ///
 /// Threads: a value of one thread.
 class Wire {

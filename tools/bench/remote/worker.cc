@@ -19,19 +19,38 @@ using namespace std::chrono_literals;
 
 constexpr int kFirstMessageMs = 10'000;
 constexpr int kLookMs = 20;
+constexpr auto kSentMax = 5min;  ///< how long the publishers of another part may take to end
 
 /// The manager, as a scenario sees it: says when to begin, is told each second how it goes, and may want it to end.
-class ManagedRun final : public StartGate, public Viewer {
+class ManagedRun final : public Team, public Viewer {
  public:
-  ManagedRun(Wire& wire, Interrupts& interrupts) : wire_(wire), interrupts_(interrupts) {}
+  ManagedRun(Wire& wire, Interrupts& interrupts, const Json& wish)
+      : wire_(wire),
+        interrupts_(interrupts),
+        part_(static_cast<std::uint32_t>(within(wish.number_or("part", 0), UINT32_MAX))),
+        run_(static_cast<std::uint16_t>(within(wish.number_or("run", 0), UINT16_MAX))) {}
 
-  bool wait() override {
+  std::uint32_t part() const override { return part_; }
+  std::uint16_t run() const override { return run_; }
+  bool wait_for_start() override {
     if (!wire_.send("ready")) return end();
     while (!began_) {
       if (interrupts_.sleep_until(std::chrono::steady_clock::now())) return false;
       if (!listen(kLookMs)) return end();
     }
     return true;
+  }
+  void tell_sent(const std::vector<std::uint64_t>& sent) override {
+    Json::Array counts;
+    for (const auto messages : sent) counts.push_back(static_cast<double>(messages));
+    wire_.send("sent", {{"counts", std::move(counts)}});
+  }
+  std::optional<std::vector<std::uint64_t>> await_sent() override {
+    const SteadyTime give_up = std::chrono::steady_clock::now() + kSentMax;
+    while (!sent_ && std::chrono::steady_clock::now() < give_up) {
+      if (interrupts_.sleep_until(std::chrono::steady_clock::now()) || !listen(kLookMs)) return std::nullopt;
+    }
+    return sent_;
   }
   void show(const Moment& moment) override {
     auto members = counts_json(moment.counts);
@@ -50,8 +69,18 @@ class ManagedRun final : public StartGate, public Viewer {
     }
     const auto type = message.text_or("type", "");
     began_ |= type == "go";
-    return type == "go";
+    if (type == "sent") read_sent(message);
+    return type == "go" || type == "sent";
   }
+  void read_sent(const Json& message) {
+    const Json* counts = message.find("counts");
+    if (!counts || !counts->array()) return;
+    sent_.emplace();
+    for (const auto& count : *counts->array()) {
+      sent_->push_back(static_cast<std::uint64_t>(within(count.number() ? *count.number() : 0, 1e18)));
+    }
+  }
+  static double within(double value, double most) { return value >= 0 && value <= most ? value : 0; }
   bool end() {
     interrupts_.ask_to_end();
     return false;
@@ -59,7 +88,10 @@ class ManagedRun final : public StartGate, public Viewer {
 
   Wire& wire_;
   Interrupts& interrupts_;
+  const std::uint32_t part_;
+  const std::uint16_t run_;
   bool began_ = false;
+  std::optional<std::vector<std::uint64_t>> sent_;
 };
 
 /// What the manager wants, if it may have it. Returns why not, empty if it may.
@@ -104,7 +136,7 @@ bool serve_manager(Wire wire) {
 
   Interrupts interrupts;
   Report report;
-  ManagedRun managed(wire, interrupts);
+  ManagedRun managed(wire, interrupts, wish);
   Progress progress(0, {&managed});
   scenario->run({options, interrupts, report, progress, &managed});
   tell_strain(report, options, progress.seconds());
