@@ -15,7 +15,7 @@ namespace bramble::bench {
 /// What a scenario has counted since its run began.
 struct Counts {
   std::string_view in_name = "published";   ///< what `in` counts; a word that a metric's name can hold
-  std::string_view out_name = "delivered";  ///< and `out`
+  std::string_view out_name = "delivered";  ///< and `out`; empty: nothing
   std::uint64_t in = 0;
   std::uint64_t out = 0;
   std::uint32_t connected = 0;

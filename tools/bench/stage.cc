@@ -42,7 +42,7 @@ std::uint64_t Stage::wait(std::string_view what, std::uint64_t goal, const std::
     if (now() < next_look) continue;
     next_look = now() + kLookEvery;
     if (run_.progress.due(now())) {
-      run_.progress.tell(now(), what, SteadyTime::max(), {.in_name = "done", .in = reached});
+      run_.progress.tell(now(), what, SteadyTime::max(), {.in_name = "done", .out_name = {}, .in = reached});
     }
     if (run_.interrupts.sleep_until(now())) {
       failed_ = true;

@@ -20,7 +20,8 @@ struct Figure {
   Merged merged = Merged::most;
 };
 
-/// By a table of the keys; a key that is not in it by what is in its name: `cpu_` is a cost, and so are the units `_us`,
+/// By a table of the keys; a key that is not in it by what is in its name: `cpu_` is a cost, and so are the units
+/// `_us`,
 /// `_ms`, `_s`, `_b`, `_mb` and `_per_M`; `_per_s` is a rate; anything else only describes the run.
 Figure figure_of(std::string_view key);
 

@@ -165,6 +165,12 @@ class Parser {
 
 }  // namespace
 
+Json::Json(const Json&) = default;
+Json::Json(Json&&) noexcept = default;
+Json& Json::operator=(const Json&) = default;
+Json& Json::operator=(Json&&) noexcept = default;
+Json::~Json() = default;
+
 std::optional<Json> Json::parse(std::string_view text) {
   Parser parser(text);
   auto value = parser.value(0);

@@ -72,7 +72,10 @@ std::string metrics_text(const std::string& labels, const Moment& moment) {
   add(text, "elapsed_seconds", "gauge", "Since the run began", moment.elapsed);
   add(text, "measuring", "gauge", "1 while what happens counts for the result", moment.phase == "measure" ? 1 : 0);
   add(text, std::string(counts.in_name) + "_total", "counter", "Since the run began", static_cast<double>(counts.in));
-  add(text, std::string(counts.out_name) + "_total", "counter", "Since the run began", static_cast<double>(counts.out));
+  if (!counts.out_name.empty()) {
+    add(text, std::string(counts.out_name) + "_total", "counter", "Since the run began",
+        static_cast<double>(counts.out));
+  }
   add(text, "clients_connected", "gauge", "Clients that are connected", counts.connected);
   add(text, "missing", "gauge", "Messages overtaken by a later one and not seen yet: lost, unless they still come",
       static_cast<double>(counts.missing));

@@ -125,7 +125,7 @@ std::string render_live(const std::string& title, const Moment& moment, const Sc
   const Counts& counts = moment.counts;
   std::vector<std::string> lines{title, progress_line(moment, screen.unicode)};
   lines.push_back(rate_line(moment, counts.in_name, &Second::in_per_s));
-  lines.push_back(rate_line(moment, counts.out_name, &Second::out_per_s));
+  if (!counts.out_name.empty()) lines.push_back(rate_line(moment, counts.out_name, &Second::out_per_s));
   const auto rate = counts.out > 0 ? &Second::out_per_s : &Second::in_per_s;
   lines.push_back(left("", 11) +
                   sparkline(of_all(moment.seconds, rate),
