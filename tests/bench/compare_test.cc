@@ -75,6 +75,12 @@ TEST_CASE("runs that were not asked the same say so") {
   CHECK(comparison.changes.empty());  // qos is no figure, and lost is only in one
 }
 
+TEST_CASE("options that were not given alike are named, those that do not matter are not") {
+  const auto comparison = compare(result("\"options\":{\"batch\":\"16\",\"port\":\"1\",\"qos\":\"0\"}"),
+                                  result("\"options\":{\"batch\":\"1\",\"port\":\"2\",\"alias\":\"yes\"}"), 10);
+  CHECK(comparison.unlike == std::vector<std::string>{"batch 16 -> 1", "alias - -> yes"});
+}
+
 TEST_CASE("the table has a line for each figure with before, after and change") {
   const std::string table = comparison_table(compare(result("\"p99_us\":1000"), result("\"p99_us\":1500"), 10));
   CHECK(table.find("p99_us") != std::string::npos);

@@ -1,5 +1,6 @@
 #include "tools/bench/output/compare.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -16,13 +17,14 @@ namespace {
 /// Members of a result that say how it came about; a comparison between unlike ones says so.
 constexpr std::array<std::string_view, 9> kCircumstances{"scenario", "version", "qos",     "pubs", "subs",
                                                          "clients",  "size",    "threads", "rate"};
+/// Options that say nothing of what was measured.
+constexpr std::array<std::string_view, 9> kAside{"host",   "port",      "pid",        "json",    "quiet",
+                                                 "report", "client-id", "prometheus", "duration"};
 constexpr std::array<std::string_view, 3> kMachine{"cpu", "cores", "kernel"};
 
-bool is_circumstance(std::string_view key) {
-  for (const auto each : kCircumstances) {
-    if (each == key) return true;
-  }
-  return false;
+template <class List>
+bool contains(const List& list, std::string_view key) {
+  return std::find(list.begin(), list.end(), key) != list.end();
 }
 
 std::string shown(const Json* value) {
@@ -33,6 +35,20 @@ std::string shown(const Json* value) {
 void note_unlike(const Json& before, const Json& after, std::string_view key, Comparison& into) {
   const std::string was = shown(before.find(key)), is = shown(after.find(key));
   if (was != is) into.unlike.push_back(std::string(key) + " " + was + " -> " + is);
+}
+
+/// The options that were given to one and not to the other, or not alike.
+void note_unlike_options(const Json& before, const Json& after, Comparison& into) {
+  const Json nothing;
+  const Json *was = before.find("options"), *is = after.find("options");
+  std::vector<std::string> names;
+  for (const Json* options : {was, is}) {
+    if (!options || !options->object()) continue;
+    for (const auto& [name, value] : *options->object()) {
+      if (!contains(names, name) && !contains(kAside, name) && !contains(kCircumstances, name)) names.push_back(name);
+    }
+  }
+  for (const auto& name : names) note_unlike(was ? *was : nothing, is ? *is : nothing, name, into);
 }
 
 Change change_of(std::string key, double before, double after, double tolerance) {
@@ -81,6 +97,7 @@ std::optional<Json> read_result(const std::string& path) {
 Comparison compare(const Json& before, const Json& after, double tolerance) {
   Comparison comparison;
   for (const auto key : kCircumstances) note_unlike(before, after, key, comparison);
+  note_unlike_options(before, after, comparison);
   const Json nothing;
   const Json *was_on = before.find("machine"), *is_on = after.find("machine");
   for (const auto key : kMachine) {
@@ -89,7 +106,7 @@ Comparison compare(const Json& before, const Json& after, double tolerance) {
   if (!after.object()) return comparison;
   for (const auto& [key, value] : *after.object()) {
     const Json* old = before.find(key);
-    if (!value.number() || !old || !old->number() || is_circumstance(key)) continue;
+    if (!value.number() || !old || !old->number() || contains(kCircumstances, key)) continue;
     comparison.changes.push_back(change_of(key, *old->number(), *value.number(), tolerance));
     const auto& change = comparison.changes.back();
     if (change.kind == Change::Kind::worse && change.key != "max_us") comparison.worse = true;

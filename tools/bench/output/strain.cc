@@ -10,6 +10,7 @@ namespace bramble::bench {
 
 namespace {
 
+constexpr std::string_view kMeasure = "measure";
 constexpr double kThreadBusy = 0.9;
 constexpr double kMachineBusy = 0.95;
 constexpr double kFilesNear = 0.9;
@@ -71,9 +72,12 @@ void warn_of_lateness(Report& report, const Strain& strain) {
 Strain strain_of(const std::vector<Second>& seconds) {
   std::vector<double> threads, machine;
   Strain strain;
+  const bool measures =
+      std::any_of(seconds.begin(), seconds.end(), [](const Second& second) { return second.phase == kMeasure; });
   for (const auto& second : seconds) {
     strain.open_files = std::max(strain.open_files, second.open_files);
-    if (second.phase == "warm up") continue;
+    // Some scenarios only do one thing after the other; holding connections is no work.
+    if (measures ? second.phase != kMeasure : second.phase == "hold") continue;
     threads.push_back(second.busiest_thread);
     machine.push_back(second.machine_busy);
   }
@@ -91,7 +95,7 @@ void warn_of_strain(Report& report, const Options& options, const Strain& strain
 
 void tell_strain(Report& report, const Options& options, const std::vector<Second>& seconds) {
   const Strain strain = strain_of(seconds);
-  report.number("gen_thread_busy", "own busiest thread", strain.busiest_thread, "of a CPU");
+  if (!seconds.empty()) report.number("gen_thread_busy", "own busiest thread", strain.busiest_thread, "of a CPU");
   warn_of_strain(report, options, strain, open_files_max(), std::thread::hardware_concurrency());
 }
 

@@ -7,7 +7,7 @@
 
 namespace bramble::bench {
 
-/// How near the generator itself came to its limits, from the seconds of a run that count (not the warm up).
+/// How near the generator itself came to its limits, from the seconds of a run that count.
 struct Strain {
   double busiest_thread = 0;   ///< median share of a CPU
   double machine_busy = 0;     ///< median share of all CPUs

@@ -18,7 +18,7 @@ namespace bramble::bench {
 class Wire {
  public:
   static constexpr int kProtocol = 1;
-  static constexpr std::size_t kBytesMax = 64 * 1024 * 1024;
+  static constexpr std::size_t kBytesMax = 16 * 1024 * 1024;
 
   enum class Got { message, nothing, gone };
 
