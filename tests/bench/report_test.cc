@@ -73,6 +73,19 @@ TEST_CASE("the page needs nothing from elsewhere and has every chart, figure and
   CHECK(html.find("nan") == std::string::npos);
 }
 
+TEST_CASE("seconds in which nothing came are no latency of zero, and what was never counted is no curve") {
+  Report report = full_report();
+  auto seconds = report.seconds();
+  for (auto& second : seconds) second.p99_us = 7;
+  report.seconds(seconds);
+  CHECK(page(report).find("Latency of each second") != std::string::npos);
+  seconds.back().p99_us = 0;
+  report.seconds(seconds);
+  const std::string html = page(report);
+  CHECK(html.find("Latency of each second") == std::string::npos);  // one is no curve
+  CHECK(html.find(">out<") == std::string::npos);
+}
+
 TEST_CASE("a report of a run that failed at once still makes a page") {
   Report report;
   report.fault("connected only 0 of 2 clients");

@@ -11,6 +11,8 @@ namespace {
 
 struct Scene {
   Counts counts{.in = 3'000, .out = 2'900, .connected = 40, .missing = 2, .duplicates = 1};
+  Scene() { counts.latency.record(std::chrono::microseconds(100)); }
+
   std::vector<Second> seconds{
       {.at = 1, .phase = "warm up", .in_per_s = 100, .out_per_s = 100},
       {.at = 2, .phase = "measure", .in_per_s = 1'000, .out_per_s = 1'000, .p50_us = 100, .p99_us = 2'500},
@@ -59,6 +61,17 @@ TEST_CASE("the live view shows the broker's CPU and memory when its process is k
 
 TEST_CASE("the live view has no bar when nobody knows how long it takes") {
   CHECK_FALSE(has(Scene().lines({.columns = 100, .unicode = false}, std::nullopt), "left"));
+}
+
+TEST_CASE("the live view leaves out what a scenario does not count") {
+  Scene scene;
+  scene.counts = {.in_name = "done", .out_name = {}, .in = 7};
+  const auto lines = scene.lines({.columns = 100, .unicode = false});
+  CHECK(has(lines, "done"));
+  for (const char* none : {"delivered", "latency", "clients"}) {
+    CAPTURE(none);
+    CHECK_FALSE(has(lines, none));
+  }
 }
 
 TEST_CASE("no line of the live view is wider than the screen, in characters") {

@@ -101,6 +101,7 @@ bool play(const Scenario& scenario, const Options& options, Interrupts& interrup
   } else {
     run_on_workers(scenario, run);
   }
+  live.clear();
   report.text("loop", "loop", loop_of(options));
   report.seconds(progress.seconds());
 

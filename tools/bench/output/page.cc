@@ -138,11 +138,13 @@ std::optional<Chart> time_chart(const char* title, const std::vector<Second>& se
   double most = 0;
   for (const auto& over : what) {
     Series series{.name = over.name, .points = {}};
+    double highest = 0;
     for (const auto& second : seconds) {
       series.points.emplace_back(second.at, over.value(second));
-      most = std::max(most, series.points.back().second);
+      highest = std::max(highest, series.points.back().second);
     }
-    chart.series.push_back(std::move(series));
+    if (highest > 0) chart.series.push_back(std::move(series));
+    most = std::max(most, highest);
   }
   if (most == 0) return std::nullopt;
   chart.y = linear_axis("", most, shown);
@@ -164,10 +166,13 @@ std::string charts(const Report& report) {
         "Rate, a second", seconds,
         {{"in", [](const Second& s) { return s.in_per_s; }}, {"out", [](const Second& s) { return s.out_per_s; }}},
         tick_text));
-    add(time_chart(
-        "Latency of each second", seconds,
-        {{"p50", [](const Second& s) { return s.p50_us; }}, {"p99", [](const Second& s) { return s.p99_us; }}},
-        time_tick));
+    std::vector<Second> timed = seconds;  // but for those in which nothing came
+    std::erase_if(timed, [](const Second& second) { return second.p99_us == 0; });
+    if (timed.size() > 1)
+      add(time_chart(
+          "Latency of each second", timed,
+          {{"p50", [](const Second& s) { return s.p50_us; }}, {"p99", [](const Second& s) { return s.p99_us; }}},
+          time_tick));
     add(time_chart("CPUs used by the broker", seconds,
                    {{"cores", [](const Second& s) { return s.broker_cores.value_or(0); }}}, tick_text));
     add(time_chart("Broker's memory, MiB", seconds, {{"MiB", [](const Second& s) { return s.broker_mb.value_or(0); }}},

@@ -55,7 +55,10 @@ std::string clock_time(double seconds) {
   return text.data();
 }
 
-std::string milliseconds(double us) { return right(fixed(us / 1e3, us < 1e4 ? 3 : 1), 9) + " ms"; }
+std::string milliseconds(double us) {
+  if (us == 0) return right("-", 9) + "   ";  // nothing came
+  return right(fixed(us / 1e3, us < 1e4 ? 3 : 1), 9) + " ms";
+}
 
 /// The mean over the seconds of this phase.
 double mean(const Moment& moment, double Second::*rate) {
@@ -131,11 +134,15 @@ std::string render_live(const std::string& title, const Moment& moment, const Sc
                   sparkline(of_all(moment.seconds, rate),
                             std::min(kSparkWidth, screen.columns - std::min<std::size_t>(screen.columns, 11)),
                             screen.unicode));
-  lines.push_back(left("latency", 11) + "p50" + milliseconds(now.p50_us) + "   p99" + milliseconds(now.p99_us));
-  lines.push_back(left("clients", 11) + right(for_people(counts.connected), 9) + "     missing " +
-                  for_people(static_cast<double>(counts.missing)) + ", doubled " +
-                  for_people(static_cast<double>(counts.duplicates)) + ", out of order " +
-                  for_people(static_cast<double>(counts.reordered)));
+  if (counts.latency.count() > 0) {
+    lines.push_back(left("latency", 11) + "p50" + milliseconds(now.p50_us) + "   p99" + milliseconds(now.p99_us));
+  }
+  if (counts.connected > 0) {
+    lines.push_back(left("clients", 11) + right(for_people(counts.connected), 9) + "     missing " +
+                    for_people(static_cast<double>(counts.missing)) + ", doubled " +
+                    for_people(static_cast<double>(counts.duplicates)) + ", out of order " +
+                    for_people(static_cast<double>(counts.reordered)));
+  }
   if (now.broker_cores && now.broker_mb) {
     lines.push_back(left("broker", 11) + right(fixed(*now.broker_cores, 2), 9) + " cores" +
                     right(fixed(*now.broker_mb, 1), 9) + " MiB");
@@ -149,11 +156,14 @@ std::string render_live(const std::string& title, const Moment& moment, const Sc
 
 void LiveView::show(const Moment& moment) {
   const std::string view = render_live(title_, moment, screen_of(STDERR_FILENO));
-  std::string out;
-  if (lines_ > 0) out += "\x1b[" + std::to_string(lines_) + "A";  // to its first line, and nothing below it
-  out += "\r\x1b[J" + view;
+  clear();
+  std::fputs(view.c_str(), stderr);
   lines_ = static_cast<std::size_t>(std::count(view.begin(), view.end(), '\n'));
-  std::fputs(out.c_str(), stderr);
+}
+
+void LiveView::clear() {
+  if (lines_ > 0) std::fprintf(stderr, "\x1b[%zuA\r\x1b[J", lines_);  // to its first line, and nothing below it
+  lines_ = 0;
 }
 
 void PlainLines::show(const Moment& moment) {

@@ -24,6 +24,8 @@ class LiveView final : public Viewer {
  public:
   explicit LiveView(std::string title) : title_(std::move(title)) {}
   void show(const Moment& moment) override;
+  /// Takes the view off the screen, before anything else is written there.
+  void clear();
 
  private:
   const std::string title_;
