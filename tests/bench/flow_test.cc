@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "tests/bench/relay.h"
@@ -107,6 +108,26 @@ TEST_CASE("an open loop sends every message that is due") {
   const Report report = run_scenario(run_pairs, options);
   CHECK(report.faults() == Texts{});
   CHECK(report.notes() == Texts{});
+}
+
+TEST_CASE(
+    "a stall of the broker counts for every message that was due meanwhile, but in a closed loop only for a window") {
+  const auto slow = [](std::uint64_t sequence, std::string_view packet, std::string& to_subscriber) {
+    if (sequence == 100) std::this_thread::sleep_for(std::chrono::milliseconds(300));  // the stall itself
+    to_subscriber += packet;
+  };
+  const auto above_100_ms = [](const Report& report) {
+    std::uint64_t count = 0;
+    for (std::size_t i = Histogram::bucket_of(std::chrono::milliseconds(100)); i < Histogram::kBuckets; ++i) {
+      count += report.latencies().in_bucket(i);
+    }
+    return count;
+  };
+  const Relay open(slow), closed(slow);
+  Options options = one_pair(open);
+  options.rate = 1'000;
+  CHECK(above_100_ms(run_scenario(run_pairs, options)) >= 180);  // those that were due in its first 200 ms, about
+  CHECK(above_100_ms(run_scenario(run_pairs, one_pair(closed))) <= 64);
 }
 
 TEST_CASE("what nobody answers is a fault") {
