@@ -247,7 +247,7 @@ TEST_CASE("a worker refuses another version, and what it has no scenario or opti
   CHECK(why({{"protocol", right}, {"scenario", "sh"}, {"arguments", Json::Array{}}}) == "no scenario sh");
   CHECK(why({{"protocol", right}, {"scenario", "pairs"}, {"arguments", Json::Array{"--nonsense"}}}) ==
         "unknown option --nonsense");
-  for (const char* option : {"--report", "--prometheus", "--manager", "--pid"}) {
+  for (const char* option : {"--report", "--prometheus", "--manager", "--pid", "--payload-file", "--source"}) {
     CHECK(why({{"protocol", right}, {"scenario", "pairs"}, {"arguments", Json::Array{option, "9"}}}) ==
           std::string(option) + " is not for workers");
   }

@@ -109,12 +109,11 @@ std::string read_wish(const Json& message, const Scenario*& scenario, Options& o
   if (!arguments || !arguments->array()) return "no arguments";
   for (const auto& word : *arguments->array()) {
     if (!word.text()) return "an argument that is no text";
+    // Before anything is parsed, as an option that names a file reads it there and then.
+    if (option_for(*word.text()) != OptionFor::scenario) return *word.text() + " is not for workers";
     words.push_back(*word.text());
   }
   if (const auto wrong = parse_options(words, options); !wrong.empty()) return wrong;
-  for (const auto& [option, value] : options.given) {
-    if (option_for(option) != OptionFor::scenario) return option + " is not for workers";
-  }
   return refuse(*scenario, options);
 }
 
