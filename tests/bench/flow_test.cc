@@ -72,7 +72,7 @@ TEST_CASE("what is missing, doubled and out of order shows while the run goes on
     if (sequence == 200) to_subscriber += packet;
   });
   Options options = one_pair(relay);
-  options.rate = 900;  // so that it lasts longer than the second after which it is shown
+  options.rate = 600;  // so that it lasts longer than the second after which it is shown
   Watcher watcher;
   run_scenario(run_pairs, options, &watcher);
   CHECK(watcher.last.missing == 1);
