@@ -15,6 +15,7 @@ import argparse, contextlib, fcntl, json, os, platform, resource, shlex, shutil,
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BIN = os.path.normpath(f"{HERE}/../../build/release/bin")   # where `cmake --build --preset release` puts loadgen and limit
+DEPS = os.path.normpath(f"{HERE}/../../.deps")               # where tools/setup --test unpacks Debian's mosquitto
 
 def w(path, text):
     with open(path, "w") as f: f.write(text)
@@ -23,7 +24,7 @@ def find(env, *names):
     p = os.environ.get(env)
     if p: return p
     for n in names:
-        q = shutil.which(n) or shutil.which(n, path=f"{BIN}:/usr/sbin:/usr/local/sbin")
+        q = shutil.which(n) or shutil.which(n, path=f"{BIN}:{DEPS}:/usr/sbin:/usr/local/sbin")
         if q: return q
     raise SystemExit(f"broker binary not found: set {env}")
 
@@ -105,6 +106,7 @@ KNOWN = {  # name: (command builder, the scenarios it can do, None: all; those i
     "flashmq1": (flashmq(1), None, []),
     "flashmq-nagle": (flashmq(2, "false"), None, []),   # its default: no TCP_NODELAY
     "flashmq1-nagle": (flashmq(1, "false"), None, []),
+    "mosquitto": (mosquitto("MOSQUITTO"), None, []),
     "mosquitto21": (mosquitto("MOSQUITTO21"), None, []),
     "mosquitto20": (mosquitto("MOSQUITTO20"), None, []),
     "bramble": (mosquitto("BRAMBLE", "threads 2\n", "bramble"), None, []),
@@ -148,6 +150,19 @@ def free_port():
         with socket.socket() as a, socket.socket() as b:
             try: a.bind(("127.0.0.1", p)); b.bind(("127.0.0.1", p + 1)); return p
             except OSError: continue
+
+def found():
+    """The known brokers that are on this machine; of one in several configurations the first of the table."""
+    names, programs = [], set()
+    for name, (command, _, _) in KNOWN.items():
+        if name == "aedes" and "AEDES_DIR" not in os.environ: continue
+        with tempfile.TemporaryDirectory() as d:
+            try: program = command(0, d)[0]
+            except SystemExit: continue
+        program = os.path.realpath(program)
+        if program in programs or not os.access(program, os.X_OK): continue
+        programs.add(program); names.append(name)
+    return names
 
 def can(name, sc):
     _, only, never = KNOWN.get(name, (None, None, []))

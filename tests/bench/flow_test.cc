@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "tests/bench/relay.h"
@@ -23,12 +24,19 @@ Options one_pair(const Relay& relay) {
   return options;
 }
 
-Report run_scenario(void (*scenario)(Run), const Options& options) {
+Report run_scenario(void (*scenario)(Run), const Options& options, Viewer* viewer = nullptr) {
   Interrupts interrupts;
   Report report;
-  scenario({options, interrupts, report});
+  Progress progress(0, viewer ? std::vector{viewer} : std::vector<Viewer*>());
+  scenario({options, interrupts, report, progress});
   return report;
 }
+
+/// Keeps what it was shown last.
+struct Watcher final : Viewer {
+  void show(const Moment& moment) override { last = moment.counts; }
+  Counts last;
+};
 
 void forward_all(std::uint64_t, std::string_view packet, std::string& to_subscriber) { to_subscriber += packet; }
 
@@ -57,6 +65,24 @@ TEST_CASE("pairs through a relay that drops, doubles and swaps reports exactly t
   CHECK(report.faults() == Texts{"5 messages lost", "2 messages delivered more than once", "1 messages out of order"});
 }
 
+TEST_CASE("what is missing, doubled and out of order shows while the run goes on") {
+  const Relay relay([](std::uint64_t sequence, std::string_view packet, std::string& to_subscriber) {
+    if (sequence == 100) return;
+    to_subscriber += packet;
+    if (sequence == 200) to_subscriber += packet;
+  });
+  Options options = one_pair(relay);
+  options.rate = 600;  // so that it lasts longer than the second after which it is shown
+  Watcher watcher;
+  run_scenario(run_pairs, options, &watcher);
+  CHECK(watcher.last.missing == 1);
+  CHECK(watcher.last.duplicates == 1);
+  CHECK(watcher.last.reordered == 0);
+  CHECK(watcher.last.connected == 2);
+  CHECK(watcher.last.in > 200);
+  CHECK(watcher.last.latency.count() > 200);
+}
+
 TEST_CASE("messages far larger than the sockets take arrive whole, in both directions") {
   const Relay relay(forward_all, 4'096);
   Options options = one_pair(relay);
@@ -82,6 +108,26 @@ TEST_CASE("an open loop sends every message that is due") {
   const Report report = run_scenario(run_pairs, options);
   CHECK(report.faults() == Texts{});
   CHECK(report.notes() == Texts{});
+}
+
+TEST_CASE(
+    "a stall of the broker counts for every message that was due meanwhile, but in a closed loop only for a window") {
+  const auto slow = [](std::uint64_t sequence, std::string_view packet, std::string& to_subscriber) {
+    if (sequence == 100) std::this_thread::sleep_for(std::chrono::milliseconds(300));  // the stall itself
+    to_subscriber += packet;
+  };
+  const auto above_100_ms = [](const Report& report) {
+    std::uint64_t count = 0;
+    for (std::size_t i = Histogram::bucket_of(std::chrono::milliseconds(100)); i < Histogram::kBuckets; ++i) {
+      count += report.latencies().in_bucket(i);
+    }
+    return count;
+  };
+  const Relay open(slow), closed(slow);
+  Options options = one_pair(open);
+  options.rate = 1'000;
+  CHECK(above_100_ms(run_scenario(run_pairs, options)) >= 180);  // those that were due in its first 200 ms, about
+  CHECK(above_100_ms(run_scenario(run_pairs, one_pair(closed))) <= 64);
 }
 
 TEST_CASE("what nobody answers is a fault") {

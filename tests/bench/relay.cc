@@ -81,19 +81,24 @@ void Relay::handle(Client& client, const mqtt::Frame& frame, std::string_view pa
     mqtt::append_suback(client.out, kVersion, mqtt::decode_subscribe(frame, kVersion)->packet_id, codes);
     client.subscribed = true;
   } else if (frame.type == mqtt::PacketType::publish) {
-    const auto stamp = bench::Stamp::read(mqtt::decode_publish(frame, kVersion)->payload);
-    forward_(stamp ? stamp->sequence : 0, packet, subscriber_out());
+    const auto publish = mqtt::decode_publish(frame, kVersion);
+    const auto stamp = bench::Stamp::read(publish->payload);
+    forward_(stamp ? stamp->sequence : 0, packet, next_subscriber_out());
+    if (publish->packet_id != 0) {
+      mqtt::append_ack(client.out, kVersion, mqtt::PacketType::puback, publish->packet_id);
+    }
   } else if (frame.type == mqtt::PacketType::pingreq) {
     mqtt::append_pingresp(client.out);
   }
 }
 
-std::string& Relay::subscriber_out() {
+std::string& Relay::next_subscriber_out() {
+  std::vector<Client*> subscribed;
   for (auto& client : clients_) {
-    if (client.subscribed) return client.out;
+    if (client.subscribed) subscribed.push_back(&client);
   }
   unheard_.clear();
-  return unheard_;
+  return subscribed.empty() ? unheard_ : subscribed[published_++ % subscribed.size()]->out;
 }
 
 }  // namespace bramble::testing

@@ -12,7 +12,8 @@
 
 namespace bramble::testing {
 
-/// As much of a broker as one publisher and one subscriber at QoS 0 need, with a hand on every message.
+/// As much of a broker as publishers and subscribers at QoS 0 and 1 need, with a hand on every message. Subscribers are
+/// taken to be one group: message after message is for the next of them.
 /// Threads: one of its own from the constructor to the destructor; `forward` runs on it.
 class Relay {
  public:
@@ -37,13 +38,14 @@ class Relay {
   /// False: the client is gone.
   bool read(Client& client);
   void handle(Client& client, const mqtt::Frame& frame, std::string_view packet);
-  std::string& subscriber_out();
+  std::string& next_subscriber_out();
 
   const Forward forward_;
   bench::Descriptor listener_;
   bench::Descriptor stop_;
   std::uint16_t port_ = 0;
   std::vector<Client> clients_;
+  std::size_t published_ = 0;
   std::string unheard_;
   std::thread thread_;
 };

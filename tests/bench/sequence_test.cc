@@ -126,7 +126,7 @@ TEST_CASE("gaps beyond the limit still count as lost") {
 
 TEST_CASE("a stamp comes back as it was written, and a foreign payload gives none") {
   const Stamp stamp{.run = 0xBEEF,
-                    .publisher = 0xFEDCBA98,
+                    .stream = 0xFEDCBA98,
                     .sequence = 0x0123456789ABCDEF,
                     .intended = bramble::SteadyTime(std::chrono::nanoseconds(0x7766554433221100))};
   std::string payload(Stamp::kBytes, '\0');
@@ -134,7 +134,7 @@ TEST_CASE("a stamp comes back as it was written, and a foreign payload gives non
   const auto read = Stamp::read(payload + "tail");
   REQUIRE(read);
   CHECK(read->run == stamp.run);
-  CHECK(read->publisher == stamp.publisher);
+  CHECK(read->stream == stamp.stream);
   CHECK(read->sequence == stamp.sequence);
   CHECK(read->intended == stamp.intended);
   CHECK_FALSE(Stamp::read(std::string_view(payload).substr(1)));

@@ -2,7 +2,6 @@
 #include <optional>
 
 #include "tools/bench/process.h"
-#include "tools/bench/progress.h"
 #include "tools/bench/scenario.h"
 
 namespace bramble::bench {
@@ -89,7 +88,8 @@ class ConnRun {
   /// Until nothing more is on its way, or the user wants the run to end. Returns when the last handshake ended.
   SteadyTime connect_all();
   /// Until `until`, or the user wants the run to end. False: they do.
-  bool watch(const char* what, SteadyTime until);
+  bool watch(const char* what, SteadyTime until, bool until_ends_it);
+  Counts counts() const;
   void tell(SteadyTime::duration connecting, SteadyTime::duration held);
   void tell_broker(SteadyTime::duration held);
   std::uint32_t sum(std::atomic<std::uint32_t> Handshakes::*count) const;
@@ -100,33 +100,33 @@ class ConnRun {
   const std::uint32_t clients_;
   Engine engine_;
   std::vector<std::unique_ptr<ConnWorker>> workers_;
-  const SteadyTime start_;
-  Progress progress_;
+  SteadyTime start_{};
   std::optional<ProcessUse> before_, connected_, after_;  ///< the broker's
 };
 
 ConnRun::ConnRun(Run run, const Endpoint& broker)
-    : run_(run),
-      clients_(run.options.clients.value_or(kClients)),
-      engine_(run.options.threads),
-      start_(now()),
-      progress_(run.options.quiet, start_) {
+    : run_(run), clients_(run.options.clients.value_or(kClients)), engine_(run.options.threads), start_(now()) {
   for (std::size_t i = 0; i < engine_.size(); ++i) {
     workers_.push_back(std::make_unique<ConnWorker>(engine_, i, run.options, broker));
   }
   for (std::uint32_t i = 0; i < clients_; ++i) {
-    workers_[i % workers_.size()]->add(client_settings(run.options, 'c' + std::to_string(i), i));
+    auto settings = client_settings(run.options, 'c' + std::to_string(i), i);
+    settings.filters = idle_filters(run.options, run.options.filters.value_or(0), i, settings.client_id);
+    workers_[i % workers_.size()]->add(std::move(settings));
   }
 }
 
 void ConnRun::go() {
+  if (!run_.may_start()) return run_.report.note("ended before the start");
+  start_ = now();
   before_ = process_use(run_.options.broker_pid);
+  run_.progress.begin(start_);
   for (std::size_t i = 0; i < workers_.size(); ++i) engine_.start(i, *workers_[i]);
   const SteadyTime connected = connect_all();
   const SteadyTime held_from = now();
   connected_ = process_use(run_.options.broker_pid);
   if (!run_.interrupts.seen()) {
-    watch("hold", held_from + run_.options.time_to_measure());
+    watch("hold", held_from + run_.options.time_to_measure(), true);
   }
   after_ = process_use(run_.options.broker_pid);
   const auto held = now() - held_from;
@@ -141,7 +141,7 @@ SteadyTime ConnRun::connect_all() {
   std::uint32_t before = 0;
   SteadyTime last = start_;
   while (before < clients_ && now() - last < kQuietMax) {
-    if (!watch("connect", now() + 1ms)) break;
+    if (!watch("connect", now() + 1ms, false)) break;
     const std::uint32_t ended = sum(&Handshakes::done) + sum(&Handshakes::failed);
     if (ended != before) last = now();
     before = ended;
@@ -149,12 +149,22 @@ SteadyTime ConnRun::connect_all() {
   return last;
 }
 
-bool ConnRun::watch(const char* what, SteadyTime until) {
+bool ConnRun::watch(const char* what, SteadyTime until, bool until_ends_it) {
   while (now() < until) {
     if (run_.interrupts.sleep_until(std::min(until, now() + 100ms))) return false;
-    if (progress_.due(now())) progress_.line(now(), what, sum(&Handshakes::done), sum(&Handshakes::dropped), latency());
+    if (!run_.progress.due(now())) continue;
+    run_.progress.tell(now(), what, until_ends_it ? until : SteadyTime::max(), counts());
   }
   return true;
+}
+
+Counts ConnRun::counts() const {
+  return {.in_name = "connects",
+          .out_name = "dropped",
+          .in = sum(&Handshakes::done),
+          .out = sum(&Handshakes::dropped),
+          .connected = sum(&Handshakes::done) - sum(&Handshakes::dropped),
+          .latency = latency()};
 }
 
 void ConnRun::tell(SteadyTime::duration connecting, SteadyTime::duration held) {
@@ -221,9 +231,7 @@ std::string ConnRun::first_fault() const {
 }  // namespace
 
 void run_conn(Run run) {
-  const auto broker = resolve(run.options.host, run.options.port);
-  if (!broker) return run.report.fault("no address for " + run.options.host);
-  ConnRun(run, *broker).go();
+  if (const auto broker = broker_of(run)) ConnRun(run, *broker).go();
 }
 
 }  // namespace bramble::bench

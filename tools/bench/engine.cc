@@ -32,17 +32,21 @@ Worker::Worker() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_up_(::eventfd(0,
 }
 
 void Worker::open(LoadClient& client, const Endpoint& broker) {
-  clients_.push_back(&client);
+  if (client.idle()) clients_.push_back(&client);
   client.open(broker, epoll_.get());
 }
 
 void Worker::run(Task& task) {
   ::prctl(PR_SET_TIMERSLACK, 1'000);                  // ns: the default of 50 us would show in open-loop latencies
   while (!ending_.load(std::memory_order_relaxed)) {  // pairs with end(), which wakes us after
-    const SteadyTime now = std::chrono::steady_clock::now();
-    keep_alive(now);
-    wait_and_handle(std::min(task.turn(now), next_keep_alive_), task);
+    turn(task);
   }
+}
+
+void Worker::turn(Task& task) {
+  const SteadyTime now = std::chrono::steady_clock::now();
+  keep_alive(now);
+  wait_and_handle(std::min(task.turn(now), next_keep_alive_), task);
 }
 
 void Worker::wait_and_handle(SteadyTime until, Task& task) {
@@ -108,12 +112,15 @@ Interrupts::Interrupts() {
 Interrupts::~Interrupts() { ::pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr); }
 
 bool Interrupts::sleep_until(SteadyTime until) {
+  if (asked_) {
+    asked_ = false;
+    return seen_ = true;
+  }
   const auto wait = std::max(until - std::chrono::steady_clock::now(), SteadyTime::duration::zero());
   const auto whole = std::chrono::duration_cast<std::chrono::seconds>(wait);
   const timespec time{.tv_sec = whole.count(), .tv_nsec = std::chrono::nanoseconds(wait - whole).count()};
   if (::sigtimedwait(&signals_, nullptr, &time) <= 0) return false;
-  seen_ = true;
-  return true;
+  return seen_ = seen_signal_ = true;
 }
 
 }  // namespace bramble::bench

@@ -33,6 +33,8 @@ class Worker {
   void open(LoadClient& client, const Endpoint& broker);
   /// Turns until end(). Clients are to outlive it.
   void run(Task& task);
+  /// One: the task's, then I/O.
+  void turn(Task& task);
   void wake();
   void end();
 
@@ -114,12 +116,17 @@ class Interrupts {
   Interrupts(const Interrupts&) = delete;
   /// Sleeps until `until`, or returns true at once if the user wants the run to end.
   bool sleep_until(SteadyTime until);
+  /// Lets the run end as if the user wanted it to.
+  void ask_to_end() { asked_ = true; }
   bool seen() const { return seen_; }
+  bool seen_signal() const { return seen_signal_; }
 
  private:
   sigset_t signals_{};
   sigset_t mask_before_{};
+  bool asked_ = false;
   bool seen_ = false;
+  bool seen_signal_ = false;
 };
 
 }  // namespace bramble::bench

@@ -1,11 +1,11 @@
 #include "tools/bench/flow.h"
 
-#include <optional>
+#include <algorithm>
+#include <random>
 
 #include "tools/bench/flow_report.h"
 #include "tools/bench/flow_worker.h"
 #include "tools/bench/process.h"
-#include "tools/bench/progress.h"
 
 namespace bramble::bench {
 
@@ -15,13 +15,19 @@ using Phase = FlowState::Phase;
 using namespace std::chrono_literals;
 
 constexpr auto kConnectingMax = 120s;
+constexpr std::uint32_t kFiltersASecondMin = 5'000;  ///< a broker that takes fewer is not waited for
 constexpr auto kStallAfter = 1500ms;  ///< no delivery for so long: what is outstanding will not come any more
 constexpr std::chrono::seconds kDrainQuietMax = 3s;
 constexpr std::chrono::seconds kDrainMax = 60s;
 constexpr auto kLateDuplicates = 20ms;  ///< how long a second copy of the last messages is waited for
 constexpr auto kLookEvery = 20ms;
+constexpr auto kDisturbedTail = 200ms;
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
+
+std::uint16_t random_run() { return static_cast<std::uint16_t>(std::random_device()()); }
+
+std::string publisher_name(std::size_t i) { return "p" + std::to_string(i); }
 
 /// One run, from the main thread's side.
 class FlowRun {
@@ -34,9 +40,17 @@ class FlowRun {
   void start_flow();
   /// Until `until`, or until everything that may come has come. False: the user wants the run to end.
   bool watch(std::string_view what, SteadyTime until);
+  void tell_progress(std::string_view what, SteadyTime until);
+  Counts counts() const;
   void forgive_if_stalled();
+  /// False: the user wants the run to end.
+  bool disturb(const FlowSample& before, const FlowSample& after);
   /// Until everything that was sent has come. False: the user does not want to wait for it.
   bool drain();
+  /// The same for what the publishers of another part sent.
+  bool drain_elsewhere();
+  /// By stream; the engine must have stopped.
+  std::vector<std::uint64_t> sent() const;
   void tell_ended();
   std::vector<LoadClient*> clients() const;
   FlowSample sample() const;
@@ -56,54 +70,74 @@ class FlowRun {
   FlowState state_;
   Engine engine_;
   std::vector<std::unique_ptr<FlowWorker>> workers_;
-  std::optional<Progress> progress_;
   std::uint64_t delivered_before_ = 0;
   SteadyTime last_delivery_{};
   std::uint32_t stalls_ = 0;
+  std::vector<std::uint64_t> sent_;  ///< by stream, how many messages there were in all; empty: not known
 };
 
 FlowRun::FlowRun(Run run, FlowPlan plan, const Endpoint& broker)
-    : run_(run), plan_(std::move(plan)), state_(run.options, plan_.publishers.size()), engine_(run.options.threads) {
-  state_.strangers = plan_.publishers.empty();
+    : run_(run),
+      plan_(std::move(plan)),
+      state_(run.options, plan_.publishers.size(), run.team ? run.team->run() : random_run()),
+      engine_(run.options.threads) {
+  state_.elsewhere = plan_.shared_by_parts && plan_.publishers.empty();
+  state_.strangers = plan_.publishers.empty() && !state_.elsewhere;
   state_.times_acks = plan_.subscribers.empty();
+  state_.field = plan_.field;
+  if (plan_.shared) state_.group = std::make_unique<SharedGroup>(plan_.publishers.size());
   for (std::size_t i = 0; i < engine_.size(); ++i) {
     workers_.push_back(std::make_unique<FlowWorker>(state_, engine_, i, broker));
   }
   std::uint32_t number = 0;
-  const auto settings = [this, &number](char kind, std::size_t i) {
-    return client_settings(run_.options, kind + std::to_string(i), number++);
+  const auto settings = [this, &number](const std::string& name) {
+    return client_settings(run_.options, name, number++);
   };
   for (std::size_t i = 0; i < plan_.subscribers.size(); ++i) {
-    workers_[i % workers_.size()]->add_subscriber(plan_.subscribers[i], settings('s', i));
+    workers_[i % workers_.size()]->add_subscriber(plan_.subscribers[i], settings(subscriber_name(i)));
   }
   for (std::size_t i = 0; i < plan_.publishers.size(); ++i) {
     const auto index = static_cast<std::uint32_t>(i);
-    workers_[i % workers_.size()]->add_publisher(plan_.publishers[i], index, settings('p', i));
+    workers_[i % workers_.size()]->add_publisher(plan_.publishers[i], index, settings(publisher_name(i)));
   }
 }
 
 void FlowRun::go() {
+  const auto broker_empty = process_use(run_.options.broker_pid);
   for (std::size_t i = 0; i < workers_.size(); ++i) engine_.start(i, *workers_[i]);
   if (!connect_all()) return;
+  const auto broker_set_up = process_use(run_.options.broker_pid);
+  if (!run_.may_start()) {
+    engine_.stop();
+    return run_.report.note("ended before the start");
+  }
+  FlowSample before = sample();  // before the first message: of a whole run all of them count
   start_flow();
-  FlowSample before = sample();
   const bool warm = watch("warm up", state_.measure_from);
   if (!whole_run()) before = sample();
   if (warm) watch("measure", state_.measure_until);
   FlowSample after = sample();
-  const bool complete = drain();
+  const bool complete =
+      (!warm || !plan_.disturbance || disturb(before, after)) && drain() && (!state_.elsewhere || drain_elsewhere());
   if (whole_run()) after = sample();
   run_.interrupts.sleep_until(now() + kLateDuplicates);
   engine_.stop();
   tell_ended();
-  report_flow(run_, plan_, workers_, {before, after, sum(&Lane::measured), stalls_, warm, complete});
+  if (!state_.elsewhere) sent_ = sent();
+  if (run_.team && plan_.shared_by_parts && !state_.elsewhere && complete) run_.team->tell_sent(sent_);
+  if (!complete) sent_.clear();  // what is still on its way is not lost
+  report_flow(run_, plan_, workers_,
+              {before, after, sum(&Lane::measured), stalls_, warm, complete, broker_empty, broker_set_up, sent_});
   for (LoadClient* client : clients()) client->disconnect();
 }
 
 bool FlowRun::connect_all() {
-  const SteadyTime give_up = now() + kConnectingMax;
+  const std::uint32_t filters = plan_.field ? plan_.field->filters() + run_.options.exact_filters : 0;
+  const SteadyTime give_up = now() + kConnectingMax + std::chrono::seconds(filters / kFiltersASecondMin);
+  run_.progress.begin(now());
   while (state_.ready < client_count() && state_.ended == 0 && now() < give_up) {
     if (run_.interrupts.sleep_until(now() + 1ms)) break;
+    tell_progress("connect", SteadyTime::max());
   }
   if (state_.ready == client_count()) return true;
   engine_.stop();
@@ -117,7 +151,6 @@ void FlowRun::start_flow() {
   state_.start = last_delivery_ = now();
   state_.measure_from = state_.start + run_.options.time_to_warm_up();
   state_.measure_until = state_.measure_from + run_.options.time_to_measure();
-  progress_.emplace(run_.options.quiet, state_.start);
   state_.phase.store(Phase::running, std::memory_order_release);  // pairs with FlowWorker::turn
   engine_.wake_all();
 }
@@ -127,11 +160,23 @@ bool FlowRun::watch(std::string_view what, SteadyTime until) {
     if (run_.interrupts.sleep_until(std::min(until, now() + kLookEvery))) return false;
     if (all_sent() || state_.ended == client_count()) return true;
     forgive_if_stalled();
-    if (progress_->due(now())) {
-      progress_->line(now(), what, sum(&Lane::published), sum(&Lane::delivered), sum(&Lane::arrivals));
-    }
+    tell_progress(what, run_.options.count > 0 ? SteadyTime::max() : state_.measure_until);
   }
   return true;
+}
+
+void FlowRun::tell_progress(std::string_view what, SteadyTime until) {
+  if (run_.progress.due(now())) run_.progress.tell(now(), what, until, counts());
+}
+
+Counts FlowRun::counts() const {
+  return {.in = sum(&Lane::published),
+          .out = sum(&Lane::delivered),
+          .connected = state_.ready - std::min<std::uint32_t>(state_.ready, state_.ended),
+          .missing = sum(&Lane::missing),
+          .duplicates = sum(&Lane::duplicates),
+          .reordered = sum(&Lane::reordered),
+          .latency = sum(&Lane::arrivals)};
 }
 
 void FlowRun::forgive_if_stalled() {
@@ -147,6 +192,19 @@ void FlowRun::forgive_if_stalled() {
   }
 }
 
+bool FlowRun::disturb(const FlowSample& before, const FlowSample& after) {
+  state_.disturbed_from.store(now(), std::memory_order_relaxed);
+  plan_.disturbance->begin(before, after);
+  while (!plan_.disturbance->over() && state_.ended < client_count()) {
+    if (!watch(plan_.disturbance->name(), now() + kLookEvery / 4)) return false;
+  }
+  state_.disturbed_until.store(now(), std::memory_order_relaxed);
+  // What should have left before now is to be in the latencies when they are asked for.
+  const bool goes_on = watch(plan_.disturbance->name(), now() + kDisturbedTail);
+  plan_.disturbance->ended(sum(&Lane::disturbed));
+  return goes_on;
+}
+
 bool FlowRun::drain() {
   state_.phase.store(Phase::draining, std::memory_order_release);
   engine_.wake_all();
@@ -157,6 +215,7 @@ bool FlowRun::drain() {
   SteadyTime last_progress = now();
   while (now() < give_up && now() - last_progress < quiet_max) {
     if (run_.interrupts.sleep_until(now() + 1ms)) return false;
+    tell_progress("drain", SteadyTime::max());
     const std::uint64_t arrived = sum(&Lane::delivered) + sum(&Lane::acknowledged) + sum(&Lane::read);
     if (arrived != before) {
       before = arrived;
@@ -165,6 +224,32 @@ bool FlowRun::drain() {
     if (settled()) return true;
   }
   return true;
+}
+
+bool FlowRun::drain_elsewhere() {
+  const auto all = run_.team->await_sent();
+  if (!all) return false;
+  sent_ = *all;
+  std::uint64_t expected = 0;
+  for (const auto messages : sent_) expected += messages * plan_.subscribers.size();
+  std::uint64_t before = sum(&Lane::delivered);
+  SteadyTime last_progress = now();
+  while (before < expected && now() - last_progress < kDrainQuietMax) {
+    if (run_.interrupts.sleep_until(now() + 1ms)) return false;
+    if (const auto delivered = sum(&Lane::delivered); delivered != before) {
+      before = delivered;
+      last_progress = now();
+    }
+  }
+  return true;
+}
+
+std::vector<std::uint64_t> FlowRun::sent() const {
+  std::vector<std::uint64_t> sent(state_.streams());
+  for (const auto& worker : workers_) {
+    for (const auto& publisher : worker->publishers()) publisher->tell_sent(sent);
+  }
+  return sent;
 }
 
 bool FlowRun::settled() const {
@@ -216,10 +301,17 @@ Histogram FlowRun::sum(LiveHistogram Lane::*histogram) const {
 
 }  // namespace
 
+std::string subscriber_name(std::size_t i) { return "s" + std::to_string(i); }
+
+std::string publisher_topic(const Options& options, std::size_t subscribers, std::size_t i,
+                            const std::string& otherwise) {
+  const auto index = static_cast<std::uint32_t>(i);
+  const auto number = static_cast<std::uint32_t>(subscribers + i);  // as FlowRun counts its clients
+  return topic_of(options, index, client_id(options, publisher_name(i), number), otherwise);
+}
+
 void run_flow(Run run, FlowPlan plan) {
-  const auto broker = resolve(run.options.host, run.options.port);
-  if (!broker) return run.report.fault("no address for " + run.options.host);
-  FlowRun(run, std::move(plan), *broker).go();
+  if (const auto broker = broker_of(run)) FlowRun(run, std::move(plan), *broker).go();
 }
 
 }  // namespace bramble::bench

@@ -27,6 +27,9 @@ struct FlowOutcome {
   std::uint32_t stalls = 0;  ///< how often the flow stood still until outstanding deliveries were given up
   bool measured = true;      ///< the user let it come beyond the warm up
   bool complete = true;      ///< and waited for the last messages
+  std::optional<ProcessUse> broker_empty{};   ///< the broker before the clients came
+  std::optional<ProcessUse> broker_set_up{};  ///< and when all were connected and subscribed
+  std::vector<std::uint64_t> sent{};          ///< by stream, how many messages there were in all; empty: not known
 };
 
 /// The engine must have stopped.

@@ -1,15 +1,17 @@
 #pragma once
 
 #include <atomic>
-#include <random>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "core/base/time.h"
+#include "tools/bench/device_field.h"
 #include "tools/bench/engine.h"
 #include "tools/bench/histogram.h"
 #include "tools/bench/options.h"
 #include "tools/bench/sequence.h"
+#include "tools/bench/shared_group.h"
 
 namespace bramble::bench {
 
@@ -34,20 +36,24 @@ struct FlowState {
     std::atomic<bool> waits{false};  ///< this worker sleeps, though deliveries elsewhere may give it room to send
   };
 
-  FlowState(const Options& options_, std::size_t publishers)
-      : options(options_),
-        run(static_cast<std::uint16_t>(std::random_device()())),
-        stamped(options_.payload_bytes >= Stamp::kBytes),
-        credits(publishers),
-        hunger(options_.threads) {}
+  FlowState(const Options& options_, std::size_t publishers, std::uint16_t run_)
+      : options(options_), run(run_), stamped(options_.stamped()), credits(publishers), hunger(options_.threads) {}
 
   const Options& options;
   const std::uint16_t run;  ///< see Stamp
-  const bool stamped;       ///< payloads are long enough to carry a Stamp
+  const bool stamped;       ///< payloads carry a Stamp
   bool strangers = false;   ///< the publishers are in another process: who they are shows from their messages
+  bool elsewhere = false;   ///< they are in another part of this run, with a clock of its own: nothing is timed
   bool times_acks = false;  ///< nobody of ours receives: latency is that of the acknowledgement
 
-  std::vector<Credit> credits;
+  std::shared_ptr<const DeviceField> field{};  ///< none: each publisher has one topic
+  std::unique_ptr<SharedGroup> group{};        ///< all subscribers are its members; none: each hears for itself
+
+  /// A stream is what a Stamp's sequence counts: the messages of one publisher, or to one device of the field.
+  /// Publisher i of n has the streams i, i + n and so on.
+  std::size_t streams() const { return field ? field->devices() : credits.size(); }
+
+  std::vector<Credit> credits;  ///< by publisher
   std::vector<Hunger> hunger;
   std::atomic<std::uint32_t> forgiven{0};  ///< how often all outstanding deliveries were given up
   std::atomic<std::uint32_t> ready{0};
@@ -60,15 +66,26 @@ struct FlowState {
   std::atomic<Phase> phase{Phase::connecting};
 
   bool measures(SteadyTime intended) const { return intended >= measure_from && intended < measure_until; }
+
+  // From when to when the flow is disturbed (see Disturbance), set by the main thread as it happens; relaxed, as a
+  // message at the edge may count on either side.
+  std::atomic<SteadyTime> disturbed_from{SteadyTime::max()};
+  std::atomic<SteadyTime> disturbed_until{SteadyTime::max()};
+
+  bool disturbed(SteadyTime intended) const {
+    return intended >= disturbed_from.load(std::memory_order_relaxed) &&
+           intended < disturbed_until.load(std::memory_order_relaxed);
+  }
 };
 
 /// What the publishers and subscribers of one worker share.
 /// Threads: its worker's; any may read the counts and `arrivals`, and everything once the engine has stopped.
 struct Lane {
   Lane(FlowState& state_, Worker& worker, const Endpoint& broker)
-      : state(state_), connector(worker, broker, kHandshakesAtOnce, 0), payload(state_.options.payload_bytes, 'x') {}
+      : state(state_), connector(worker, broker, kHandshakesAtOnce, 0), payload(state_.options.payload()) {}
 
   static constexpr std::size_t kHandshakesAtOnce = 256;
+  static constexpr auto kLate = std::chrono::milliseconds(1);
 
   FlowState& state;
   Connector connector;
@@ -78,14 +95,20 @@ struct Lane {
   Count expected;  ///< deliveries that `published` is to lead to
   Count delivered;
   Count acknowledged;
-  Count refused;           ///< acknowledged with a failure
-  Count read;              ///< publishers of which the broker has read everything, as its PINGRESP says
-  LiveHistogram arrivals;  ///< latency of all
-  LiveHistogram measured;  ///< of those that should have left in the time that is measured
+  Count refused;  ///< acknowledged with a failure
+  Count late;     ///< open loop: left more than kLate after their time
+  Count missing;  ///< as far as is known while the run goes on: see Subscriber::tally for what is true
+  Count duplicates;
+  Count reordered;
+  Count read;               ///< publishers of which the broker has read everything, as its PINGRESP says
+  LiveHistogram arrivals;   ///< latency of all
+  LiveHistogram measured;   ///< of those that should have left in the time that is measured
+  LiveHistogram disturbed;  ///< of those that should have left while the flow was disturbed
 
   void arrived(SteadyTime intended, SteadyTime now) {
     arrivals.record(now - intended);
     if (state.measures(intended)) measured.record(now - intended);
+    if (state.disturbed(intended)) disturbed.record(now - intended);
   }
 };
 

@@ -9,7 +9,6 @@ FlowWorker::FlowWorker(FlowState& state, Engine& engine, std::size_t index, cons
 
 void FlowWorker::add_subscriber(SubscriberPlan plan, LoadClient::Settings settings) {
   settings.filters = plan.filters;
-  settings.filter_qos = state_.options.granted_qos();
   subscribers_.push_back(std::make_unique<Subscriber>(lane_, std::move(plan), std::move(settings)));
   lane_.connector.add(subscribers_.back()->client());
 }
@@ -80,7 +79,7 @@ SteadyTime FlowWorker::pace(SteadyTime now) {
     if (publisher.overdue() == 0) behind_.push_back(&publisher);
     publisher.owe_one();
   }
-  std::erase_if(behind_, [](Publisher* publisher) { return publisher->send_owed(); });
+  std::erase_if(behind_, [now](Publisher* publisher) { return publisher->send_owed(now); });
   return next_due_;
 }
 

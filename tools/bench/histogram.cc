@@ -15,12 +15,14 @@ std::size_t Histogram::bucket_of(std::chrono::nanoseconds value) {
   return (exponent - kStepBits + 1) * kSteps + static_cast<std::size_t>(step);
 }
 
-std::chrono::nanoseconds Histogram::value_of(std::size_t bucket) {
+std::chrono::nanoseconds Histogram::lowest_of(std::size_t bucket) {
   if (bucket < kSteps) return std::chrono::nanoseconds(bucket);
   const unsigned shift = static_cast<unsigned>(bucket / kSteps) - 1;
-  const std::uint64_t lowest = (kSteps + bucket % kSteps) << shift;
-  const std::uint64_t width = std::uint64_t{1} << shift;
-  return std::chrono::nanoseconds(lowest + (width - 1) / 2);
+  return std::chrono::nanoseconds((kSteps + bucket % kSteps) << shift);
+}
+
+std::chrono::nanoseconds Histogram::value_of(std::size_t bucket) {
+  return lowest_of(bucket) + (lowest_of(bucket + 1) - lowest_of(bucket) - std::chrono::nanoseconds(1)) / 2;
 }
 
 void Histogram::add(const Histogram& other) {

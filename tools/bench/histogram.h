@@ -21,6 +21,8 @@ class Histogram {
   static std::size_t bucket_of(std::chrono::nanoseconds value);
   /// The middle of what the bucket covers.
   static std::chrono::nanoseconds value_of(std::size_t bucket);
+  /// The least that the bucket covers; of kBuckets, what none covers any more.
+  static std::chrono::nanoseconds lowest_of(std::size_t bucket);
 
   void record(std::chrono::nanoseconds value) { add(bucket_of(value), 1); }
   void add(std::size_t bucket, std::uint64_t times) {
@@ -32,6 +34,7 @@ class Histogram {
   Histogram since(const Histogram& earlier) const;
 
   std::uint64_t count() const { return count_; }
+  std::uint64_t in_bucket(std::size_t bucket) const { return counts_[bucket]; }
   /// The value that `share` (0 to 1) of all recorded values do not exceed; share 1 is the longest. 0 when empty.
   std::chrono::nanoseconds percentile(double share) const;
 

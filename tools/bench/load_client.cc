@@ -20,14 +20,26 @@ std::string code_text(mqtt::ReasonCode code) {
 }  // namespace
 
 void LoadClient::open(const Endpoint& broker, int epoll) {
-  check(state_ == State::idle, "a client is opened once");
+  check(idle() || closed(), "a client has one connection at a time");
+  if (closed()) reset();
   epoll_ = epoll;
-  socket_ = start_connect(broker, settings_.number);
-  if (!socket_) return close("connect: " + std::string(std::strerror(errno)));
+  auto [socket, fault] = start_connect(broker, settings_.number);
+  if (!socket) return close("connect: " + fault);
+  socket_ = std::move(socket);
   state_ = State::connecting;
   awaits_writable_ = true;
   epoll_event event{.events = EPOLLIN | EPOLLOUT, .data = {.ptr = this}};
   ::epoll_ctl(epoll_, EPOLL_CTL_ADD, socket_.get(), &event);
+}
+
+void LoadClient::reset() {
+  came_back_ = true;
+  was_ready_ = session_present_ = quiet_ = false;
+  fault_.clear();
+  in_.clear();
+  out_.clear();
+  sent_ = filters_sent_ = 0;
+  sending_ = {};
 }
 
 void LoadClient::on_io(std::uint32_t epoll_events, std::span<char> scratch) {
@@ -37,7 +49,7 @@ void LoadClient::on_io(std::uint32_t epoll_events, std::span<char> scratch) {
 }
 
 void LoadClient::on_connected() {
-  if (const int error = connect_outcome(socket_)) return close("connect: " + std::string(std::strerror(error)));
+  if (const int error = connect_outcome(socket_)) return close("connect: " + connect_fault(error));
   state_ = State::waiting_connack;
   send_connect();
   flush();
@@ -117,7 +129,9 @@ Result<void> LoadClient::on_connack(const mqtt::Frame& frame, SteadyTime now) {
   receive_maximum_ = connack->receive_maximum.value_or(mqtt::kReceiveMaximumDefault);
   topic_alias_maximum_ = connack->topic_alias_maximum.value_or(0);
   keep_alive_ = std::chrono::seconds(connack->server_keep_alive.value_or(settings_.keep_alive));
-  if (settings_.filters.empty()) {
+  session_present_ = connack->session_present;
+  events_.on_accepted(*this, now);
+  if (settings_.filters.empty() || (came_back_ && session_present_)) {
     became_ready(now);
   } else {
     state_ = State::waiting_suback;
@@ -175,6 +189,13 @@ void LoadClient::send_connect() {
   connect.version = settings_.version;
   connect.client_id = settings_.client_id;
   connect.keep_alive = settings_.keep_alive;
+  connect.clean_start = settings_.clean_start;
+  connect.session_expiry = settings_.session_expiry;
+  if (settings_.will) {
+    const Will& will = *settings_.will;
+    connect.will = {
+        .topic = will.topic, .payload = will.payload, .qos = will.qos, .retain = will.retain, .properties = {}};
+  }
   if (settings_.user_name) connect.user_name = *settings_.user_name;
   if (settings_.password) connect.password = *settings_.password;
   mqtt::append_connect(out_, connect);
@@ -184,6 +205,7 @@ void LoadClient::send_next_subscribe() {
   const std::size_t end = std::min(filters_sent_ + kFiltersPerSubscribe, settings_.filters.size());
   mqtt::Subscribe subscribe;
   subscribe.packet_id = 1;  // one at a time, and before anything is published
+  subscribe.subscription_identifier = settings_.subscription_id;
   for (; filters_sent_ < end; ++filters_sent_) {
     subscribe.entries.push_back({settings_.filters[filters_sent_], {.qos = settings_.filter_qos}});
   }
@@ -243,8 +265,31 @@ void LoadClient::ping() {
   if (!awaits_writable_) flush();
 }
 
+void LoadClient::subscribe(std::vector<std::string> filters) {
+  check(ready() && unacknowledged() == 0, "its Packet Identifier is that of no message");
+  state_ = State::waiting_suback;
+  filters_sent_ = settings_.filters.size();
+  settings_.filters.insert(settings_.filters.end(), filters.begin(), filters.end());
+  send_next_subscribe();
+}
+
+void LoadClient::leave() {
+  if (!ready()) return;
+  mqtt::append_disconnect(out_, settings_.version, mqtt::ReasonCode::success);
+  state_ = State::leaving;
+  if (!awaits_writable_) flush();
+}
+
+void LoadClient::cut() {
+  if (closed() || idle()) return;
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  state_ = State::closed;
+  socket_.reset();
+}
+
 void LoadClient::disconnect() {
-  if (closed() || state_ == State::idle) return;
+  if (closed() || idle()) return;
   mqtt::append_disconnect(out_, settings_.version, mqtt::ReasonCode::success);
   // Once, and whether it goes out or not: a broker that does not read any more has ended the connection for itself.
   [[maybe_unused]] const auto taken = ::send(socket_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL);

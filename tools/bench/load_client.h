@@ -26,6 +26,8 @@ class ClientEvents {
   virtual ~ClientEvents() = default;
   /// The CONNACK is in and, if the client has filters, so are all SUBACKs.
   virtual void on_ready(LoadClient&, SteadyTime) {}
+  /// The CONNACK is in; a client without filters is ready right after.
+  virtual void on_accepted(LoadClient&, SteadyTime) {}
   virtual void on_delivery(LoadClient&, const mqtt::Publish&, SteadyTime) {}
   /// The flow of a QoS 1 or 2 message ended. `code` is a failure if the broker refused the message.
   virtual void on_acknowledged(LoadClient&, mqtt::PacketId, mqtt::ReasonCode, SteadyTime) {}
@@ -35,35 +37,49 @@ class ClientEvents {
   virtual void on_closed(LoadClient&) {}
 };
 
-/// One MQTT client over one socket: connects, subscribes, publishes and answers every packet as the standard asks,
-/// QoS 2 and the broker's Receive Maximum included. It never waits: whoever has its epoll set calls on_io.
-/// What is to be sent is collected and goes out with flush(), in one write if the socket takes it.
-/// Threads: its worker's only.  Errors: the broker's are told by on_closed, with words in fault().
+/// One MQTT client over one socket at a time: connects, subscribes, publishes and answers every packet as the standard
+/// asks, QoS 2 and the broker's Receive Maximum included. It never waits: whoever has its epoll set calls on_io. What
+/// is to be sent is collected and goes out with flush(), in one write if the socket takes it. Threads: its worker's
+/// only.  Errors: the broker's are told by on_closed, with words in fault().
 class LoadClient {
  public:
+  struct Will {
+    std::string topic;
+    std::string payload;
+    mqtt::Qos qos = mqtt::Qos::at_most_once;
+    bool retain = false;
+  };
+
   struct Settings {
     mqtt::Version version = mqtt::Version::v3_1_1;
     std::string client_id;
     std::optional<std::string> user_name;
     std::optional<std::string> password;
     std::uint16_t keep_alive = 0;
+    bool clean_start = true;
+    std::uint32_t session_expiry = 0;  ///< seconds; MQTT 5
+    std::optional<Will> will;
     std::vector<std::string> filters;
     mqtt::Qos filter_qos = mqtt::Qos::at_most_once;
-    std::uint32_t number = 0;  ///< counts the clients of a run, see start_connect
+    std::uint32_t subscription_id = 0;  ///< of all of them; 0: none
+    std::uint32_t number = 0;           ///< counts the clients of a run, see start_connect
   };
 
   LoadClient(Settings settings, ClientEvents& events) : settings_(std::move(settings)), events_(events) {}
 
-  /// Starts to connect and joins the epoll set, with itself as the event's data. May call on_closed.
+  /// Starts to connect and joins the epoll set, with itself as the event's data. May call on_closed. Once closed it may
+  /// be opened again, but not from inside an event; it does not subscribe again if the broker kept its session.
   void open(const Endpoint& broker, int epoll);
   /// `scratch`: where a read may put its bytes.
   void on_io(std::uint32_t epoll_events, std::span<char> scratch);
 
+  bool idle() const { return state_ == State::idle; }  ///< was never opened
   bool ready() const { return state_ == State::ready; }
   bool was_ready() const { return was_ready_; }
   bool closed() const { return state_ == State::closed; }
   const std::string& fault() const { return fault_; }
   const Settings& settings() const { return settings_; }
+  bool session_present() const { return session_present_; }                   ///< the broker's last CONNACK said so
   std::uint16_t topic_alias_maximum() const { return topic_alias_maximum_; }  ///< the broker's
 
   /// The socket did not take all that was flushed: sending more only fills memory.
@@ -79,11 +95,18 @@ class LoadClient {
   void ping();
   /// PINGREQ if nothing was sent for half the Keep Alive. To be called every second or so.
   void keep_alive(SteadyTime now);
+  /// Collects a SUBSCRIBE of filters beyond those of the settings; on_ready comes again with the SUBACK. When ready
+  /// only.
+  void subscribe(std::vector<std::string> filters);
   /// DISCONNECT and close.
   void disconnect();
+  /// DISCONNECT, and on_closed when the broker has closed. So its side keeps the port for a while, not ours.
+  void leave();
+  /// The connection ends at once, by a reset: the broker sees a client that died.
+  void cut();
 
  private:
-  enum class State { idle, connecting, waiting_connack, waiting_suback, ready, closed };
+  enum class State { idle, connecting, waiting_connack, waiting_suback, ready, leaving, closed };
 
   void on_connected();
   void on_readable(std::span<char> scratch);
@@ -96,16 +119,19 @@ class LoadClient {
   Result<void> on_suback(const mqtt::Frame& frame, SteadyTime now);
   Result<void> on_publish(const mqtt::Frame& frame, SteadyTime now);
   Result<void> on_ack(const mqtt::Frame& frame, SteadyTime now);
+  void reset();
   void send_connect();
   void send_next_subscribe();
   void became_ready(SteadyTime now);
   void await_writable(bool wanted);
   void close(std::string why);
 
-  const Settings settings_;
+  Settings settings_;
   ClientEvents& events_;
   State state_ = State::idle;
   bool was_ready_ = false;
+  bool session_present_ = false;
+  bool came_back_ = false;  ///< opened again
   std::string fault_;
 
   Descriptor socket_;

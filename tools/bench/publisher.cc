@@ -27,10 +27,13 @@ Publisher::Publisher(Lane& lane, PublisherPlan plan, std::uint32_t index, LoadCl
       index_(index),
       window_(lane.state.options.window.value_or(kWindow)),
       quota_(quota_of(lane.state, index)),
-      client_(std::move(settings), *this) {}
+      client_(std::move(settings), *this),
+      random_(index + 1) {
+  if (lane.state.field) sent_to_device_.resize(lane.state.field->devices() / lane.state.credits.size());
+}
 
 std::uint64_t Publisher::outstanding_deliveries() {
-  const std::uint64_t expected = sent_ * plan_.deliveries;
+  const std::uint64_t expected = expected_;
   const std::uint64_t delivered = lane_.state.credits[index_].delivered.load(std::memory_order_relaxed);
   if (const auto times = lane_.state.forgiven.load(std::memory_order_relaxed); times != forgiven_times_) {
     forgiven_times_ = times;
@@ -70,7 +73,7 @@ void Publisher::schedule(SteadyTime first, SteadyTime::duration every) {
   every_ = every;
 }
 
-bool Publisher::send_owed() {
+bool Publisher::send_owed(SteadyTime now) {
   while (overdue() > 0 && !done()) {
     if (!client_.ready()) return true;  // it ended, which is told elsewhere: nothing to come back for
     if (client_.blocked()) return false;
@@ -78,27 +81,47 @@ bool Publisher::send_owed() {
     if (needs_credit && client_.credit() == 0) return false;
     for (int i = 0; i < kOwedPerWrite && overdue() > 0 && !done(); ++i) {
       if (needs_credit && client_.credit() == 0) break;
-      send_one(first_due_ + every_ * static_cast<SteadyTime::rep>(sent_));
+      const SteadyTime due = first_due_ + every_ * static_cast<SteadyTime::rep>(sent_);
+      if (now - due > Lane::kLate && lane_.state.measures(due)) lane_.late.add(1);
+      send_one(due);
     }
     client_.flush();
   }
   return true;
 }
 
+Publisher::Message Publisher::next_of_field() {
+  const DeviceField& field = *lane_.state.field;
+  const std::size_t place = random_() % sent_to_device_.size();
+  const auto device = static_cast<std::uint32_t>(index_ + place * lane_.state.credits.size());
+  return {device, sent_to_device_[place]++, field.topic(device), DeviceField::filters_of(device)};
+}
+
 void Publisher::send_one(SteadyTime intended) {
   const Options& options = lane_.state.options;
-  if (lane_.state.stamped) Stamp{lane_.state.run, index_, sent_, intended}.write(lane_.payload.data());
+  const Message message = lane_.state.field ? next_of_field() : Message{index_, sent_, plan_.topic, plan_.deliveries};
+  if (lane_.state.stamped) {
+    Stamp{lane_.state.run, message.stream, message.sequence, intended}.write(lane_.payload.data());
+  }
   mqtt::PublishHeader header{.qos = options.qos, .retain = options.retain};
   if (options.alias && client_.topic_alias_maximum() >= kAlias) {
     header.topic_alias = kAlias;
     header.topic_omitted = alias_known_;
     alias_known_ = true;
   }
-  const mqtt::PacketId id = client_.publish(header, {plan_.topic, {}, lane_.payload});
+  const mqtt::PacketId id = client_.publish(header, {message.topic, {}, lane_.payload});
   if (lane_.state.times_acks && id != 0) intended_[id] = intended;
   ++sent_;
+  expected_ += message.deliveries;
   lane_.published.add(1);
-  lane_.expected.add(plan_.deliveries);
+  lane_.expected.add(message.deliveries);
+}
+
+void Publisher::tell_sent(std::vector<std::uint64_t>& sent_by_stream) const {
+  if (!lane_.state.field) sent_by_stream[index_] = sent_;
+  for (std::size_t i = 0; i < sent_to_device_.size(); ++i) {
+    sent_by_stream[index_ + i * lane_.state.credits.size()] = sent_to_device_[i];
+  }
 }
 
 void Publisher::on_ready(LoadClient&, SteadyTime) {

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <random>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "tools/bench/flow_state.h"
 #include "tools/bench/load_client.h"
@@ -10,8 +12,8 @@
 namespace bramble::bench {
 
 struct PublisherPlan {
-  std::string topic;
-  std::uint32_t deliveries = 1;  ///< of each message; 0: nobody of ours listens
+  std::string topic;             ///< unused if there is a DeviceField: each message goes to any of its devices then
+  std::uint32_t deliveries = 1;  ///< of each message (of a DeviceField's on average); 0: nobody of ours listens
 };
 
 /// One client that publishes, in a closed or in an open loop.
@@ -22,7 +24,8 @@ class Publisher final : public ClientEvents {
 
   LoadClient& client() { return client_; }
   std::uint32_t index() const { return index_; }
-  std::uint64_t sent() const { return sent_; }
+  /// Sets how many messages its streams had.
+  void tell_sent(std::vector<std::uint64_t>& sent_by_stream) const;
   bool done() const { return sent_ >= quota_; }
 
   /// Closed loop: one batch, in one write, if there is room for it. True if there is room for another at once.
@@ -33,7 +36,7 @@ class Publisher final : public ClientEvents {
   void owe_one() { ++owed_; }
   /// Sends what is owed as far as the socket and the broker's Receive Maximum allow; late ones keep the time at which
   /// they should have left. True if all went.
-  bool send_owed();
+  bool send_owed(SteadyTime now);
   /// Asks the broker to say when it has read all that was sent.
   void ask_if_read() {
     asked_if_read_ = true;
@@ -47,9 +50,18 @@ class Publisher final : public ClientEvents {
   void on_closed(LoadClient&) override;
 
  private:
+  struct Message {
+    std::uint32_t stream;
+    std::uint64_t sequence;
+    std::string_view topic;
+    std::uint32_t deliveries;
+  };
+
   std::uint64_t room();
   std::uint64_t outstanding_deliveries();
   void send_one(SteadyTime intended);
+  /// A message to any of its devices.
+  Message next_of_field();
 
   Lane& lane_;
   const PublisherPlan plan_;
@@ -60,6 +72,9 @@ class Publisher final : public ClientEvents {
   bool alias_known_ = false;
   bool asked_if_read_ = false;
   std::uint64_t sent_ = 0;
+  std::uint64_t expected_ = 0;                 ///< deliveries that these are to lead to
+  std::vector<std::uint32_t> sent_to_device_;  ///< by the order of its devices, if there is a DeviceField
+  std::minstd_rand random_;
 
   std::uint64_t forgiven_ = 0;  ///< deliveries that are not waited for any more
   std::uint32_t forgiven_times_ = 0;

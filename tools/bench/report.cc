@@ -3,61 +3,27 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cmath>
-#include <cstdint>
 
-#include "tools/bench/histogram.h"
+#include "tools/bench/output/numbers.h"
 
 namespace bramble::bench {
 
 namespace {
 
-std::string printed(const char* format, int digits, double value) {
-  std::array<char, 64> text{};
-  const int size = std::snprintf(text.data(), text.size(), format, digits, value);
-  return std::string(text.data(), static_cast<std::size_t>(std::clamp(size, 0, 63)));
-}
+double microseconds(std::chrono::nanoseconds time) { return std::chrono::duration<double, std::micro>(time).count(); }
 
-bool whole(double value) { return value == std::floor(value) && std::abs(value) < 1e15; }
-
-/// Four digits for people, with a space before each group of three: 1 234 567.
-std::string for_people(double value) {
-  const int decimals = whole(value) || std::abs(value) >= 1000 ? 0 : std::abs(value) >= 10 ? 2 : 3;
-  std::string text = printed("%.*f", decimals, value);
-  const std::size_t first = text.front() == '-' ? 1 : 0;
-  for (std::size_t at = std::min(text.find('.'), text.size()); at > first + 3; at -= 3) text.insert(at - 3, 1, ' ');
-  return text;
-}
-
-std::string for_scripts(double value) {
-  return std::isfinite(value) ? printed("%.*g", whole(value) ? 15 : 7, value) : "null";
-}
-
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  }
-  return out + "\"";
-}
-
-std::string quoted_list(const std::vector<std::string>& texts) {
-  std::string out = "[";
-  for (const auto& text : texts) out += (out.size() > 1 ? "," : "") + quoted(text);
-  return out + "]";
-}
+Json texts(const std::vector<std::string>& list) { return Json::Array(list.begin(), list.end()); }
 
 }  // namespace
 
 void Report::text(std::string_view key, std::string_view label, std::string value) {
-  rows_.push_back({std::string(key), std::string(label), value, quoted(value)});
+  rows_.push_back({std::string(key), std::string(label), {}, value, value});
 }
 
 void Report::number(std::string_view key, std::string_view label, double value, std::string_view unit) {
   std::string shown = for_people(value);
   if (!unit.empty()) shown += " " + std::string(unit);
-  rows_.push_back({std::string(key), std::string(label), std::move(shown), for_scripts(value)});
+  rows_.push_back({std::string(key), std::string(label), std::string(unit), std::move(shown), value});
 }
 
 void Report::latency(std::string_view label, const Histogram& histogram) {
@@ -73,10 +39,30 @@ void Report::latency(std::string_view label, const Histogram& histogram) {
                                           {"p9999_us", "p99.99", 0.9999},
                                           {"max_us", "max", 1}}};
   if (histogram.count() == 0) return;
+  latency_label_ = label;
+  latencies_ = histogram;
   for (const auto& point : kPoints) {
-    const std::chrono::duration<double, std::micro> value = histogram.percentile(point.share);
-    number(point.key, std::string(label) + " " + point.name, value.count(), "us");
+    number(point.key, std::string(label) + " " + point.name, microseconds(histogram.percentile(point.share)), "us");
   }
+}
+
+const Report::Row* Report::find(std::string_view key) const {
+  const auto row = std::find_if(rows_.begin(), rows_.end(), [key](const Row& each) { return each.key == key; });
+  return row == rows_.end() ? nullptr : &*row;
+}
+
+Json Report::json() const {
+  Json::Object members;
+  for (const auto& row : rows_) members.emplace_back(row.key, row.value);
+  members.emplace_back("notes", texts(notes_));
+  members.emplace_back("warnings", texts(warnings_));
+  members.emplace_back("faults", texts(faults_));
+  members.insert(members.end(), about_.begin(), about_.end());
+  members.emplace_back("histogram", histogram_json(latencies_));
+  Json::Array seconds;
+  for (const auto& second : seconds_) seconds.push_back(second_json(second));
+  members.emplace_back("seconds", std::move(seconds));
+  return members;
 }
 
 void Report::print_table(std::FILE* to) const {
@@ -86,14 +72,35 @@ void Report::print_table(std::FILE* to) const {
     std::fprintf(to, "%-*s  %s\n", static_cast<int>(label_width), row.label.c_str(), row.shown.c_str());
   }
   for (const auto& note : notes_) std::fprintf(to, "note: %s\n", note.c_str());
+  for (const auto& warning : warnings_) std::fprintf(to, "WARNING: %s\n", warning.c_str());
   for (const auto& fault : faults_) std::fprintf(to, "FAULT: %s\n", fault.c_str());
 }
 
-void Report::print_json(std::FILE* to) const {
-  std::string line = "{";
-  for (const auto& row : rows_) line += quoted(row.key) + ":" + row.json + ",";
-  line += "\"notes\":" + quoted_list(notes_) + ",\"faults\":" + quoted_list(faults_) + "}\n";
-  std::fputs(line.c_str(), to);
+void Report::print_json(std::FILE* to) const { std::fprintf(to, "%s\n", json().dump().c_str()); }
+
+Json histogram_json(const Histogram& histogram) {
+  Json::Array buckets;
+  for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
+    if (histogram.in_bucket(i) == 0) continue;
+    buckets.push_back(Json::Array{microseconds(Histogram::lowest_of(i)), microseconds(Histogram::lowest_of(i + 1)),
+                                  static_cast<double>(histogram.in_bucket(i))});
+  }
+  return buckets;
+}
+
+Json second_json(const Second& second) {
+  Json::Object members{{"at", second.at},
+                       {"phase", second.phase},
+                       {"in_per_s", second.in_per_s},
+                       {"out_per_s", second.out_per_s},
+                       {"p50_us", second.p50_us},
+                       {"p99_us", second.p99_us},
+                       {"connected", static_cast<double>(second.connected)},
+                       {"busiest_thread", second.busiest_thread},
+                       {"machine_busy", second.machine_busy}};
+  if (second.broker_cores) members.emplace_back("broker_cores", *second.broker_cores);
+  if (second.broker_mb) members.emplace_back("broker_mb", *second.broker_mb);
+  return members;
 }
 
 }  // namespace bramble::bench

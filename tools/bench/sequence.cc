@@ -24,7 +24,7 @@ void Stamp::write(char* to) const {
   ByteWriter bytes(to);
   bytes.u16(kMagic);
   bytes.u16(run);
-  bytes.u32(publisher);
+  bytes.u32(stream);
   write_u64(bytes, sequence);
   write_u64(bytes, static_cast<std::uint64_t>(intended.time_since_epoch().count()));
 }
@@ -34,7 +34,7 @@ std::optional<Stamp> Stamp::read(std::string_view payload) {
   if (bytes.u16() != kMagic) return std::nullopt;
   Stamp stamp;
   stamp.run = bytes.u16();
-  stamp.publisher = bytes.u32();
+  stamp.stream = bytes.u32();
   stamp.sequence = u64(bytes);
   stamp.intended = SteadyTime(SteadyTime::duration(static_cast<SteadyTime::rep>(u64(bytes))));
   if (bytes.failed()) return std::nullopt;
@@ -49,7 +49,7 @@ Tally& Tally::operator+=(const Tally& other) {
   return *this;
 }
 
-void SequenceChecker::out_of_line(std::uint64_t sequence) {
+bool SequenceChecker::out_of_line(std::uint64_t sequence) {
   if (!joined_) {
     joined_ = true;
     next_ = sequence + 1;
@@ -63,7 +63,9 @@ void SequenceChecker::out_of_line(std::uint64_t sequence) {
     ++reordered_;
   } else {
     ++duplicates_;
+    return false;
   }
+  return true;
 }
 
 bool SequenceChecker::fill(std::uint64_t sequence) {

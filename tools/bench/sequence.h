@@ -9,13 +9,13 @@
 
 namespace bramble::bench {
 
-/// What every payload starts with: who sent it, the how-manieth of theirs it is, and when it should have left.
-/// On the wire: magic u16, run u16, publisher u32, sequence u64, nanoseconds of the steady clock u64, all big endian.
+/// What every payload starts with: whose it is, the how-manieth of theirs it is, and when it should have left.
+/// On the wire: magic u16, run u16, stream u32, sequence u64, nanoseconds of the steady clock u64, all big endian.
 struct Stamp {
   static constexpr std::size_t kBytes = 24;
 
-  std::uint16_t run = 0;  ///< drawn by each run: what an earlier one left in the broker is not taken for its own
-  std::uint32_t publisher = 0;
+  std::uint16_t run = 0;       ///< drawn by each run: what an earlier one left in the broker is not taken for its own
+  std::uint32_t stream = 0;    ///< usually a publisher's number
   std::uint64_t sequence = 0;  ///< from 0, without gaps
   SteadyTime intended{};
 
@@ -45,20 +45,22 @@ class SequenceChecker {
   enum class Joins { at_first, anywhere };  ///< anywhere: the first message seen starts the count
   explicit SequenceChecker(Joins joins = Joins::at_first) : joined_(joins == Joins::at_first) {}
 
-  void arrived(std::uint64_t sequence) {
+  /// Whether that one is the next.
+  bool in_order(std::uint64_t sequence) const { return sequence == next_; }
+  /// Whether it had not been seen before.
+  bool arrived(std::uint64_t sequence) {
     ++received_;
     if (sequence == next_) [[likely]] {
       ++next_;
-      joined_ = true;
-    } else {
-      out_of_line(sequence);
+      return joined_ = true;
     }
+    return out_of_line(sequence);
   }
   /// `sent`: how many messages there were; if not known, only gaps count as lost.
   Tally tally(std::optional<std::uint64_t> sent) const;
 
  private:
-  void out_of_line(std::uint64_t sequence);
+  bool out_of_line(std::uint64_t sequence);
   bool fill(std::uint64_t sequence);  ///< false: it was not missing
 
   std::uint64_t next_ = 0;

@@ -19,7 +19,11 @@ std::optional<std::size_t> Hears::index_of(std::uint32_t publisher) const {
 }
 
 Subscriber::Subscriber(Lane& lane, SubscriberPlan plan, LoadClient::Settings settings)
-    : lane_(lane), hears_(plan.hears), client_(std::move(settings), *this), streams_(hears_.count) {}
+    : lane_(lane),
+      hears_(plan.hears),
+      client_(std::move(settings), *this),
+      streams_(lane.state.group ? 0 : hears_.count),
+      orders_(lane.state.group ? hears_.count : 0) {}
 
 void Subscriber::on_delivery(LoadClient&, const mqtt::Publish& publish, SteadyTime now) {
   if (publish.retain) {  // [MQTT-3.3.1-9] only what was stored comes with it set
@@ -36,45 +40,77 @@ void Subscriber::on_delivery(LoadClient&, const mqtt::Publish& publish, SteadyTi
 bool Subscriber::belongs(const Stamp& stamp) const { return lane_.state.strangers || stamp.run == lane_.state.run; }
 
 void Subscriber::on_stamped(const Stamp& stamp, SteadyTime now) {
-  SequenceChecker* stream = stream_of(stamp);
-  if (!stream) {
+  if (!hears(stamp)) {
     ++misrouted_;
     return;
   }
-  if (lane_.state.options.check) stream->arrived(stamp.sequence);
-  credit(stamp.publisher);
-  lane_.arrived(stamp.intended, now);
+  credit(stamp.stream);
+  if (!lane_.state.elsewhere) lane_.arrived(stamp.intended, now);
 }
 
-SequenceChecker* Subscriber::stream_of(const Stamp& stamp) {
-  if (!lane_.state.strangers) {
-    const auto index = hears_.index_of(stamp.publisher);
-    return index ? &streams_[*index] : nullptr;
+bool Subscriber::hears(const Stamp& stamp) {
+  const FlowState& state = lane_.state;
+  if (state.strangers) return hears_stranger(stamp);
+  const auto index = state.field ? state.field->place_of(stamp.stream, hears_.first) : hears_.index_of(stamp.stream);
+  if (index && state.options.check) note(*index, stamp);
+  return index.has_value();
+}
+
+void Subscriber::note(std::size_t index, const Stamp& stamp) {
+  if (!lane_.state.group) {
+    follow(streams_[index], stamp.sequence);
+  } else if (lane_.state.group->arrived(stamp.stream, stamp.sequence)) {
+    orders_[index].arrived_first(stamp.sequence);
+  } else {
+    lane_.duplicates.add(1);
   }
-  const std::uint64_t key = std::uint64_t{stamp.run} << 32 | stamp.publisher;
-  if (strangers_.size() == kStrangersMax && !strangers_.contains(key)) return nullptr;
-  return &strangers_.try_emplace(key, SequenceChecker::Joins::anywhere).first->second;
+}
+
+bool Subscriber::hears_stranger(const Stamp& stamp) {
+  const std::uint64_t key = std::uint64_t{stamp.run} << 32 | stamp.stream;
+  if (strangers_.size() == kStrangersMax && !strangers_.contains(key)) return false;
+  auto& stream = strangers_.try_emplace(key, SequenceChecker::Joins::anywhere).first->second;
+  if (lane_.state.options.check) follow(stream, stamp.sequence);
+  return true;
+}
+
+void Subscriber::follow(SequenceChecker& stream, std::uint64_t sequence) {
+  const bool in_order = stream.in_order(sequence);
+  const Tally before = in_order ? Tally() : stream.tally(std::nullopt);
+  stream.arrived(sequence);
+  if (in_order) [[likely]]
+    return;
+  const Tally after = stream.tally(std::nullopt);
+  lane_.missing.add(after.lost - before.lost);  // may be less: a Count wraps around and back
+  lane_.duplicates.add(after.duplicates - before.duplicates);
+  lane_.reordered.add(after.reordered - before.reordered);
+}
+
+std::uint32_t Subscriber::stream(std::size_t index) const {
+  const std::uint32_t number = hears_.number(index);
+  return lane_.state.field ? DeviceField::device_of(number) : number;
 }
 
 /// Nothing tells whose message it was, so the publishers get their credit in turn: right on the whole.
 void Subscriber::on_unstamped() {
   const std::uint32_t heard = std::max(hears_.count, std::uint32_t{1});
-  credit(hears_.publisher(unstamped_++ % heard));
+  credit(hears_.number(unstamped_++ % heard));
 }
 
-void Subscriber::credit(std::uint32_t publisher) {
+void Subscriber::credit(std::uint32_t stream) {
   auto& credits = lane_.state.credits;
-  if (publisher < credits.size()) credits[publisher].delivered.fetch_add(1, std::memory_order_relaxed);
+  if (!credits.empty()) credits[stream % credits.size()].delivered.fetch_add(1, std::memory_order_relaxed);
   lane_.delivered.add(1);
 }
 
 Tally Subscriber::tally(const std::vector<std::uint64_t>& sent) const {
   Tally sum;
   for (std::size_t i = 0; i < streams_.size(); ++i) {
-    const std::uint32_t publisher = hears_.publisher(i);
-    sum += streams_[i].tally(publisher < sent.size() ? std::optional(sent[publisher]) : std::nullopt);
+    const std::uint32_t number = stream(i);
+    sum += streams_[i].tally(number < sent.size() ? std::optional(sent[number]) : std::nullopt);
   }
-  for (const auto& [key, stream] : strangers_) sum += stream.tally(std::nullopt);
+  for (const auto& [key, strange] : strangers_) sum += strange.tally(std::nullopt);
+  for (const auto& order : orders_) sum.reordered += order.reordered();
   return sum;
 }
 

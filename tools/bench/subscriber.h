@@ -11,14 +11,15 @@
 
 namespace bramble::bench {
 
-/// The publishers that a subscriber is to hear: `first`, `first + step` and so on, `count` of them.
+/// The publishers that a subscriber is to hear: `first`, `first + step` and so on, `count` of them. With a DeviceField
+/// these are the numbers of its filters.
 struct Hears {
   std::uint32_t first = 0;
   std::uint32_t step = 1;
   std::uint32_t count = 0;
 
   std::optional<std::size_t> index_of(std::uint32_t publisher) const;
-  std::uint32_t publisher(std::size_t index) const { return first + static_cast<std::uint32_t>(index) * step; }
+  std::uint32_t number(std::size_t index) const { return first + static_cast<std::uint32_t>(index) * step; }
 };
 
 struct SubscriberPlan {
@@ -33,7 +34,8 @@ class Subscriber final : public ClientEvents {
   Subscriber(Lane& lane, SubscriberPlan plan, LoadClient::Settings settings);
 
   LoadClient& client() { return client_; }
-  /// `sent`: by publisher, how many messages there were; empty if that is not known.
+  /// Without what is told by the group, if it is in one. `sent`: by stream, how many messages there were; empty if that
+  /// is not known.
   Tally tally(const std::vector<std::uint64_t>& sent) const;
   std::uint64_t misrouted() const { return misrouted_; }  ///< from a publisher that it is not to hear
   std::uint64_t foreign() const { return foreign_; }      ///< not a message of this run
@@ -45,15 +47,21 @@ class Subscriber final : public ClientEvents {
 
  private:
   void on_stamped(const Stamp& stamp, SteadyTime now);
+  void follow(SequenceChecker& stream, std::uint64_t sequence);
   void on_unstamped();
   bool belongs(const Stamp& stamp) const;
-  SequenceChecker* stream_of(const Stamp& stamp);
-  void credit(std::uint32_t publisher);
+  /// Whether it is to hear that message; if so, it is noted.
+  bool hears(const Stamp& stamp);
+  bool hears_stranger(const Stamp& stamp);
+  void note(std::size_t index, const Stamp& stamp);
+  std::uint32_t stream(std::size_t index) const;
+  void credit(std::uint32_t stream);
 
   Lane& lane_;
   const Hears hears_;
   LoadClient client_;
-  std::vector<SequenceChecker> streams_;                          ///< one for each publisher that it hears
+  std::vector<SequenceChecker> streams_;                          ///< one for each stream that it hears
+  std::vector<SharedOrder> orders_;                               ///< instead, if it shares the streams with others
   std::unordered_map<std::uint64_t, SequenceChecker> strangers_;  ///< by run and publisher, if those are not known
   std::uint64_t unstamped_ = 0;
   std::uint64_t misrouted_ = 0;
