@@ -56,13 +56,13 @@ BENCHMARK_CAPTURE(append, v5_all, Version::v5, kAll);
 
 /// One subscriber more, whose packet has been encoded for another: a copy, and its Packet Identifier put in.
 void shared_copy(benchmark::State& state, Version version, const PublishHeader& header) {
-  FrameScratch scratch;
-  Publication publication(kContent, ApplicationMessage::Facts{}, SteadyTime{}, scratch);
+  TurnBuffer buffer;
+  Publication publication(kContent, ApplicationMessage::Facts{}, SteadyTime{}, buffer);
   std::string out(256, '\0');
   for (auto _ : state) {
     const auto frame = publication.shared_frame(version, header);
     std::memcpy(out.data(), frame.bytes.data(), frame.bytes.size());
-    if (frame.packet_id_at != 0) ByteWriter(out.data() + frame.packet_id_at).u16(header.packet_id);
+    if (frame.packet_id) ByteWriter(out.data() + (frame.packet_id - frame.bytes.data())).u16(header.packet_id);
     benchmark::ClobberMemory();
   }
 }

@@ -25,10 +25,7 @@ constexpr std::string_view kTopic = "site/17/dev/40412/temp";
 class Output final : public PacketSink {
  public:
   Sent send_publish(Publication& publication, mqtt::PublishHeader header) override {
-    const auto frame = publication.shared_frame(mqtt::Version::v3_1_1, header);
-    char* const at = queue_.extend(frame.bytes.size());
-    std::memcpy(at, frame.bytes.data(), frame.bytes.size());
-    if (frame.packet_id_at != 0) ByteWriter(at + frame.packet_id_at).u16(header.packet_id);
+    queue_.append_packet(publication.shared_frame(mqtt::Version::v3_1_1, header), header.packet_id, true);
     id_ = header.packet_id;
     return Sent::yes;
   }
@@ -67,7 +64,7 @@ void fan_out(benchmark::State& state, Qos qos) {
       shard.directory.claim(id, here.id());
       sessions.push_back(&shard.sessions.create(here, id));
       outputs.push_back(std::make_unique<Output>());
-      shard.sessions.present(here, *sessions.back(), *outputs.back(), 20, shard.router.scratch());
+      shard.sessions.present(here, *sessions.back(), *outputs.back(), 20, here.reactor().turn_buffer(here));
       Subscriber subscriber;
       subscriber.recipient = sessions.back();
       subscriber.qos = qos;
@@ -76,12 +73,12 @@ void fan_out(benchmark::State& state, Qos qos) {
     const ApplicationMessage::Facts facts{qos, false, mqtt::kNoExpiry, here.now(), PublisherId{}};
     for (auto _ : state) {
       OnAReactor::renew_budget(here);
-      Publication publication({kTopic, {}, payload}, facts, here.now(), shard.router.scratch());
+      Publication publication({kTopic, {}, payload}, facts, here.now(), here.reactor().turn_buffer(here));
       shard.router.publish(here, publication);
       for (std::size_t i = 0; i < outputs.size(); ++i) {
         outputs[i]->written();
         if (qos == Qos::at_least_once) {
-          benchmark::DoNotOptimize(sessions[i]->on_puback(here, outputs[i]->id(), shard.router.scratch()));
+          benchmark::DoNotOptimize(sessions[i]->on_puback(here, outputs[i]->id(), here.reactor().turn_buffer(here)));
         }
       }
     }

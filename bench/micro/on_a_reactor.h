@@ -22,6 +22,7 @@ class OnAReactor final : private MessageHandler {
   /// A new turn, as far as the budget of deliveries goes.
   static void renew_budget(const OnReactor& here) {
     here.reactor().spend(here, static_cast<int>(here.reactor().budget(here)) - Reactor::kDeliveriesPerTurn);
+    here.reactor().turn_buffer(here).end_turn();
   }
 
   Quiescence quiescence{2};

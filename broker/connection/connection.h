@@ -136,7 +136,6 @@ class Connection final : public Watcher, public PacketSink {
   void leave_session(const OnReactor& here);
   void deadline(const OnReactor& here);
   void queue_packet(std::string_view packet);
-  void send_frame(const Publication::Frame& frame, mqtt::PacketId id, bool wide);
   char* extend(std::size_t size, bool wide = false);
   void mark_dirty(bool wide = false);
   void hold(const OnReactor& here);

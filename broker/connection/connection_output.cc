@@ -76,8 +76,10 @@ PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::Publis
   parts_.counters.add(Metric::publish_bytes_sent, static_cast<std::int64_t>(content.payload.size()));
   const bool plain = header.topic_alias == 0 && header.subscription_identifiers.empty() && !header.dup;
   if (plain && (!large || (!publication.wide && publication.goes_on_as_it_came(version_, header)))) {
-    const auto frame = publication.shared_frame(version_, header);
-    send_frame(frame, header.packet_id, publication.wide);
+    // what waits for a later turn may not refer to this one's memory: see Connections::flush_late
+    const bool this_turn = !late_ || out_.lasts_one_turn();
+    mark_dirty(publication.wide);
+    out_.append_packet(publication.shared_frame(version_, header), header.packet_id, this_turn);
     return Sent::yes;
   }
   if (large) {
@@ -90,23 +92,6 @@ PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::Publis
   char* const at = extend(mqtt::publish_size(version_, header, content), publication.wide);
   ByteWriter(mqtt::write_publish_head(at, version_, header, content)).bytes(content.payload);
   return Sent::yes;
-}
-
-/// What waits for a later turn may not refer to this one's memory: see Connections::flush_late.
-void Connection::send_frame(const Publication::Frame& frame, mqtt::PacketId id, bool wide) {
-  const bool this_turn = !late_ || out_.lasts_one_turn();
-  mark_dirty(wide);
-  if (frame.packet_id == nullptr) {
-    if (this_turn) return out_.append_lasting(frame.bytes);
-    return out_.append(frame.bytes);
-  }
-  if (frame.fresh && this_turn && out_.continued_by(frame.bytes)) {
-    ByteWriter(frame.packet_id).u16(id);
-    return out_.append_lasting(frame.bytes);
-  }
-  char* const at = out_.extend(frame.bytes.size());
-  std::memcpy(at, frame.bytes.data(), frame.bytes.size());
-  ByteWriter(at + (frame.packet_id - frame.bytes.data())).u16(id);
 }
 
 void Connection::flush(const OnReactor& here) {

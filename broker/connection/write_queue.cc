@@ -6,6 +6,8 @@
 #include <span>
 #include <utility>
 
+#include "core/base/bytes.h"
+
 namespace bramble {
 
 namespace {
@@ -19,7 +21,7 @@ void WriteQueue::reserve(std::size_t size) {
   if (capacity_ - end_ >= size) return;
   const std::size_t live = end_ - begin_;
   std::size_t wanted = std::max(capacity_, kFirstCapacity);
-  while (wanted - live < size) wanted *= 2;
+  while (wanted - live < size) wanted *= 4;         // a burst outgrows it once, not three times
   std::unique_ptr<char[]> wider(new char[wanted]);  // not make_unique, which would fill it with zeros
   if (live != 0) std::memcpy(wider.get(), buffer_.get() + begin_, live);
   if (references_) {
@@ -36,6 +38,17 @@ void WriteQueue::append_lasting(std::string_view bytes) {
   const char* const begin = waiting_ == 0 ? bytes.data() : lasting_.data();
   lasting_ = {begin, lasting_.size() + bytes.size()};
   waiting_ += bytes.size();
+}
+
+void WriteQueue::append_packet(const Publication::Frame& packet, mqtt::PacketId id, bool this_turn) {
+  if (packet.packet_id == nullptr) return this_turn ? append_lasting(packet.bytes) : append(packet.bytes);
+  if (packet.fresh && this_turn && continued_by(packet.bytes)) {
+    ByteWriter(packet.packet_id).u16(id);
+    return append_lasting(packet.bytes);
+  }
+  char* const at = extend(packet.bytes.size());
+  std::memcpy(at, packet.bytes.data(), packet.bytes.size());
+  ByteWriter(at + (packet.packet_id - packet.bytes.data())).u16(id);
 }
 
 void WriteQueue::own() {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "broker/reactor/transport.h"
-#include "core/session/local_message.h"
+#include "core/session/publication.h"
 
 namespace bramble {
 
@@ -30,7 +30,9 @@ class WriteQueue {
   void append(std::string_view bytes);
   /// `bytes` last until the turn ends, and what was written by then. If they continue what waits they are not copied.
   void append_lasting(std::string_view bytes);
-  /// Would not copy them.
+  /// A packet that is there already. `this_turn`: what waits is written, or own() called, before the turn ends.
+  void append_packet(const Publication::Frame& packet, mqtt::PacketId id, bool this_turn);
+  /// append_lasting() would not copy them.
   bool continued_by(std::string_view bytes) const {
     return waiting_ == 0 || (!lasting_.empty() && lasting_.data() + lasting_.size() == bytes.data());
   }

@@ -36,7 +36,7 @@ class MessageHandler {
 /// Threads: construct, start and join on main; inbox() is for all; the rest takes an OnReactor.
 class Reactor {
  public:
-  static constexpr std::size_t kReadBytes = 64 * 1024;
+  static constexpr std::size_t kReadBytes = 256 * 1024;
   static constexpr int kDeliveriesPerTurn = 10'000;
 
   /// `busy_poll`: looks for work so long before it sleeps, at least.

@@ -108,8 +108,8 @@ bool Router::fan_out(const OnReactor& here, Publication& publication, FilterId f
   const bool resumed = subscribers_.suspended();  // only the first of the backlog can be, and nothing overtakes it
   const auto subscribers = resumed ? subscribers_.rest() : subscribers_.on(filter);
   std::size_t count = subscribers.size();
-  // one at QoS 0 refers to the packet of all, and takes a quarter of the time of one that must be kept
-  const std::size_t for_one = publication.facts().qos == mqtt::Qos::at_most_once ? 4 : 1;
+  // of many: those at QoS 0 only refer to the packet, the others are a copy of it
+  const std::size_t for_one = publication.facts().qos == mqtt::Qos::at_most_once ? 4 : 2;
   publication.wide = count > kOvershoot;
   if (publication.wide) count = std::min(count, here.reactor().budget(here) * for_one);
   for (const Subscriber& subscriber : subscribers.first(count)) {

@@ -6,7 +6,7 @@
 namespace bramble {
 
 namespace {
-constexpr std::size_t kBlockBytes = 256 * 1024;
+constexpr std::size_t kBlockBytes = 512 * 1024;
 #ifdef __SANITIZE_ADDRESS__
 constexpr bool kKeepBlocks = false;  // so that whoever refers to a turn's bytes too long is found out
 #else

@@ -9,7 +9,7 @@ namespace bramble {
 /// Memory for one turn of a reactor: what is read from sockets, and packets that are encoded once for all who get them.
 /// What is in it stays until end_turn(), so a connection's output may refer to it meanwhile (WriteQueue) and a packet
 /// that goes on as it came is never copied.
-/// Threads: its reactor's.  Cost: moving a pointer. Memory: blocks of 256 KiB, as many as the last turn needed.
+/// Threads: its reactor's.  Cost: moving a pointer. Memory: blocks of 512 KiB, as many as the last turn needed.
 class TurnBuffer {
  public:
   TurnBuffer() = default;
