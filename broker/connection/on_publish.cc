@@ -48,8 +48,7 @@ Result<void> allowed(const Connection& from, const mqtt::Publish& publish) {
 }
 
 bool goes_on_as_it_came(const Connection& from, const mqtt::Publish& publish) {
-  return from.packet_lasts() && publish.qos == Qos::at_most_once && !publish.topic_alias &&
-         publish.message_expiry == mqtt::kNoExpiry;
+  return from.packet_lasts() && publish.qos == Qos::at_most_once && publish.forwarded_whole;
 }
 
 void acknowledge(Connection& from, const mqtt::Publish& publish, ReasonCode code) {

@@ -19,10 +19,12 @@ Failure cut_short() { return malformed("a PUBLISH that ends inside its variable 
       case PropertyId::topic_alias:
         publish.topic_alias = static_cast<std::uint16_t>(property.number);
         forwarded.cut_out(property);
+        publish.forwarded_whole = false;
         break;
       case PropertyId::message_expiry_interval:
         publish.message_expiry = property.number;
         forwarded.cut_out(property);
+        publish.forwarded_whole = false;
         break;
       case PropertyId::payload_format_indicator:
         publish.payload_format = static_cast<std::uint8_t>(property.number);

@@ -83,6 +83,7 @@ struct Publish {
   std::optional<std::uint8_t> payload_format;
   std::optional<std::string_view> response_topic;
   ForwardedProperties properties;
+  bool forwarded_whole = true;  ///< `properties` are all that came: nothing was cut out
 };
 
 /// PUBACK, PUBREC, PUBREL, PUBCOMP.

@@ -137,6 +137,24 @@ TEST_CASE("[MQTT-3.3.2-6] a message that did not wait has the Message Expiry Int
   CHECK_FALSE(client.take().properties.has(Prop::message_expiry));
 }
 
+TEST_CASE(
+    "[MQTT-3.1.2-24] no Message Expiry Interval, not the longest either, makes a PUBLISH too large for its client") {
+  const Broker broker("threads 1");
+  Client publisher(broker);
+  for (const std::uint32_t expiry : {1000u, 0xFFFF'FFFFu}) {
+    CAPTURE(expiry);
+    const Publish publish{
+        .topic = "t", .payload = std::string(100, 'x'), .properties = property(Prop::message_expiry, expiry)};
+    const auto whole = static_cast<std::uint32_t>(encode(Version::v5, publish).size());
+    for (std::uint32_t size = whole - 6; size <= whole; ++size) {
+      Client subscriber(broker, Connect{.properties = property(Prop::maximum_packet_size, size)});
+      subscriber.subscribe("t");
+      publisher.publish(publish);
+      for (const Message& message : subscriber.drain()) CHECK(message.packet_size <= size);
+    }
+  }
+}
+
 TEST_CASE("[MQTT-3.3.2-5] an expired message is gone, from the queue and from the retained messages; others stay") {
   const std::string id = unique_name("expiry/gone");
   const auto id_of = [&id](Version version) { return id + (version == Version::v5 ? "/v5" : "/v4"); };
