@@ -70,19 +70,27 @@ void Outbound::drop_expired(SteadyTime now) {
 PacketId Outbound::next_id() {
   do {
     last_id_ = last_id_ == 65'535 ? PacketId{1} : static_cast<PacketId>(last_id_ + 1);
-  } while (find(last_id_));
+  } while (in_use(last_id_));
   return last_id_;
+}
+
+/// Before it is put behind those in flight.
+void Outbound::enlist(PacketId id) {
+  if (in_flight_.empty()) return lapped_.reset();
+  if (!lapped_) {
+    const PacketId first = in_flight_[0].id;
+    if (static_cast<PacketId>(id - first) > static_cast<PacketId>(in_flight_.back().id - first)) return;
+    lapped_ = std::make_unique<std::bitset<65'536>>();
+    for (std::size_t i = 0; i < in_flight_.size(); ++i) lapped_->set(in_flight_[i].id);
+  }
+  lapped_->set(id);
 }
 
 void Outbound::start(Publication& publication, Delivery&& delivery) {
   check(in_flight_.size() < 65'535, "a packet identifier is free");
   const PacketId id = next_id();
   in_flight_bytes_ += publication.content().payload.size();
-  if (in_flight_.empty()) lapped_ = false;
-  if (!in_flight_.empty()) {
-    const PacketId first = in_flight_[0].id;
-    lapped_ |= static_cast<PacketId>(id - first) < static_cast<PacketId>(in_flight_.back().id - first);
-  }
+  enlist(id);
   const Wait wait = delivery.qos == Qos::at_least_once ? Wait::puback : Wait::pubrec;
   in_flight_.push_back({std::move(delivery), id, wait, false});
   resend_from_ = in_flight_.size();
@@ -168,7 +176,8 @@ std::optional<std::size_t> Outbound::find(PacketId id) const {
     }
   }
   if (low < in_flight_.size() && in_flight_[low].id == id) return low;
-  for (std::size_t i = 0; lapped_ && i < in_flight_.size(); ++i) {
+  if (!lapped_ || !lapped_->test(id)) return std::nullopt;
+  for (std::size_t i = 0; i < in_flight_.size(); ++i) {
     if (in_flight_[i].id == id) return i;
   }
   return std::nullopt;
@@ -179,6 +188,7 @@ void Outbound::complete(std::size_t index) {
   in_flight_bytes_ -= entry.delivery.message->payload().size();
   if (entry.counted) --outstanding_;
   if (index < resend_from_) --resend_from_;
+  if (lapped_) lapped_->reset(entry.id);
   in_flight_.erase(index);
 }
 

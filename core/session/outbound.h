@@ -1,6 +1,8 @@
 #pragma once
 
+#include <bitset>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -103,6 +105,8 @@ class Outbound {
   bool transmit(Publication& publication, InFlight& entry, bool dup);
   void start(Publication& publication, Delivery&& delivery);
   mqtt::PacketId next_id();
+  bool in_use(mqtt::PacketId id) const { return lapped_ ? lapped_->test(id) : find(id).has_value(); }
+  void enlist(mqtt::PacketId id);
   bool fits_queue(std::size_t payload_bytes, const OutboundLimits& limits) const;
   void drop_expired(SteadyTime now);
 
@@ -118,7 +122,8 @@ class Outbound {
   std::uint16_t receive_maximum_ = mqtt::kReceiveMaximumDefault;
   std::uint16_t outstanding_ = 0;
   mqtt::PacketId last_id_ = 0;  ///< given
-  bool lapped_ = false;         ///< in_flight_ may not be in the order of its identifiers
+  /// Those in use, while in_flight_ may not be in the order of its identifiers.
+  std::unique_ptr<std::bitset<65'536>> lapped_;
 };
 
 }  // namespace bramble

@@ -1,5 +1,6 @@
 #include "core/session/outbound.h"
 
+#include <chrono>
 #include <doctest/doctest.h>
 #include <string>
 #include <vector>
@@ -301,6 +302,22 @@ TEST_CASE("identifiers go round past 65535, and an old one that is still in flig
   scene.puback(3);
   scene.puback(2);
   CHECK(scene.out.in_flight() == 0);
+}
+
+TEST_CASE("with 65,535 in flight and out of order, the one identifier that is free is given, and found at once") {
+  Scene scene;
+  scene.limits.inflight_messages = 0;
+  for (int i = 0; i < 65'535; ++i) scene.offer_all("x");
+  for (PacketId id = 2; id <= 32'768; ++id) CHECK(scene.out.on_puback(id) == true);
+  while (scene.out.in_flight() < 65'535) scene.offer_all("y");  // 1, 32769 to 65535, 2 to 32768
+  const auto from = std::chrono::steady_clock::now();
+  for (const PacketId id : {PacketId{32'768}, PacketId{20'000}, PacketId{40'000}, PacketId{1}}) {
+    CHECK(scene.offer(Qos::at_least_once, "z") == Outbound::Offer::queued);
+    scene.notes.take();
+    scene.puback(id);
+    CHECK(scene.notes.take() == Texts{"1 z #" + std::to_string(id)});
+  }
+  CHECK(std::chrono::steady_clock::now() - from < std::chrono::seconds(2));
 }
 
 }  // namespace
