@@ -1,5 +1,6 @@
 #include "broker/connection/connection.h"
 
+#include <algorithm>
 #include <cstring>
 #include <sys/epoll.h>
 
@@ -16,7 +17,7 @@ namespace {
 constexpr Seconds kConnectWithin{30};
 constexpr std::size_t kSipBytes = 4096;
 constexpr std::size_t kSlowPacket = 1024;
-constexpr std::size_t kTurnBytesMax = 4 << 20;  // read and encoded in one turn before reading stops
+constexpr std::size_t kTurnBytesMax = 4 << 20;  // read and encoded in one turn before it is only sips
 constexpr std::size_t kRepliesMax =
     64 * 1024;  // acknowledgements and pings beyond max_output_bytes before reading stops
 
@@ -79,7 +80,7 @@ void Connection::sip(const OnReactor& here) {
 void Connection::read(const OnReactor& here, std::size_t size_max) {
   if (unread_ && unread_->size() > Reactor::kReadBytes) return read_more(here, size_max);
   TurnBuffer& buffer = reactor_.turn_buffer(here);
-  if (buffer.bytes() > kTurnBytesMax) return;  // it is still there in the next turn
+  if (buffer.bytes() > kTurnBytesMax) size_max = std::min(size_max, kSipBytes);  // the rest is there in the next turn
   const std::size_t before = unread_ ? unread_->size() : 0;
   char* const bytes = buffer.room(before + size_max);
   const auto moved = transport_->read(bytes + before, size_max);
