@@ -136,6 +136,7 @@ class Connection final : public Watcher, public PacketSink {
   void leave_session(const OnReactor& here);
   void deadline(const OnReactor& here);
   void queue_packet(std::string_view packet);
+  bool goes_on_uncopied(Publication& publication, const mqtt::PublishHeader& header) const;
   char* extend(std::size_t size, bool wide = false);
   void mark_dirty(bool wide = false);
   void hold(const OnReactor& here);

@@ -75,7 +75,7 @@ PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::Publis
   parts_.counters.add(Metric::publish_sent);
   parts_.counters.add(Metric::publish_bytes_sent, static_cast<std::int64_t>(content.payload.size()));
   const bool plain = header.topic_alias == 0 && header.subscription_identifiers.empty() && !header.dup;
-  if (plain && (!large || (!publication.wide && publication.goes_on_as_it_came(version_, header)))) {
+  if (plain && (!large || goes_on_uncopied(publication, header))) {
     // what waits for a later turn may not refer to this one's memory: see Connections::flush_late
     const bool this_turn = !late_ || out_.lasts_one_turn();
     mark_dirty(publication.wide);
@@ -92,6 +92,11 @@ PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::Publis
   char* const at = extend(mqtt::publish_size(version_, header, content), publication.wide);
   ByteWriter(mqtt::write_publish_head(at, version_, header, content)).bytes(content.payload);
   return Sent::yes;
+}
+
+bool Connection::goes_on_uncopied(Publication& publication, const mqtt::PublishHeader& header) const {
+  return !publication.wide && !late_ && publication.goes_on_as_it_came(version_, header) &&
+         out_.continued_by(publication.shared_frame(version_, header).bytes);
 }
 
 void Connection::flush(const OnReactor& here) {

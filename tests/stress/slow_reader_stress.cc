@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <doctest/doctest.h>
 #include <string>
+#include <vector>
 
 #include "tests/stress/latency_probe.h"
 #include "tests/stress/swarm.h"
@@ -90,6 +91,28 @@ TEST_CASE("one who stops reading while a publisher floods it at QoS 0 costs its 
 
 TEST_CASE("one who stops reading while a publisher floods it at QoS 1 costs its bound and nobody else's time") {
   flood_one_who_does_not_read(1);
+}
+
+TEST_CASE("large messages that wait for several who do not read are there once") {
+  const Broker broker("threads 1\nlog_type error");
+  Swarm swarm(broker);
+  std::vector<Peer*> readers;
+  for (int i = 0; i < 50; ++i) readers.push_back(&swarm.open({}, 4096));
+  Peer& publisher = swarm.open();
+  REQUIRE(swarm.until([&] { return publisher.connected(); }));
+  for (Peer* reader : readers) reader->subscribe("large");
+  REQUIRE(swarm.settle());
+  for (Peer* reader : readers) reader->read(false);
+  const std::uint64_t before = broker.rss_bytes();
+  for (int i = 0; i < 200; ++i) {
+    publisher.publish("large", std::string(16'000, 'x'), 0);
+    publisher.ping();
+    REQUIRE(swarm.until([&] { return publisher.awaited() == 0; }));
+  }
+  const std::uint64_t grown = broker.rss_bytes() - std::min(before, broker.rss_bytes());
+  std::printf("large messages for %zu who do not read: RSS grew by %.1f MB\n", readers.size(),
+              static_cast<double>(grown) / 1e6);
+  if (!sanitized()) CHECK(grown < 8u << 20);
 }
 
 }  // namespace bramble::testing
