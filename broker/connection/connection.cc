@@ -17,6 +17,7 @@ namespace {
 constexpr Seconds kConnectWithin{30};
 constexpr std::size_t kSipBytes = 4096;
 constexpr std::size_t kSlowPacket = 1024;
+constexpr std::size_t kTailMax = 32 * 1024;     // of a packet that is copied before its next piece at each read
 constexpr std::size_t kTurnBytesMax = 4 << 20;  // read and encoded in one turn before it is only sips
 constexpr std::size_t kRepliesMax =
     64 * 1024;  // acknowledgements and pings beyond max_output_bytes before reading stops
@@ -78,7 +79,7 @@ void Connection::sip(const OnReactor& here) {
 
 /// Into the turn's memory, behind what came before of the same packet, so that packets lie there whole.
 void Connection::read(const OnReactor& here, std::size_t size_max) {
-  if (unread_ && unread_->size() > Reactor::kReadBytes) return read_more(here, size_max);
+  if (unread_ && unread_->size() > kTailMax) return read_more(here, size_max);
   TurnBuffer& buffer = reactor_.turn_buffer(here);
   if (buffer.bytes() > kTurnBytesMax) size_max = std::min(size_max, kSipBytes);  // the rest is there in the next turn
   const std::size_t before = unread_ ? unread_->size() : 0;
@@ -96,7 +97,7 @@ void Connection::read(const OnReactor& here, std::size_t size_max) {
   handle_lasting(here, {bytes, before + moved.bytes});
 }
 
-/// More of a packet that is larger than a read.
+/// More of a packet of which much is there already: copied once it is whole.
 void Connection::read_more(const OnReactor& here, std::size_t size_max) {
   char* const bytes = reactor_.turn_buffer(here).room(size_max);
   const auto moved = transport_->read(bytes, size_max);
@@ -107,6 +108,8 @@ void Connection::read_more(const OnReactor& here, std::size_t size_max) {
   reactor_.drain_inbox(here);
   if (state_ >= State::closing) return;
   heard(here, false);
+  const auto frame = mqtt::next_frame(*unread_, parts_.config->broker.max_packet_size, version_);
+  if (frame && frame->size == 0) return;
   handle_unread(here);
 }
 
