@@ -175,5 +175,6 @@ class Connection final : public Watcher, public PacketSink {
   bool was_full_ = false;  ///< since it was last looked whether something waits for room
   bool replaying_ = false;
 };
+static_assert(sizeof(Connection) <= 256, "one of mimalloc's sizes; the next is 320 (docs/design.md, Memory)");
 
 }  // namespace bramble

@@ -120,11 +120,10 @@ bool Connections::replay(const OnReactor& here, Connection& connection, std::siz
 }
 
 bool Connections::replay_step(const OnReactor& here, OwnedSession& session) {
-  const auto first = session.replays.begin();
-  PendingReplay& pending = first->second;
-  const Subscriber* subscriber = parts_.subscribers.find(first->first, &session);
+  auto& [filter, pending] = session.replays.first();
+  const Subscriber* subscriber = parts_.subscribers.find(filter, &session);
   if (!subscriber) {  // it has left meanwhile
-    session.replays.erase(first);
+    session.replays.erase(filter);
     return true;
   }
   // paced by the client: what does not fit now is looked up when it does, so no limit of a queue cuts it off
@@ -142,7 +141,7 @@ bool Connections::replay_step(const OnReactor& here, OwnedSession& session) {
     Publication publication(message, here.now(), here.reactor().turn_buffer(here));
     session.deliver(here, publication, pending.subscriber, FilterId{}, true);
   }
-  if (!more) session.replays.erase(first);
+  if (!more) session.replays.erase(filter);
   return true;
 }
 

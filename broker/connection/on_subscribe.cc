@@ -32,7 +32,7 @@ void subscribe(const OnReactor& here, Connection& from, const TopicFilter& filte
   // The bit is set; a PUBLISH that did not see it has set its retained message before (docs/design.md, Retained).
   std::atomic_thread_fence(std::memory_order_seq_cst);
   const Filter* wanted = parts.router.table().find(filter);
-  session.replays.insert_or_assign(wanted->id(), PendingReplay{wanted, subscriber, {}});
+  session.replays.set(wanted->id(), PendingReplay{wanted, subscriber, {}});
 }
 
 /// All filters of a packet are checked before one is taken.

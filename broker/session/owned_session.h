@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/log.h"
@@ -32,6 +33,25 @@ struct PendingReplay {
   const Filter* wanted = nullptr;  ///< alive while the session is on it
   Subscriber subscriber;
   std::optional<RetainedMessages::Replay> replay;  ///< begun when its turn comes: finding the topics takes time
+};
+
+/// The replays of one session, one a filter: who subscribes again gets it from the beginning.  Memory: none while
+/// empty.
+class PendingReplays {
+ public:
+  bool empty() const { return !by_filter_; }
+  std::pair<const FilterId, PendingReplay>& first() { return *by_filter_->begin(); }
+  void set(FilterId id, const PendingReplay& replay) {
+    if (!by_filter_) by_filter_ = std::make_unique<std::map<FilterId, PendingReplay>>();
+    by_filter_->insert_or_assign(id, replay);
+  }
+  void erase(FilterId id) {
+    if (by_filter_ && by_filter_->erase(id) != 0 && by_filter_->empty()) by_filter_.reset();
+  }
+  void clear() { by_filter_.reset(); }
+
+ private:
+  std::unique_ptr<std::map<FilterId, PendingReplay>> by_filter_;  // null: none
 };
 
 /// MQTT's Session on the reactor that owns it for life: subscriptions, what is in flight, what waits, the Will, and the
@@ -82,7 +102,7 @@ class OwnedSession final : public Recipient {
   std::size_t unreleased_now() const { return unreleased() - unreleased_before_; }
 
   Subscriptions subscriptions;
-  std::map<FilterId, PendingReplay> replays;  ///< one a filter: who subscribes again gets it from the beginning
+  PendingReplays replays;
   std::unique_ptr<Will> will;
   std::uint32_t expiry_seconds = 0;  ///< Session Expiry Interval
   bool ended = false;                ///< its subscriptions are being taken off; gets nothing any more
@@ -122,5 +142,6 @@ class OwnedSession final : public Recipient {
   std::optional<SteadyTime> ends_at_;
   std::uint16_t receive_maximum_ = mqtt::kReceiveMaximumDefault;
 };
+static_assert(sizeof(OwnedSession) <= 224, "one of mimalloc's sizes; the next is 256 (docs/design.md, Memory)");
 
 }  // namespace bramble

@@ -119,13 +119,13 @@ bool Sessions::subscribe(const OnReactor& here, OwnedSession& session, const Top
     SharedGroup& group = table_.join(here.id(), filter, session.connection() != nullptr);
     subscribers_.add(group.id(), subscriber);
     if (durable) table_.set_durable(here.id(), group.filter(), true);
-    session.subscriptions.add({group.id(), &group.filter(), &group});
+    session.subscriptions.add(SessionSubscription(group));
     counters.add(Metric::shared_subscriptions);
   } else {
     Filter& added = table_.add(here.id(), filter);
     if (subscribers_.add(added.id(), subscriber) == ShardSubscribers::Added::replaced) return false;
     if (durable) table_.set_durable(here.id(), added, true);
-    session.subscriptions.add({added.id(), &added, nullptr});
+    session.subscriptions.add(SessionSubscription(added));
   }
   counters.add(Metric::subscriptions);
   return true;
@@ -135,13 +135,13 @@ bool Sessions::unsubscribe(const OnReactor& here, OwnedSession& session, const T
   const FilterId id = id_of(filter);
   if (id == FilterId{} || !subscribers_.find(id, &session)) return false;
   Filter* found = table_.find(filter);
-  SessionSubscription subscription{id, found, nullptr};
+  SessionSubscription subscription(*found);
   if (filter.shared()) {
     for (SharedGroup* group : found->groups()) {
-      if (group->id() == id) subscription.group = group;
+      if (group->id() == id) subscription = SessionSubscription(*group);
     }
   }
-  session.subscriptions.remove(id);
+  session.subscriptions.remove(subscription);
   session.replays.erase(id);
   leave(here, session, subscription);
   return true;
@@ -159,21 +159,21 @@ FilterId Sessions::id_of(const TopicFilter& filter) const {
 
 void Sessions::leave(const OnReactor& here, OwnedSession& session, const SessionSubscription& subscription) {
   auto& counters = here.reactor().counters(here);
-  const auto removed = subscribers_.remove(subscription.id, &session);
+  const auto removed = subscribers_.remove(subscription.id(), &session);
   check(removed != ShardSubscribers::Removed::none, "a session leaves only filters that it is on");
   counters.subtract(Metric::subscriptions);
-  if (subscription.group) {
+  if (SharedGroup* group = subscription.group()) {
     counters.subtract(Metric::shared_subscriptions);
-    table_.leave(here.id(), *subscription.group, !session.ends_at_.has_value());
+    table_.leave(here.id(), *group, !session.ends_at_.has_value());
   } else if (removed == ShardSubscribers::Removed::last) {
-    table_.remove(here.id(), *subscription.filter);
+    table_.remove(here.id(), subscription.filter());
   }
 }
 
 void Sessions::count_members(const OnReactor& here, OwnedSession& session, int online, int absent) {
-  for (const SessionSubscription& subscription : session.subscriptions) {
-    if (subscription.group) table_.count(here.id(), *subscription.group, online, absent);
-  }
+  session.subscriptions.each([&](const SessionSubscription& subscription) {
+    if (SharedGroup* group = subscription.group()) table_.count(here.id(), *group, online, absent);
+  });
 }
 
 bool Sessions::clean_up(const OnReactor& here) {

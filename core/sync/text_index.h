@@ -49,7 +49,7 @@ struct alignas(8) TextTable {
       if (slot == kEmpty) return nullptr;
       if (slot == kDead || slot >> kTagShift != hash >> kTagShift) continue;
       T* member = member_of(slot);
-      if (member->hash() == hash && member->text() == text) return member;
+      if (member->text() == text) return member;
     }
   }
   template <class Visit>
@@ -72,14 +72,21 @@ struct alignas(8) TextTable {
     ++live;
   }
   void erase(T& member) {
+    slot_of(member).store(kDead, std::memory_order_release);
+    --live;
+  }
+  void replace(T& member, T& other) {
+    const Slot tag = member.hash() >> kTagShift << kTagShift;
+    // release: as in insert().
+    slot_of(member).store(tag | reinterpret_cast<std::uintptr_t>(&other), std::memory_order_release);
+  }
+  std::atomic<Slot>& slot_of(T& member) {
     std::uint64_t i = member.hash();
     for (Slot slot; (slot = slots()[i & mask].load(std::memory_order_relaxed)) != kEmpty; ++i) {
-      if (slot == kDead || member_of(slot) != &member) continue;
-      slots()[i & mask].store(kDead, std::memory_order_release);
-      --live;
-      return;
+      if (slot != kDead && member_of(slot) == &member) break;
     }
-    check(false, "erased what is not in the set");
+    check(slots()[i & mask].load(std::memory_order_relaxed) != kEmpty, "it is not in the set");
+    return slots()[i & mask];
   }
 };
 
@@ -163,6 +170,15 @@ class TextIndex {
     word_.store(0, std::memory_order_release);
   }
 
+  /// `other`, with the hash and the text of `member`, takes the place of `member`, which the caller retires afterwards.
+  void replace(T& member, T& other) {
+    const Word word = word_.load(std::memory_order_relaxed);
+    if (is_table(word)) return table_of(word)->replace(member, other);
+    if (is_split(word)) return split_of(word)->part(member.hash()).replace(member, other);
+    check(only_of(word) == &member, "replaced what is not in the set");
+    word_.store(reinterpret_cast<Word>(&other), std::memory_order_release);
+  }
+
   /// Bytes of its tables, for figures. Writer only.
   std::size_t bytes() const {
     const Word word = word_.load(std::memory_order_relaxed);
@@ -180,13 +196,13 @@ class TextIndex {
   static constexpr Word kSplitBit = 2;
   static constexpr std::uint32_t kMembersUnsplit = 4'096;
 
-  /// 256 sets, chosen by bits that neither a tag nor a place in a table uses.
+  /// 256 sets, chosen by bits that no place in a table of less than 2^23 uses, nor ExactFilters.
   struct Split {
     using Part = TextIndex<T, false>;
     std::array<Part, 256> parts;
     std::uint32_t live = 0;  // the writer's
 
-    Part& part(std::uint64_t hash) { return parts[hash >> 32 & 255]; }
+    Part& part(std::uint64_t hash) { return parts[hash >> 23 & 255]; }
     void insert(T& member, Quiescence& quiescence, ReactorId here) {
       part(member.hash()).insert(member, quiescence, here);
       ++live;

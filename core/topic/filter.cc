@@ -1,14 +1,18 @@
 #include "core/topic/filter.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <new>
 
 namespace bramble {
 
 Filter* Filter::make(FilterId id, std::uint64_t hash, std::string_view text, bool has_wildcards) {
-  void* memory = ::operator new(sizeof(Filter) + text.size());
-  std::memcpy(static_cast<char*>(memory) + sizeof(Filter), text.data(), text.size());
-  return new (memory) Filter(id, hash, text, has_wildcards);
+  static_assert(kTextAt == offsetof(Filter, has_wildcards_) + sizeof has_wildcards_);
+  void* memory = ::operator new(std::max(sizeof(Filter), kTextAt + text.size()));
+  auto* filter = new (memory) Filter(id, hash, text, has_wildcards);
+  std::memcpy(static_cast<char*>(memory) + kTextAt, text.data(), text.size());  // after what may write the padding
+  return filter;
 }
 
 void Filter::destroy(void* filter) {

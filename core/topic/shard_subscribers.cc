@@ -11,13 +11,14 @@ namespace {
 
 constexpr std::uint64_t kGolden = 0x9E3779B97F4A7C15u;
 constexpr std::size_t kEntriesMin = 4;
-constexpr std::size_t kWithoutIndex = 16;  // so many are found faster by looking at each
+constexpr std::uint32_t kIsMany = 0xFFFF'FFFF;  // above every Subscription Identifier
+constexpr std::size_t kWithoutIndex = 16;       // so many are found faster by looking at each
 
 }  // namespace
 
 /// Two or more subscribers of one id. With more than kWithoutIndex, `index` says where each recipient is: open
 /// addressing, place + 1 in `all`, 0 free.
-struct ShardSubscribers::Many {
+struct ShardSubscribers::Many : Recipient {
   std::vector<Subscriber> all;
   std::vector<std::uint32_t> index;
   std::uint32_t turn = 0;
@@ -92,18 +93,38 @@ struct ShardSubscribers::Many {
   }
 };
 
-ShardSubscribers::Entry::Entry() = default;
-ShardSubscribers::Entry::~Entry() = default;
-ShardSubscribers::Entry::Entry(Entry&&) noexcept = default;
-ShardSubscribers::Entry& ShardSubscribers::Entry::operator=(Entry&&) noexcept = default;
+ShardSubscribers::Many* ShardSubscribers::Entry::many() const {
+  return only.subscription_identifier == kIsMany ? static_cast<Many*>(only.recipient) : nullptr;
+}
+
+ShardSubscribers::Entry::~Entry() { delete many(); }
+
+ShardSubscribers::Entry& ShardSubscribers::Entry::operator=(Entry&& other) noexcept {
+  delete many();
+  id = other.id;
+  only = std::exchange(other.only, {});
+  return *this;
+}
+
+void ShardSubscribers::Entry::become_many() {
+  auto* fresh = new Many;
+  fresh->push(only);
+  only = {.recipient = fresh, .subscription_identifier = kIsMany};
+}
+
+void ShardSubscribers::Entry::become_one(const Subscriber& subscriber) {
+  const Subscriber last = subscriber;  // which is in the Many
+  delete many();
+  only = last;
+}
 
 std::span<const Subscriber> ShardSubscribers::Entry::all() const {
-  if (many) return many->all;
+  if (const Many* many = this->many()) return many->all;
   return {&only, 1};
 }
 
 std::size_t ShardSubscribers::Entry::find(const Recipient* recipient) const {
-  if (many) return many->find(recipient);
+  if (const Many* many = this->many()) return many->find(recipient);
   return only.recipient == recipient ? 0 : 1;
 }
 
@@ -120,14 +141,11 @@ ShardSubscribers::Added ShardSubscribers::add(FilterId id, const Subscriber& sub
   }
   const std::size_t place = entry->find(subscriber.recipient);
   if (place < entry->all().size()) {
-    (entry->many ? entry->many->all[place] : entry->only) = subscriber;
+    (entry->many() ? entry->many()->all[place] : entry->only) = subscriber;
     return Added::replaced;
   }
-  if (!entry->many) {
-    entry->many = std::make_unique<Many>();
-    entry->many->push(entry->only);
-  }
-  entry->many->push(subscriber);
+  if (!entry->many()) entry->become_many();
+  entry->many()->push(subscriber);
   ++size_;
   return Added::another;
 }
@@ -144,9 +162,10 @@ ShardSubscribers::Removed ShardSubscribers::remove(FilterId id, const Recipient*
 
 void ShardSubscribers::take_out(Entry& entry, std::size_t i) {
   std::size_t hole = i;
-  if (entry.many) entry.many->leave_out(i);
-  const auto fill_from = [&entry, &hole](std::size_t from) {
-    if (entry.many) entry.many->move(from, hole);
+  Many* const many = entry.many();
+  if (many) many->leave_out(i);
+  const auto fill_from = [many, &hole](std::size_t from) {
+    if (many) many->move(from, hole);
     hole = from;
   };
   // A suspended fan-out stands in the list: served | waiting | came later. The hole wanders to the end of each part.
@@ -155,11 +174,9 @@ void ShardSubscribers::take_out(Entry& entry, std::size_t i) {
     if (hole < cursor_->end) fill_from(--cursor_->end);
   }
   fill_from(entry.all().size() - 1);
-  if (!entry.many) return erase(entry);
-  entry.many->pop();
-  if (entry.many->all.size() > 1) return;
-  entry.only = entry.many->all.front();
-  entry.many.reset();
+  if (!many) return erase(entry);
+  many->pop();
+  if (many->all.size() == 1) entry.become_one(many->all.front());
 }
 
 std::span<const Subscriber> ShardSubscribers::on(FilterId id) const {
@@ -192,7 +209,7 @@ void ShardSubscribers::advance(std::size_t sent) {
 
 std::uint32_t* ShardSubscribers::turn_of(FilterId group) {
   Entry* entry = find(group);
-  return entry && entry->many ? &entry->many->turn : nullptr;
+  return entry && entry->many() ? &entry->many()->turn : nullptr;
 }
 
 // --- the table of entries: linear probing, and removal closes the gap, as only one thread looks
@@ -204,7 +221,7 @@ ShardSubscribers::Part& ShardSubscribers::part_of(FilterId id) { return parts_[h
 const ShardSubscribers::Entry* ShardSubscribers::find(FilterId id) const {
   const Part& part = parts_[hash(id) >> 58];
   if (part.entries.empty()) return nullptr;
-  for (std::size_t i = part.home(id);; i = (i + 1) & part.mask()) {
+  for (std::size_t i = part.home(id);; i = part.after(i)) {
     const Entry& entry = part.entries[i];
     if (entry.id == id) return &entry;
     if (entry.id == FilterId{}) return nullptr;
@@ -217,7 +234,7 @@ ShardSubscribers::Entry* ShardSubscribers::find(FilterId id) {
 
 ShardSubscribers::Entry& ShardSubscribers::insert(FilterId id) {
   Part& part = part_of(id);
-  if ((part.used + 1) * 4 > part.entries.size() * 3) part.resize(std::max(kEntriesMin, part.entries.size() * 2));
+  if ((part.used + 1) * 4 > part.entries.size() * 3) part.resize(std::max(kEntriesMin, part.entries.size() * 3 / 2));
   ++part.used;
   return part.free_place(id);
 }
@@ -226,10 +243,10 @@ void ShardSubscribers::erase(Entry& entry) {
   Part& part = part_of(entry.id);
   auto hole = static_cast<std::size_t>(&entry - part.entries.data());
   for (std::size_t i = hole;;) {
-    i = (i + 1) & part.mask();
+    i = part.after(i);
     Entry& next = part.entries[i];
     if (next.id == FilterId{}) break;
-    if (((i - part.home(next.id)) & part.mask()) < ((i - hole) & part.mask())) continue;
+    if (part.distance(part.home(next.id), i) < part.distance(hole, i)) continue;
     part.entries[hole] = std::move(next);
     hole = i;
   }
@@ -238,11 +255,13 @@ void ShardSubscribers::erase(Entry& entry) {
   if (part.entries.size() > kEntriesMin && part.used * 8 < part.entries.size()) part.resize(part.entries.size() / 2);
 }
 
-std::size_t ShardSubscribers::Part::home(FilterId id) const { return (hash(id) >> 24) & mask(); }
+std::size_t ShardSubscribers::Part::home(FilterId id) const {
+  return (hash(id) << 6 >> 32) * entries.size() >> 32;  // by bits that did not choose the part
+}
 
 ShardSubscribers::Entry& ShardSubscribers::Part::free_place(FilterId id) {
   std::size_t i = home(id);
-  while (entries[i].id != FilterId{}) i = (i + 1) & mask();
+  while (entries[i].id != FilterId{}) i = after(i);
   entries[i].id = id;
   return entries[i];
 }
@@ -259,8 +278,8 @@ std::size_t ShardSubscribers::bytes() const {
   for (const Part& part : parts_) {
     bytes += part.entries.capacity() * sizeof(Entry);
     for (const Entry& entry : part.entries) {
-      if (!entry.many) continue;
-      bytes += sizeof(Many) + entry.many->all.capacity() * sizeof(Subscriber) + entry.many->index.size() * 4;
+      const Many* many = entry.many();
+      if (many) bytes += sizeof *many + many->all.capacity() * sizeof(Subscriber) + many->index.size() * 4;
     }
   }
   return bytes;

@@ -2,9 +2,9 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/base/strong.h"
@@ -34,7 +34,7 @@ static_assert(sizeof(Subscriber) == 16);
 /// A recipient is on an id at most once. Order means nothing.
 /// Threads: its reactor alone.
 /// Cost: look-up one cache miss; add and remove O(1) amortised, also with 100,000 on one filter; the only subscriber of
-/// a filter needs no memory beyond the entry (32 bytes, 43 to 107 with the table's free places); more take 16 bytes
+/// a filter needs no memory beyond the entry (24 bytes, 32 to 48 with the table's free places); more take 16 bytes
 /// each, from 17 on 24.
 class ShardSubscribers {
  public:
@@ -83,25 +83,34 @@ class ShardSubscribers {
 
  private:
   struct Many;
-  /// One id's subscribers: `only` when there is no `many`.
+  /// One id's subscribers: the only one, or in its place, told by an identifier that MQTT does not have, the Many that
+  /// it owns.
   struct Entry {
     FilterId id{};  // 0: a free place
     Subscriber only;
-    std::unique_ptr<Many> many;
 
-    Entry();
+    Entry() = default;
     ~Entry();
-    Entry(Entry&&) noexcept;
-    Entry& operator=(Entry&&) noexcept;
+    Entry(Entry&& other) noexcept : id(other.id), only(std::exchange(other.only, {})) {}
+    Entry& operator=(Entry&& other) noexcept;
+    Many* many() const;
+    void become_many();
+    void become_one(const Subscriber& subscriber);
     std::span<const Subscriber> all() const;
     std::size_t find(const Recipient* recipient) const;  ///< its place in all(), or all().size()
   };
-  /// An open-addressing table of entries; 64 of them, so that none stalls the reactor long when it grows.
+  static_assert(sizeof(Entry) == 24, "docs/design.md, Memory");
+  /// An open-addressing table of entries, half to three quarters full: any size, so that it need not double. 64 of
+  /// them, so that none stalls the reactor long when it grows.
   struct Part {
     std::vector<Entry> entries;
     std::size_t used = 0;
 
-    std::size_t mask() const { return entries.size() - 1; }
+    std::size_t after(std::size_t place) const { return place + 1 == entries.size() ? 0 : place + 1; }
+    /// So many places after `from`, round the end.
+    std::size_t distance(std::size_t from, std::size_t to) const {
+      return to >= from ? to - from : to + entries.size() - from;
+    }
     std::size_t home(FilterId id) const;
     Entry& free_place(FilterId id);
     void resize(std::size_t places);

@@ -186,7 +186,7 @@ void SubscriptionTable::changed(std::string_view filter) {
 
 std::size_t SubscriptionTable::bytes() const {
   std::size_t bytes = sizeof *this - sizeof exact_ + exact_.bytes() + wildcard_.bytes();
-  const auto add = [&bytes](const Filter& filter) { bytes += sizeof filter + filter.text().size(); };
+  const auto add = [&bytes](const Filter& filter) { bytes += filter.bytes(); };
   exact_.each(add);
   for (const Filter* filter : wildcard_.all()) add(*filter);
   return bytes;

@@ -47,7 +47,7 @@ class Matches {
 /// Threads: any reactor that is online in `quiescence`, with its own ReactorId; none holds a lock while it calls.
 /// Cost: match 0.65 us among a million filters, 4 of them matching (docs/design.md, Figures); add to a filter the
 /// reactor is on already: a look-up; otherwise 0.4 to 1 us under a mutex that covers 1/256 of the exact filters, or the
-/// tree of wildcards. About 110 bytes a filter.
+/// tree of wildcards. About 100 bytes a filter.
 class SubscriptionTable {
  public:
   SubscriptionTable(Quiescence& quiescence, unsigned reactors, std::uint64_t seed);

@@ -6,8 +6,8 @@
 
 namespace bramble {
 
-/// As Mosquitto's limit. A level of a filter takes a node of the trie: without one, 2 bytes that a client sends would
-/// take 100 of ours.
+/// As Mosquitto's limit. A level of a filter may take a node of the trie: without one, 2 bytes that a client sends
+/// would take 100 of ours.
 inline constexpr int kTopicSlashesMax = 200;
 
 /// A valid Topic Name: UTF-8, 1 to 65535 bytes, at most kTopicSlashesMax '/', no U+0000, no '+' or '#'.

@@ -9,15 +9,19 @@
 #include "core/base/hash.h"
 #include "core/sync/quiescence.h"
 #include "core/topic/filter.h"
+#include "core/topic/topic.h"
 
 namespace bramble {
 
-/// The filters with wildcards, as a tree of their levels. It does not own the filters.
+/// The filters with wildcards, as a tree of their levels, as far as more than one filter goes: from there on a leaf
+/// refers to the filter's own text. It does not own the filters.
 /// Threads: find(), match() and empty() any reactor that is online, without locks; insert() and erase() holding
 /// mutex(). Cost: a match visits each node at most once and goes on at most twice from each, so it is bounded by the
-/// nodes there are, however hostile the filters; its stack is the caller's, so depth is no danger. About 80 bytes a
-/// node.
+/// nodes there are, however hostile the filters; its stack is the caller's, so depth is no danger. 16 bytes a leaf, one
+/// a filter at most; 48 and its text a node; 8 to 32 in the table above it.
 class WildcardTrie {
+  struct Child;
+  struct Leaf;
   struct Node;
   class TopicLevels;
 
@@ -25,7 +29,7 @@ class WildcardTrie {
   /// What a match works with, kept by the caller so that matching allocates nothing in steady state.
   class Scratch {
    public:
-    std::size_t visited = 0;  ///< nodes, in all matches so far
+    std::size_t visited = 0;  ///< nodes and leaves, in all matches so far; long leaves count as several
 
    private:
     friend class WildcardTrie;
@@ -34,7 +38,7 @@ class WildcardTrie {
       std::string_view text;
     };
     struct Branch {
-      const Node* node;
+      const Child* child;
       std::size_t depth;
     };
     std::vector<Level> levels_;     // the topic's, as far as the tree is deep
@@ -56,15 +60,26 @@ class WildcardTrie {
   void erase(Filter& filter, Quiescence& quiescence, ReactorId here);
 
   std::vector<Filter*> all() const;             ///< for figures and the end. Only while nobody writes
-  std::size_t nodes() const { return nodes_; }  ///< without the root. Writer only
-  std::size_t bytes() const;                    ///< of nodes and their tables. Only while nobody writes
+  std::size_t nodes() const { return nodes_; }  ///< and leaves, without the root. Writer only
+  std::size_t bytes() const;                    ///< of nodes, leaves and tables. Only while nobody writes
 
  private:
-  Node& child_of(Node& node, std::string_view level, Quiescence& quiescence, ReactorId here);
-  Node* walk(std::string_view filter) const;
-  void prune(Node* node, Quiescence& quiescence, ReactorId here);
-  template <class Visit>
-  void each_node(Visit visit) const;
+  struct Place {
+    Node* node;
+    Leaf* leaf;     // below `node`, if the way ends at one
+    Levels levels;  // those after `node`
+  };
+  static constexpr std::size_t kBytesAsNode = 64;  // of a leaf's text, compared in the time of a node
+
+  static std::uint32_t level_hash(const SeededHash& hash, std::string_view level);
+  static void destroy(void* child);
+  Child* next_child(const Node& node, Levels levels) const;
+  Place walk(std::string_view filter) const;
+  void hang(Node& node, Filter& filter, Levels levels, Quiescence& quiescence, ReactorId here);
+  Node& split(Node& parent, Leaf& leaf, Quiescence& quiescence, ReactorId here);
+  void unlink(Node& parent, Child& child, Quiescence& quiescence, ReactorId here);
+  template <class OnNode, class OnLeaf>
+  void each(OnNode on_node, OnLeaf on_leaf) const;
 
   const SeededHash hash_;
   Node* const root_;

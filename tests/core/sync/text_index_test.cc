@@ -66,6 +66,22 @@ TEST_CASE("an index finds what is in it and nothing else, from one member to man
   }
 }
 
+TEST_CASE("a member takes the place of one with its text, and nobody else's") {
+  for (const std::size_t size : {1u, 2u, 100u, 4'097u}) {
+    CAPTURE(size);
+    Quiescence quiescence(1);
+    TextIndex<Member> index;
+    const auto all = members(size);
+    const auto others = members(size);
+    for (const auto& it : all) index.insert(*it, quiescence, kHere);
+    for (std::size_t i = 0; i < size; i += 2) index.replace(*all[i], *others[i]);
+    for (std::size_t i = 0; i < size; ++i) {
+      REQUIRE(index.find(all[i]->hash(), all[i]->text()) == (i % 2 == 0 ? others : all)[i].get());
+    }
+    CHECK(count(index) == size);
+  }
+}
+
 TEST_CASE("an index that stays small stays small, however many pass through it") {
   Quiescence quiescence(1);
   TextIndex<Member> index;

@@ -79,7 +79,7 @@ TEST_CASE("a shard's subscribers agree with a plain map after any run of changes
       for (const Recipient* it : members) shard.remove(id, it);
     }
     CHECK(shard.size() == 0);
-    CHECK(shard.bytes() <= sizeof shard + 64 * 4 * 32);
+    CHECK(shard.bytes() <= sizeof shard + 64 * 4 * 24);
   }
 }
 

@@ -185,6 +185,45 @@ TEST_CASE("filters that branch at every level are visited once a node, not once 
   CHECK(f.match("a/a/a/a/a/a/a/a/a/a/a/a/nothing").empty());
 }
 
+TEST_CASE("filters that part at their last level are told apart, whichever comes first and whichever goes first") {
+  const std::vector<std::string> filters{"a/+/b/c", "a/+/b/c/#", "a/+/b/+", "a/+/b", "a/+/#", "a/+/b/c/", "a/+/b/#"};
+  for (std::size_t first = 0; first < filters.size(); ++first) {
+    Fixture f;
+    for (std::size_t i = 0; i < filters.size(); ++i) f.add(kFirst, filters[(first + i) % filters.size()]);
+    f.end_turns();
+    CHECK(f.match("a/x/b/c") == Texts{"a/+/b/c", "a/+/b/c/#", "a/+/b/+", "a/+/#", "a/+/b/#"});
+    CHECK(f.match("a/x/b/cc") == Texts{"a/+/b/+", "a/+/#", "a/+/b/#"});
+    CHECK(f.match("a/x/b/c/") == Texts{"a/+/b/c/#", "a/+/b/c/", "a/+/#", "a/+/b/#"});
+    CHECK(f.match("a/x/b") == Texts{"a/+/b", "a/+/#", "a/+/b/#"});
+    CHECK(f.match("a/x") == Texts{"a/+/#"});
+    for (std::size_t i = 0; i < filters.size(); ++i) {
+      const std::string& filter = filters[(first + i * 3) % filters.size()];
+      REQUIRE(f.table.find(filter_of(filter)));
+      f.remove(kFirst, filter);
+      REQUIRE_FALSE(f.table.find(filter_of(filter)));
+      f.end_turns();
+    }
+    CHECK(f.table.nodes() == 0);
+  }
+}
+
+TEST_CASE("a filter among many takes little more than its text, with wildcards too") {
+  Fixture f;
+  const std::size_t before = f.table.bytes();
+  std::size_t text = 0;
+  for (std::size_t i = 0; i < 10'000; ++i) {
+    const std::string n = std::to_string(i);
+    for (const std::string& filter : {"w/" + n + "/temp", "w/" + n + "/+", "w/+/" + n + "/#", "w/+/" + n + "/x/+"}) {
+      f.add(kFirst, filter);
+      text += filter.size();
+    }
+    f.end_turns();
+  }
+  const std::size_t each = (f.table.bytes() - before - text) / f.table.filters();
+  CAPTURE(each);
+  CHECK(each <= 43 + 16 + 48 / 2 + 16);  // itself, its leaf, half a node, its place in a table
+}
+
 TEST_CASE("after many came and went, nothing is left") {
   Fixture f;
   const std::size_t bytes = f.table.bytes();
