@@ -17,8 +17,7 @@ namespace {
 constexpr Seconds kConnectWithin{30};
 constexpr std::size_t kSipBytes = 4096;
 constexpr std::size_t kSlowPacket = 1024;
-constexpr std::size_t kTailMax = 32 * 1024;     // of a packet that is copied before its next piece at each read
-constexpr std::size_t kTurnBytesMax = 4 << 20;  // read and encoded in one turn before it is only sips
+constexpr std::size_t kTailMax = 32 * 1024;  // of a packet that is copied before its next piece at each read
 constexpr std::size_t kRepliesMax =
     64 * 1024;  // acknowledgements and pings beyond max_output_bytes before reading stops
 
@@ -64,7 +63,7 @@ void Connection::ready(const OnReactor& here, std::uint32_t events) {
     mark_dirty();
     update_interest(here);
   }
-  if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !held_) {
+  if (events & (interest_ | EPOLLHUP | EPOLLERR) & ~EPOLLOUT && !held_) {
     const bool busy = parts_.router.backlogged() || !reactor_.budget_left(here);
     read(here, busy ? kSipBytes : Reactor::kReadBytes);
   }
@@ -81,7 +80,6 @@ void Connection::sip(const OnReactor& here) {
 void Connection::read(const OnReactor& here, std::size_t size_max) {
   if (unread_ && unread_->size() > kTailMax) return read_more(here, size_max);
   TurnBuffer& buffer = reactor_.turn_buffer(here);
-  if (buffer.bytes() > kTurnBytesMax) size_max = std::min(size_max, kSipBytes);  // the rest is there in the next turn
   const std::size_t before = unread_ ? unread_->size() : 0;
   char* const bytes = buffer.room(before + size_max);
   const auto moved = transport_->read(bytes + before, size_max);
@@ -341,7 +339,7 @@ void Connection::move_to(const OnReactor& here, ReactorId owner, const std::stri
   moved->unread = std::string(unread);
   moved->client_id = client_id;
   reactor_.timers(here).disarm(deadline_);
-  reactor_.readiness(here).remove(transport_->descriptor());
+  reactor_.readiness(here).remove(transport_->descriptor(), *this);
   moved->transport = std::move(transport_);
   state_ = State::closing;
   parts_.connections.closed(*this);

@@ -77,8 +77,10 @@ bool Connections::work_off(const OnReactor& here) {
   if (held_.empty()) return more;
   here.reactor().drain_inbox(here);  // as after a read: what they publish may follow from what has come since
   auto held = std::exchange(held_, {});
+  const TurnBuffer& buffer = here.reactor().turn_buffer(here);
+  const std::size_t enough = buffer.bytes() + TurnBuffer::kEnough;
   std::size_t done = 0;
-  for (; done < held.size(); ++done) {
+  for (; done < held.size() && buffer.bytes() < enough; ++done) {
     if (parts_.router.backlogged() || !here.reactor().caught_up(here)) break;
     held[done]->resume(here);
   }
@@ -174,7 +176,7 @@ void Connections::end_turn(const OnReactor& here) {
     connection->flush(here);
     connection->state_ = Connection::State::closed;
     if (connection->transport_) {
-      here.reactor().readiness(here).remove(connection->transport_->descriptor());
+      here.reactor().readiness(here).remove(connection->transport_->descriptor(), *connection);
       // first: a client that connects again when it sees the close finds its place free (max_connections)
       parts_.listeners[connection->listener_]->connections().fetch_sub(1, std::memory_order_relaxed);
       connection->transport_->finish();

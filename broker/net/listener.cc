@@ -88,7 +88,7 @@ class Listener::Socket final : public Watcher {
       log::write(LogType::error, "Cannot accept a connection: {}. Raise the limit of open files (ulimit -n).",
                  std::strerror(errno));
     }
-    here.reactor().readiness(here).remove(descriptor_);
+    here.reactor().readiness(here).remove(descriptor_, *this);
     here.reactor().timers(here).arm(rest_, here.now() + kRestWhenExhausted);
   }
 

@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "broker/reactor/reactor.h"
 #include "core/base/check.h"
 
 namespace bramble {
@@ -24,18 +25,29 @@ void Readiness::change(int descriptor, Watcher& watcher, std::uint32_t events) {
   check(::epoll_ctl(set_, EPOLL_CTL_MOD, descriptor, &event) == 0, "EPOLL_CTL_MOD of a descriptor that was added");
 }
 
-void Readiness::remove(int descriptor) { ::epoll_ctl(set_, EPOLL_CTL_DEL, descriptor, nullptr); }
+void Readiness::remove(int descriptor, Watcher& watcher) {
+  ::epoll_ctl(set_, EPOLL_CTL_DEL, descriptor, nullptr);
+  for (int i = next_; i < found_; ++i) {
+    epoll_event& event = events_[static_cast<std::size_t>(i)];
+    if (event.data.ptr == &watcher) event.data.ptr = nullptr;
+  }
+}
 
 bool Readiness::wait(Milliseconds at_most) {
+  if (next_ < found_) return true;
+  next_ = 0;
   found_ = ::epoll_wait(set_, events_.data(), kEventsMax, static_cast<int>(at_most.count()));
   return found_ > 0;
 }
 
 void Readiness::dispatch(const OnReactor& here) {
-  for (int i = 0; i < found_; ++i) {
-    const epoll_event& event = events_[static_cast<std::size_t>(i)];
-    static_cast<Watcher*>(event.data.ptr)->ready(here, event.events);
+  const TurnBuffer& buffer = here.reactor().turn_buffer(here);
+  const std::size_t enough = buffer.bytes() + TurnBuffer::kEnough;
+  while (next_ < found_ && buffer.bytes() < enough) {
+    const epoll_event event = events_[static_cast<std::size_t>(next_++)];
+    if (event.data.ptr) static_cast<Watcher*>(event.data.ptr)->ready(here, event.events);
   }
+  if (next_ < found_) here.reactor().want_turn(here);
 }
 
 }  // namespace bramble

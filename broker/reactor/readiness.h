@@ -32,19 +32,21 @@ class Readiness {
   /// False: the kernel refuses (out of memory or watches).
   bool add(int descriptor, Watcher& watcher, std::uint32_t events);
   void change(int descriptor, Watcher& watcher, std::uint32_t events);
-  void remove(int descriptor);
+  /// What wait() has found for it is forgotten too.
+  void remove(int descriptor, Watcher& watcher);
 
   static constexpr int kEventsMax = 512;
-  /// Waits until something is ready, so long at most, and says whether anything is. Between turns: the reactor may be
-  /// offline.
+  /// Waits until something is ready, so long at most, and says whether anything is: at once if dispatch() has left
+  /// some. Between turns: the reactor may be offline.
   bool wait(Milliseconds at_most);
-  /// Hands out what wait() has found, at most kEventsMax. A watcher that was removed meanwhile may still get its event:
-  /// it must live until the end of the turn and ignore it.
+  /// Hands out what wait() has found, at most kEventsMax, until what was read fills TurnBuffer::kEnough. The rest comes
+  /// in the next turn, before anything new: a watcher may get an event that it has since said it does not want.
   void dispatch(const OnReactor& here);
 
  private:
   int set_;
   int found_ = 0;
+  int next_ = 0;  ///< of those to be handed out
   std::array<epoll_event, kEventsMax> events_;
 };
 

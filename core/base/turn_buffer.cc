@@ -28,7 +28,6 @@ void TurnBuffer::use(std::size_t block) {
   at_ = blocks_[block].memory.get();
   end_ = at_ + blocks_[block].size;
   used_ = block + 1;
-  bytes_ += blocks_[block].size;
 }
 
 void TurnBuffer::end_turn() {

@@ -21,10 +21,15 @@ class TurnBuffer {
     return at_;
   }
   /// The first `size` bytes of the room that was given last are in use now.
-  void take(std::size_t size) { at_ += size; }
+  void take(std::size_t size) {
+    at_ += size;
+    bytes_ += size;
+  }
 
-  /// Blocks in use, in bytes: who fills it watches this.
+  /// Taken in this turn. Whoever has filled kEnough leaves the rest to the next turn, which uses the same memory again
+  /// while it is in the cache.
   std::size_t bytes() const { return bytes_; }
+  static constexpr std::size_t kEnough = 256 * 1024;
   /// Nobody refers to it any more.
   void end_turn();
 
@@ -37,8 +42,8 @@ class TurnBuffer {
   void use(std::size_t block);
 
   std::vector<Block> blocks_;
-  std::size_t used_ = 0;   ///< blocks of this turn
-  std::size_t bytes_ = 0;  ///< of those
+  std::size_t used_ = 0;  ///< blocks of this turn
+  std::size_t bytes_ = 0;
   char* at_ = nullptr;
   char* end_ = nullptr;
 };
