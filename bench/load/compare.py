@@ -99,9 +99,10 @@ def aedes(port, d):
 def limit(threads):
     return lambda port, d: [os.environ.get("LIMIT", f"{BIN}/limit"), str(port), str(threads)]
 
+RELAYED = ["pairs_q0", "pairs_q0_b1", "pairs_q0_1k", "pairs_q0_16k", "fanout_q0", "fanout_q0_1k", "fanout_q0_16k", "lat_pairs_10k"]
 KNOWN = {  # name: (command builder, the scenarios it can do, None: all; those it cannot)
-    "limit1": (limit(1), ["pairs_q0", "pairs_q0_b1", "pairs_q0_1k", "fanout_q0", "lat_pairs_10k"], []),
-    "limit2": (limit(2), ["pairs_q0", "pairs_q0_b1", "pairs_q0_1k", "fanout_q0", "lat_pairs_10k"], []),
+    "limit1": (limit(1), RELAYED, []),
+    "limit2": (limit(2), RELAYED, []),
     "flashmq": (flashmq(2), None, []),
     "flashmq1": (flashmq(1), None, []),
     "flashmq-nagle": (flashmq(2, "false"), None, []),   # its default: no TCP_NODELAY
@@ -122,9 +123,12 @@ SCEN = {  # name: (loadgen arguments, primary metric, further metrics)
     "pairs_q2": ("pairs --pubs 50 --qos 2", "cpu_per_M", ["delivered_per_s"]),
     "pairs_q0_v5": ("pairs --pubs 50 --qos 0 --ver 5", "cpu_per_M", ["delivered_per_s"]),
     "pairs_q0_1k": ("pairs --pubs 50 --qos 0 --size 1024", "cpu_per_M", ["delivered_per_s"]),
+    "pairs_q0_16k": ("pairs --pubs 50 --qos 0 --size 16384", "cpu_per_M", ["delivered_per_s"]),
     "fanin_q0": ("fanin --pubs 100 --qos 0", "cpu_per_M", ["delivered_per_s"]),
     "fanin_q1": ("fanin --pubs 100 --qos 1", "cpu_per_M", ["delivered_per_s"]),
     "fanout_q0": ("fanout --pubs 1 --subs 500 --qos 0", "cpu_per_M", ["delivered_per_s"]),
+    "fanout_q0_1k": ("fanout --pubs 1 --subs 500 --qos 0 --size 1024", "cpu_per_M", ["delivered_per_s"]),
+    "fanout_q0_16k": ("fanout --pubs 1 --subs 500 --qos 0 --size 16384", "cpu_per_M", ["delivered_per_s"]),
     "fanout_q1": ("fanout --pubs 1 --subs 500 --qos 1", "cpu_per_M", ["delivered_per_s"]),
     "fanout_q1_v5": ("fanout --pubs 1 --subs 500 --qos 1 --ver 5", "cpu_per_M", ["delivered_per_s"]),
     "shared_q1": ("shared --pubs 10 --subs 10 --qos 1", "cpu_per_M", ["delivered_per_s"]),
@@ -135,9 +139,12 @@ SCEN = {  # name: (loadgen arguments, primary metric, further metrics)
     "retained_100k": ("retained --count 100000 --qos 1 --subqos 0", "cpu_per_M", ["receive_s", "publish_cpu_per_M", "rss_per_retained_b"]),
     "offline_60k": ("offline --count 60000", "cpu_per_M", ["receive_s", "queue_cpu_per_M", "rss_per_queued_b"]),
     "offline_100k": ("offline --count 100000", "cpu_per_M", ["receive_s", "queue_cpu_per_M", "rss_per_queued_b"]),
+    "offline_1m": ("offline --count 1000000", "cpu_per_M", ["receive_s", "queue_cpu_per_M", "rss_per_queued_b"]),
+    "retained_1m": ("retained --count 1000000 --qos 1 --subqos 0", "cpu_per_M", ["receive_s", "publish_cpu_per_M", "rss_per_retained_b"]),
     "lat_pairs_10k": ("pairs --pubs 50 --qos 0 --rate 10000", "cpu_per_M", ["p50_us", "p99_us", "p999_us"]),
     "lat_pairs_10k_q1": ("pairs --pubs 50 --qos 1 --rate 10000", "cpu_per_M", ["p50_us", "p99_us", "p999_us"]),
 }
+ONLY_BY_NAME = ("wild_1m", "idle_18k", "retained_1m", "offline_1m")   # long or large
 FLOW = ("pairs", "fanin", "fanout", "shared", "wild", "lat")
 HIGHER = {"delivered_per_s", "connects_per_s"}
 
@@ -249,7 +256,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--broker", action="append", default=[], help="known name or NAME=COMMAND; known: " + " ".join(KNOWN))
     ap.add_argument("--port", action="append", default=[], help="NAME=PORT for a command without {port}")
-    ap.add_argument("--scenarios", default="", help="comma list or prefixes ending in *; default all but wild_1m, idle_18k")
+    ap.add_argument("--scenarios", default="", help="comma list or prefixes ending in *; default all but the largest")
     ap.add_argument("--reps", type=int, default=3); ap.add_argument("--dur", type=float, default=4); ap.add_argument("--warm", type=float, default=1)
     ap.add_argument("--timeout", type=float, default=200, help="seconds for one sample"); ap.add_argument("--budget", type=float, default=1e9, help="stop starting samples after so many seconds")
     ap.add_argument("--out", default="compare.json", help="JSON; samples already there are kept and added to")
@@ -267,7 +274,7 @@ def main():
         if c and "{port}" not in c and n not in ports: raise SystemExit(f"{n}: command without {{port}} needs --port {n}=NUMBER")
     want = [s for s in a.scenarios.split(",") if s]; scs = []
     for s in SCEN:
-        if (not want and s not in ("wild_1m", "idle_18k")) or s in want or any(x.endswith("*") and s.startswith(x[:-1]) for x in want): scs.append(s)
+        if (not want and s not in ONLY_BY_NAME) or s in want or any(x.endswith("*") and s.startswith(x[:-1]) for x in want): scs.append(s)
     t0 = time.time()
     if not a.table:
         if not os.access(a.loadgen, os.X_OK): raise SystemExit(f"no load generator at {a.loadgen}: cmake --preset release && cmake --build --preset release --target loadgen limit")

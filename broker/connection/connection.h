@@ -5,6 +5,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "broker/connection/outbound_aliases.h"
 #include "broker/connection/shard_parts.h"
 #include "broker/connection/write_queue.h"
 #include "broker/log.h"
@@ -16,9 +17,8 @@
 
 namespace bramble {
 
-/// Topic Aliases of one direction, made at their first use.
+/// The Topic Aliases that the client has set.
 using InboundAliases = std::unordered_map<std::uint16_t, std::string>;
-using OutboundAliases = std::unordered_map<std::string, std::uint16_t>;
 
 /// MQTT's Network Connection: one client's transport and the packets on it, from accept to close. Bytes in become
 /// packets for the on_* functions (handlers.h); packets out wait in the WriteQueue for the end of the turn.
@@ -143,7 +143,8 @@ class Connection final : public Watcher, public PacketSink {
   bool write(const OnReactor& here);  ///< false: the other side has closed
   bool replies_pile_up() const;       ///< it asks and does not read the answers: nothing more is read from it
   void update_interest(const OnReactor& here);
-  std::uint16_t alias_for(std::string_view topic, bool& is_new);
+  void choose_alias(mqtt::PublishHeader& header, const mqtt::PublishContent& content);
+  bool too_large(const mqtt::PublishHeader& header, const mqtt::PublishContent& content) const;
   std::string describe() const;
 
   ShardParts& parts_;

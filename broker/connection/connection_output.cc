@@ -1,4 +1,5 @@
 // The half of Connection that goes to the client.
+#include <algorithm>
 #include <cstring>
 
 #include "broker/connection/connections.h"
@@ -44,33 +45,31 @@ void Connection::send_ack(PacketType type, mqtt::PacketId id, ReasonCode code) {
 
 void Connection::send_pubrel(mqtt::PacketId id) { send_ack(PacketType::pubrel, id, ReasonCode::success); }
 
-std::uint16_t Connection::alias_for(std::string_view topic, bool& is_new) {
+void Connection::choose_alias(mqtt::PublishHeader& header, const mqtt::PublishContent& content) {
   if (!outbound_aliases_) outbound_aliases_ = std::make_unique<OutboundAliases>();
-  const auto next = static_cast<std::uint16_t>(outbound_aliases_->size() + 1);
-  const auto found = outbound_aliases_->find(std::string(topic));
-  is_new = found == outbound_aliases_->end();
-  if (!is_new) return found->second;
-  return next <= alias_maximum_ ? next : std::uint16_t{0};
+  header.topic_alias = outbound_aliases_->of(content.topic);
+  header.topic_omitted = header.topic_alias != 0;
+  if (header.topic_omitted) return;
+  header.topic_alias = outbound_aliases_->free_for(content.topic, alias_maximum_);
+  if (too_large(header, content)) header.topic_alias = 0;  // an alias of our choosing is no reason to lose it
+  if (header.topic_alias != 0) outbound_aliases_->set(content.topic, header.topic_alias);
+}
+
+bool Connection::too_large(const mqtt::PublishHeader& header, const mqtt::PublishContent& content) const {
+  const std::size_t most = maximum_packet_size_ == 0 ? mqtt::kPacketSizeMax : maximum_packet_size_;
+  return mqtt::publish_size(version_, header, content) > std::min(most, mqtt::kPacketSizeMax);  // [MQTT-3.1.2-24]
 }
 
 PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::PublishHeader header) {
   const mqtt::PublishContent& content = publication.content();
-  bool new_alias = false;
+  const bool large = content.payload.size() >= WriteQueue::kReferenceFrom;
+  bool may_be_too_large = large;
   if (is_v5()) {
     header.message_expiry = publication.expiry_left();
-    if (alias_maximum_ != 0) {
-      header.topic_alias = alias_for(content.topic, new_alias);
-      header.topic_omitted = header.topic_alias != 0 && !new_alias;
-    }
-    const auto too_large = [&] {
-      return maximum_packet_size_ != 0 && mqtt::publish_size(version_, header, content) > maximum_packet_size_;
-    };
-    if (new_alias && too_large()) header.topic_alias = 0;  // an alias of our choosing is no reason to lose it
-    if (too_large()) return Sent::too_large;               // [MQTT-3.1.2-24]
-    if (new_alias && header.topic_alias != 0) outbound_aliases_->emplace(content.topic, header.topic_alias);
+    if (alias_maximum_ != 0) choose_alias(header, content);
+    may_be_too_large |= maximum_packet_size_ != 0 || content.properties.size() >= WriteQueue::kReferenceFrom;
   }
-  const bool large = content.payload.size() >= WriteQueue::kReferenceFrom;
-  if (large && mqtt::publish_size(version_, header, content) > mqtt::kPacketSizeMax) return Sent::too_large;
+  if (may_be_too_large && too_large(header, content)) return Sent::too_large;
   parts_.counters.add(Metric::messages_sent);
   parts_.counters.add(Metric::publish_sent);
   parts_.counters.add(Metric::publish_bytes_sent, static_cast<std::int64_t>(content.payload.size()));
