@@ -81,11 +81,11 @@ class MpscQueue {
   }
 
   moodycamel::ConcurrentQueue<Numbered> queue_;
-  moodycamel::ConsumerToken consumer_{queue_};
   std::vector<moodycamel::ProducerToken> tokens_;
   alignas(64) std::atomic<std::uint64_t> tickets_{0};
-  alignas(64) std::uint64_t next_ = 0;  // the consumer's: the ticket to hand out next
+  alignas(64) std::uint64_t next_ = 0;  // the consumer's, from here on: the ticket to hand out next
   Ring<Place> early_;                   // early_[i] is for ticket next_ + i
+  moodycamel::ConsumerToken consumer_{queue_};
 };
 
 }  // namespace bramble

@@ -110,10 +110,10 @@ class SubscriptionTable {
   Quiescence& quiescence_;
   const SeededHash hash_;
   const unsigned reactors_;
-  std::atomic<std::uint64_t> last_id_{0};
-  std::atomic<std::size_t> count_{0};
   ExactFilters exact_;
   WildcardTrie wildcard_;
+  alignas(64) std::atomic<std::uint64_t> last_id_{0};
+  std::atomic<std::size_t> count_{0};
   alignas(64) std::atomic<std::uint64_t> global_{0};
   alignas(64) std::array<std::atomic<std::uint64_t>, kLocalVersions> local_{};
 };

@@ -84,8 +84,8 @@ class WildcardTrie {
   const SeededHash hash_;
   Node* const root_;
   std::atomic<std::size_t> filters_{0};
+  alignas(64) std::mutex mutex_;  // away from what every match reads
   std::size_t nodes_ = 0;
-  std::mutex mutex_;
 };
 
 }  // namespace bramble
