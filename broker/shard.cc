@@ -87,6 +87,7 @@ bool Shard::on_leftovers(const OnReactor& here) {
 }
 
 void Shard::on_turn_end(const OnReactor& here) {
+  connections_.door().serve(here);
   settle_leftovers(here);
   router_.post_handoffs(here);  // before any acknowledgement is written (docs/design.md, Order)
   connections_.end_turn(here);

@@ -39,7 +39,7 @@ Connection::~Connection() = default;
 void Connection::start(const OnReactor& here) {
   heard_ = here.now();
   reactor_.timers(here).arm(deadline_, here.now() + kConnectWithin);
-  interest_ = EPOLLIN;
+  interest_ = wanted_events();
   if (!reactor_.readiness(here).add(transport_->descriptor(), *this, interest_)) {
     lost(here, "the kernel cannot watch another socket");
   }
@@ -58,15 +58,51 @@ TopicMemo& Connection::memo() {
 
 void Connection::ready(const OnReactor& here, std::uint32_t events) {
   if (state_ >= State::closing) return;
+  if (newcomer_) interest_ = 0;  // that was its one shot
   if (events & EPOLLOUT) {
     blocked_ = false;
     mark_dirty();
     update_interest(here);
   }
-  if (events & (interest_ | EPOLLHUP | EPOLLERR) & ~EPOLLOUT && !held_) {
-    const bool busy = parts_.router.backlogged() || !reactor_.budget_left(here);
-    read(here, busy ? kSipBytes : Reactor::kReadBytes);
+  if (newcomer_) {
+    if (events & ~EPOLLOUT && at_door_ == AtDoor::no) come_to_door(here);
+  } else if (events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)) {
+    hang_up(here);
+  } else if (events & interest_ & EPOLLIN && !held_) {
+    read_what_is_fair(here);
   }
+}
+
+void Connection::read_what_is_fair(const OnReactor& here) {
+  const bool busy = parts_.router.backlogged() || !reactor_.budget_left(here);
+  read(here, busy ? kSipBytes : Reactor::kReadBytes);
+}
+
+void Connection::come_to_door(const OnReactor& here) {
+  at_door_ = AtDoor::coming;
+  parts_.connections.door().comes(*this);
+  reactor_.want_turn(here);
+}
+
+/// The other end is closed. What came from there before may still lie in the socket.
+void Connection::hang_up(const OnReactor& here) {
+  reactor_.readiness(here).remove(transport_->descriptor(), *this);
+  parts_.listeners[listener_]->connections().fetch_sub(1, std::memory_order_relaxed);  // whoever comes back has a place
+  at_door_ = AtDoor::going;
+  parts_.connections.door().goes(*this);
+  reactor_.want_turn(here);
+}
+
+Connection::Served Connection::serve(const OnReactor& here) {
+  if (held_ || paused_) return Served::must_wait;
+  settling_ = false;
+  read_what_is_fair(here);
+  if (state_ >= State::closing) return Served::done;
+  if (at_door_ == AtDoor::going) return Served::in_part;
+  at_door_ = AtDoor::no;
+  newcomer_ = settling_ || state_ == State::awaiting_connect;
+  update_interest(here);
+  return Served::done;
 }
 
 void Connection::sip(const OnReactor& here) {
@@ -224,9 +260,16 @@ void Connection::set_paused(const OnReactor& here, bool paused) {
 
 bool Connection::replies_pile_up() const { return blocked_ && out_.bytes() > output_max_ + kRepliesMax; }
 
-void Connection::update_interest(const OnReactor& here) {
-  std::uint32_t wanted = paused_ || replies_pile_up() ? 0u : static_cast<std::uint32_t>(EPOLLIN);
+std::uint32_t Connection::wanted_events() const {
+  std::uint32_t wanted = paused_ || replies_pile_up() ? 0u : static_cast<std::uint32_t>(EPOLLIN | EPOLLRDHUP);
   if (blocked_) wanted |= EPOLLOUT;
+  if (wanted != 0 && newcomer_) wanted |= EPOLLONESHOT;
+  return wanted;
+}
+
+void Connection::update_interest(const OnReactor& here) {
+  if (at_door_ == AtDoor::going) return;  // it is not watched any more
+  const std::uint32_t wanted = wanted_events();
   if (wanted == interest_) return;
   interest_ = wanted;
   reactor_.readiness(here).change(transport_->descriptor(), *this, interest_);
@@ -244,6 +287,7 @@ void Connection::established(const OnReactor& here, OwnedSession& session, const
   reason_strings_ = settled.reason_strings;
   reactor_.counters(here).add(Metric::clients_connected);
   reactor_.counters(here).add(Metric::connections);
+  settling_ = true;
   if (keep_alive_ == 0) {
     reactor_.timers(here).disarm(deadline_);
   } else {

@@ -98,6 +98,9 @@ class Connection final : public Watcher, public PacketSink {
   /// The client said DISCONNECT; `with_will`: it wants its Will published  (0x04).
   void disconnect(const OnReactor& here, bool with_will);
 
+  /// It subscribes or unsubscribes.
+  void settling() { settling_ = true; }
+
   std::unique_ptr<InboundAliases> inbound_aliases;
 
   /// How far a SUBSCRIBE or UNSUBSCRIBE with many filters has come: it is dealt with in slices, a turn each.
@@ -114,6 +117,9 @@ class Connection final : public Watcher, public PacketSink {
 
  private:
   friend class Connections;
+  friend class Door;
+  enum class AtDoor : std::uint8_t { no, coming, going };
+  enum class Served { done, in_part, must_wait };
   class Deadline final : public ReactorTimer {
    public:
     explicit Deadline(Connection& connection) : connection_(connection) {}
@@ -123,6 +129,11 @@ class Connection final : public Watcher, public PacketSink {
     Connection& connection_;
   };
 
+  void come_to_door(const OnReactor& here);
+  void hang_up(const OnReactor& here);
+  /// Its turn at the door.
+  Served serve(const OnReactor& here);
+  void read_what_is_fair(const OnReactor& here);
   void read(const OnReactor& here, std::size_t size_max);
   /// Handles whole packets and returns how many bytes they were; sets held_ if more could be handled later.
   std::size_t handle_packets(const OnReactor& here, std::string_view bytes);
@@ -142,6 +153,7 @@ class Connection final : public Watcher, public PacketSink {
   void hold(const OnReactor& here);
   bool write(const OnReactor& here);  ///< false: the other side has closed
   bool replies_pile_up() const;       ///< it asks and does not read the answers: nothing more is read from it
+  std::uint32_t wanted_events() const;
   void update_interest(const OnReactor& here);
   void choose_alias(mqtt::PublishHeader& header, const mqtt::PublishContent& content);
   bool too_large(const mqtt::PublishHeader& header, const mqtt::PublishContent& content) const;
@@ -158,7 +170,8 @@ class Connection final : public Watcher, public PacketSink {
   Deadline deadline_{*this};
   SteadyTime heard_{};  ///< when bytes last came, or were last allowed to
   std::size_t output_max_;
-  std::size_t index_ = 0;  ///< in Connections
+  std::uint32_t index_ = 0;  ///< in Connections
+  std::uint32_t place_ = 0;  ///< in the line at the door
   const std::uint32_t listener_;
   std::uint32_t maximum_packet_size_ = 0;
   std::uint32_t interest_ = 0;
@@ -166,6 +179,9 @@ class Connection final : public Watcher, public PacketSink {
   std::uint16_t alias_maximum_ = 0;
   State state_ = State::awaiting_connect;
   mqtt::Version version_ = mqtt::Version::v3_1_1;
+  AtDoor at_door_ = AtDoor::no;
+  bool newcomer_ = true;   ///< so far it has connected and subscribed, nothing else
+  bool settling_ = false;  ///< and does so in what is read just now
   bool reason_strings_ = false;
   bool dirty_ = false;     ///< on the list of those who are written to in this turn
   bool late_ = false;      ///< on the list of those who are written to in this turn or one of the next

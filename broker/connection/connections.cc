@@ -22,7 +22,7 @@ Connections::~Connections() = default;
 
 Connection& Connections::add(const OnReactor& here, std::unique_ptr<Transport> transport, std::uint32_t listener) {
   all_.push_back(std::make_unique<Connection>(parts_, here.reactor(), std::move(transport), listener));
-  all_.back()->index_ = all_.size() - 1;
+  all_.back()->index_ = static_cast<std::uint32_t>(all_.size() - 1);
   return *all_.back();
 }
 
@@ -147,6 +147,11 @@ bool Connections::replay_step(const OnReactor& here, OwnedSession& session) {
   return true;
 }
 
+void Connections::closed(Connection& connection) {
+  door_.forget(connection);
+  closed_.push_back(&connection);
+}
+
 void Connections::flush_dirty(const OnReactor& here) {
   // a flush may find its client gone, or make room for more output: the list grows while it is walked
   for (std::size_t i = 0; i < dirty_.size(); ++i) dirty_[i]->flush(here);
@@ -176,9 +181,11 @@ void Connections::end_turn(const OnReactor& here) {
     connection->flush(here);
     connection->state_ = Connection::State::closed;
     if (connection->transport_) {
-      here.reactor().readiness(here).remove(connection->transport_->descriptor(), *connection);
-      // first: a client that connects again when it sees the close finds its place free (max_connections)
-      parts_.listeners[connection->listener_]->connections().fetch_sub(1, std::memory_order_relaxed);
+      if (connection->at_door_ != Connection::AtDoor::going) {
+        here.reactor().readiness(here).remove(connection->transport_->descriptor(), *connection);
+        // first: a client that connects again when it sees the close finds its place free (max_connections)
+        parts_.listeners[connection->listener_]->connections().fetch_sub(1, std::memory_order_relaxed);
+      }
       connection->transport_->finish();
     }
     here.reactor().load().fetch_sub(1, std::memory_order_relaxed);
@@ -186,7 +193,7 @@ void Connections::end_turn(const OnReactor& here) {
   for (auto* list : {&late_, &held_, &sliced_, &replaying_, &paused_}) std::erase_if(*list, is_closed);
   late_owned_ = late_.size();
   for (Connection* connection : std::exchange(closed_, {})) {
-    const std::size_t hole = connection->index_;
+    const std::uint32_t hole = connection->index_;
     all_[hole] = std::move(all_.back());
     all_[hole]->index_ = hole;
     all_.pop_back();

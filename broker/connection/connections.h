@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "broker/connection/connection.h"
+#include "broker/connection/door.h"
 
 namespace bramble {
 
@@ -27,6 +28,8 @@ class Connections {
   void slow_down(const OnReactor& here, Connection& connection, std::uint64_t reactors);
   void eased(const OnReactor& here);
 
+  Door& door() { return door_; }
+
   /// Goes on with replays and held packets. True: some is left that could go on at once.
   bool work_off(const OnReactor& here);
   /// Flushes, and lets go of what has closed.
@@ -48,7 +51,7 @@ class Connections {
   };
 
   Connection& add(const OnReactor& here, std::unique_ptr<Transport> transport, std::uint32_t listener);
-  void closed(Connection& connection) { closed_.push_back(&connection); }
+  void closed(Connection& connection);
   void sip(const OnReactor& here);
   void flush_dirty(const OnReactor& here);
   void flush_late(const OnReactor& here);
@@ -60,6 +63,7 @@ class Connections {
   bool replay_step(const OnReactor& here, OwnedSession& session);
 
   ShardParts& parts_;
+  Door door_;
   std::vector<std::unique_ptr<Connection>> all_;
   std::vector<Connection*> dirty_;
   std::vector<Connection*> late_;

@@ -62,6 +62,7 @@ Result<void> check_unsubscribe(const OnReactor& here, const Connection& from, co
 
 /// Before the first slice. True: the packet is large and the turn is full, so it is handed over again later.
 bool put_off(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
+  from.settling();
   if (from.partial) return false;  // its time has come
   from.partial = std::make_unique<Connection::Partial>();
   if (frame.body.size() <= kSmall || here.reactor().budget_left(here)) return false;

@@ -40,7 +40,8 @@ class Listener::Socket final : public Watcher {
       if (socket >= 0) {
         give_away(here, socket);
       } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        return rest(here);
+        if (!here.reactor().descriptors_expected(here)) rest(here);
+        return;
       } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
         return;
       }  // else: that one connection went away meanwhile

@@ -23,8 +23,10 @@ class TcpTransport final : public Transport {
 
   int descriptor() const override { return socket_; }
   Moved read(char* to, std::size_t size) override {
-    const Moved moved = outcome(::recv(socket_, to, size, MSG_DONTWAIT));
-    return moved.state == State::open && moved.bytes == 0 ? Moved{0, State::closed} : moved;
+    Moved moved = outcome(::recv(socket_, to, size, MSG_DONTWAIT));
+    if (moved.state == State::open && moved.bytes == 0) moved.state = State::closed;
+    read_to_its_end_ = moved.state == State::closed;
+    return moved;
   }
   Moved write(std::span<const iovec> pieces) override {
     if (pieces.size() == 1) {
@@ -37,6 +39,7 @@ class TcpTransport final : public Transport {
   }
   bool has_unseen_bytes() const override { return false; }
   void finish() override {
+    if (read_to_its_end_) return;
     ::shutdown(socket_, SHUT_WR);
     std::array<char, 16 * 1024> unread;
     for (int i = 0; i < 64 && ::recv(socket_, unread.data(), unread.size(), MSG_DONTWAIT) > 0; ++i) {
@@ -46,6 +49,7 @@ class TcpTransport final : public Transport {
 
  private:
   int socket_;
+  bool read_to_its_end_ = false;  ///< nothing is left whose close would reset the connection
 };
 
 std::string text_of(const sockaddr_storage& address, socklen_t size) {
