@@ -67,7 +67,7 @@ int run(const CommandLine& command_line, const std::shared_ptr<const Config>& co
   if (command_line.daemon) parent = become_daemon();
   if (!parent) return failed_to_start(parent.error());
   const int signals = take_signals();
-  raise_file_limit();
+  const std::size_t files = raise_file_limit();
   auto broker = Broker::build(config);
   if (!broker) return failed_to_start(broker.error());
   auto pid_file = PidFile::write(*config);
@@ -76,6 +76,7 @@ int run(const CommandLine& command_line, const std::shared_ptr<const Config>& co
   if (!dropped) return failed_to_start(dropped.error());
   if (const auto opened = log::open(*config); !opened) return failed_to_start(opened.error());
   for (const auto& warning : config->warnings) log::write(LogType::warning, "{}", warning);
+  if (const auto few = few_files(*config, files)) log::write(LogType::warning, "{}", *few);
 
   (*broker)->start();
   greet(**broker, *config);

@@ -1,5 +1,6 @@
 #include "broker/process.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -17,11 +18,50 @@
 
 namespace bramble {
 
-void raise_file_limit() {
+namespace {
+
+constexpr std::size_t kManyClients = 10'000;
+constexpr std::size_t kOwnFiles = 32;             // the log, listeners, and three of each reactor
+constexpr std::size_t kTableAtStart = 64 * 1024;  // descriptors; 8 bytes each, in the kernel
+
+void widen_file_table(std::size_t files) {
+  const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const int last = static_cast<int>(std::min(files, kTableAtStart)) - 1;
+  const int highest = ::fcntl(null, F_DUPFD_CLOEXEC, last);
+  if (highest >= 0) ::close(highest);
+  ::close(null);
+}
+
+/// -1: as many as come.
+std::int64_t clients_expected(const Config& config) {
+  std::int64_t all = 0;
+  for (const auto& listener : config.listeners) {
+    if (listener.max_connections < 0) return -1;
+    all += listener.max_connections;
+  }
+  return all;
+}
+
+}  // namespace
+
+std::size_t raise_file_limit() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  const rlimit raised{limit.rlim_max, limit.rlim_max};
+  const rlim_t files = ::setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
+  widen_file_table(files);
+  return files;
+}
+
+std::optional<std::string> few_files(const Config& config, std::size_t files) {
+  const std::int64_t expected = clients_expected(config);
+  const std::size_t clients = files - std::min(files, kOwnFiles);
+  if (clients >= (expected < 0 ? kManyClients : static_cast<std::size_t>(expected))) return {};
+  return fmt::format(
+      "Only {} files may be open, enough for some {} clients. For more raise the hard limit: ulimit -Hn, LimitNOFILE= "
+      "of "
+      "the service, or --ulimit nofile= of the container.",
+      files, clients);
 }
 
 OrMessage<void> drop_privileges(const Config& config, bool has_config_file) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -11,8 +13,12 @@ namespace bramble {
 /// What a Unix daemon does around its work.  Threads: main, before any other runs.
 /// Errors: a line for a person.
 
-/// As many descriptors as the system lets us have: each client takes one.
-void raise_file_limit();
+/// As many descriptors as the system lets us have, and how many those are: each client takes one. Before any other
+/// thread runs: the kernel makes its table larger at once now, and would stop whoever opens a descriptor for 10 to 25
+/// ms at each doubling later (synchronize_rcu).
+std::size_t raise_file_limit();
+/// The line for the log if so many are few: fewer than the listeners' `max_connections` need, or than 10,000 clients.
+std::optional<std::string> few_files(const Config& config, std::size_t files);
 /// Leaves root behind, if started as root: the option `user`; else, with a file, mosquitto, bramble or nobody, without
 /// one bramble or nobody, whichever exists first.
 OrMessage<void> drop_privileges(const Config& config, bool has_config_file);

@@ -7,11 +7,13 @@
 #include <fstream>
 #include <iterator>
 #include <linux/capability.h>
+#include <list>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <string>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -20,8 +22,10 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/packets.h"
 #include "tests/support/raw_client.h"
 
+namespace bramble::testing {
 namespace {
 
 const bool kIsRoot = ::geteuid() == 0;
@@ -53,10 +57,12 @@ std::string contents(const std::string& path) {
 
 bool ready(int descriptor) {
   pollfd waiting{descriptor, POLLIN, 0};
-  return ::poll(&waiting, 1, 3 * bramble::testing::kPatienceMs) == 1;
+  return ::poll(&waiting, 1, 3 * kPatienceMs) == 1;
 }
 
-enum class As { whoever_tests, nobody, root_that_must_stay };
+constexpr rlim_t kFewFiles = 64;
+
+enum class As { whoever_tests, nobody, root_that_must_stay, one_with_few_files };
 
 /// The broker, run in a folder; what it writes to stdout and stderr comes through a pipe.
 class Process {
@@ -91,6 +97,13 @@ class Process {
     ::waitpid(std::exchange(pid_, -1), &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
+  /// As it said.
+  std::uint16_t port() const {
+    const std::string before = "listens on 127.0.0.1:";
+    const auto at = said_.find(before);
+    REQUIRE(at != std::string::npos);
+    return static_cast<std::uint16_t>(std::stoi(said_.substr(at + before.size())));
+  }
   /// All that it said, without the time that a line of the log begins with.
   std::string said() const {
     const auto time = said_.find(": Error: ");
@@ -105,6 +118,8 @@ class Process {
     ::dup2(output, STDERR_FILENO);
     const passwd* const nobody = ::getpwnam("nobody");
     if (as == As::nobody && (::setgid(nobody->pw_gid) != 0 || ::setuid(nobody->pw_uid) != 0)) ::_exit(126);
+    const rlimit few{kFewFiles, kFewFiles};
+    if (as == As::one_with_few_files && ::setrlimit(RLIMIT_NOFILE, &few) != 0) ::_exit(126);
     if (as == As::root_that_must_stay && ::prctl(PR_CAPBSET_DROP, CAP_SETGID, 0, 0, 0) != 0) ::_exit(126);
     if (::chdir((folder / "").c_str()) != 0) ::_exit(126);
     arguments.insert(arguments.begin(), "bramble");
@@ -261,12 +276,42 @@ TEST_CASE("a start without configuration says where it listens, with how many re
   Process broker(folder, {"-p", "0"});
   REQUIRE(broker.says("mosquitto_pub"));
   const std::string said = broker.said();
-  const auto at = said.find("listens on 127.0.0.1:");
-  REQUIRE(at != std::string::npos);
-  CHECK(said.find(" reactor", at) != std::string::npos);
-  const std::string port = std::to_string(std::stoi(said.substr(at + std::string("listens on 127.0.0.1:").size())));
+  CHECK(said.find(" reactor") != std::string::npos);
+  const std::string port = std::to_string(broker.port());
   CHECK(said.find("mosquitto_sub -p " + port + " -t '#' -v\n") != std::string::npos);
   CHECK(broker.says("mosquitto_pub -p " + port + " -t hello -m world\n"));
+  broker.signal(SIGTERM);
+  CHECK(broker.status() == 0);
+}
+
+TEST_CASE("a limit of open files that is low for the clients allowed is told at the start") {
+  const Folder folder;
+  const std::string told = "Only 64 files may be open, enough for some 32 clients. For more raise the hard limit";
+  for (const bool enough : {true, false}) {
+    folder.write("my.conf", kNoWishes + "max_connections " + (enough ? "32" : "33") + "\n");
+    Process broker(folder, {"-c", "my.conf"}, As::one_with_few_files);
+    REQUIRE(broker.says("listens on"));
+    CHECK((broker.said().find(told) == std::string::npos) == enough);
+    broker.signal(SIGTERM);
+    CHECK(broker.status() == 0);
+  }
+}
+
+TEST_CASE("who comes when all files are open waits until one is closed, and the cure is told") {
+  const Folder folder;
+  folder.write("my.conf", kNoWishes + "threads 1\n");
+  Process broker(folder, {"-c", "my.conf"}, As::one_with_few_files);
+  REQUIRE(broker.says(" reactor"));
+  std::list<RawClient> clients;
+  for (rlim_t i = 0; i < kFewFiles; ++i) {
+    clients.emplace_back(broker.port());
+    clients.back().send(encode({.client_id = "client-" + std::to_string(i)}));
+  }
+  REQUIRE(broker.says("Cannot accept a connection: Too many open files. Raise the limit of open files (ulimit -n)."));
+  clients.front().await(mqtt::PacketType::connack);
+  clients.front().ping();
+  for (rlim_t i = 0; i < kFewFiles / 2; ++i) clients.pop_front();
+  for (RawClient& client : clients) client.await(mqtt::PacketType::connack);
   broker.signal(SIGTERM);
   CHECK(broker.status() == 0);
 }
@@ -325,3 +370,5 @@ TEST_CASE("-d ends with status 1 and the reason if the broker does not start") {
   CHECK(parent.status() == 1);
   CHECK(parent.said().starts_with("Error: my.conf:3: log_dest: cannot open /nonexistent/b.log"));
 }
+
+}  // namespace bramble::testing
