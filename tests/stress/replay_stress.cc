@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/stress/latency_probe.h"
 #include "tests/stress/swarm.h"
 #include "tests/support/random.h"
 
@@ -146,6 +147,33 @@ TEST_CASE("who subscribes while a retained message is on its way to many gets it
     REQUIRE(swarm.settle());
   }
   CHECK(missed == 0);
+}
+
+TEST_CASE("many replays of long messages at once do not keep others from being read") {
+  const Broker broker("threads 1\nlog_type error\nmax_queued_messages 0");
+  Swarm swarm(broker);
+  const std::size_t kept = short_run() ? 300 : 3'000;
+  Peer& publisher = swarm.open({.version = Version::v3_1_1});
+  REQUIRE(swarm.until([&] { return publisher.connected(); }));
+  const std::string payload(4'000, 'x');
+  for (std::size_t topic = 0; topic < kept; ++topic) {
+    REQUIRE(swarm.until([&] { return publisher.unacked() < 100; }));
+    publisher.publish("long/" + std::to_string(topic), payload, 1, true);
+  }
+  REQUIRE(swarm.until([&] { return publisher.unacked() == 0; }));
+  const std::vector<Peer*> readers = swarm.open_many(60, "reader");
+  LatencyProbe probe(broker, "not a reader");
+  swarm.pass(Milliseconds(100));
+  const auto begin = std::chrono::steady_clock::now();
+  for (Peer* reader : readers) reader->subscribe("long/#");
+  REQUIRE(swarm.until([&] {
+    return std::all_of(readers.begin(), readers.end(), [&](Peer* peer) { return peer->received() == kept; });
+  }));
+  const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begin;
+  probe.stop();
+  std::printf("%zu replays at once took %.0f ms, and nobody else waited more than %.0f ms\n", readers.size(),
+              time.count(), probe.milliseconds(1));
+  CHECK(probe.milliseconds(1) < 50 + time.count() / 2);
 }
 
 }  // namespace bramble::testing
