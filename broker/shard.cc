@@ -91,6 +91,7 @@ void Shard::on_turn_end(const OnReactor& here) {
   settle_leftovers(here);
   router_.post_handoffs(here);  // before any acknowledgement is written (docs/design.md, Order)
   connections_.end_turn(here);
+  router_.end_turn();
   if (sessions_.has_leftovers()) here.reactor().want_turn(here);  // of clients found gone while they were written to
 }
 

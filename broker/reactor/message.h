@@ -2,22 +2,28 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "broker/reactor/transport.h"
+#include "core/base/pile.h"
 #include "core/base/strong.h"
 #include "core/base/time.h"
 #include "core/mqtt/application_message.h"
+#include "core/session/publication.h"
 
 namespace bramble {
 
 /// One PUBLISH for one other reactor: the filters it matched that have subscribers there, by id, because an id that has
 /// died finds nothing while a pointer would have to be kept alive across queues.
 struct Entry {
-  MessagePtr message;
-  std::uint32_t first_filter = 0;  ///< in Handoff::filters
+  MessagePtr message;                         ///< null: `passed`
+  std::optional<Publication::Passed> passed;  ///< in Handoff::packets
+  FilterId filter{};                          ///< if there is only one
+  std::uint32_t first_filter = 0;             ///< else, in Handoff::filters
   std::uint32_t filter_count = 0;
   /// all: every subscriber of every filter gets it. The others: the one filter is a $share group's id and one member
   /// gets it, if one has room for it now, or (when no reactor's member had) room in its queue.
@@ -32,6 +38,24 @@ struct Handoff {
   std::size_t bytes = 0;    ///< what it adds to the inbox's level
   std::vector<Entry> entries;
   std::vector<FilterId> filters;
+  Pile packets;  ///< whoever gets one may refer to it until the turn ends in which it was delivered
+
+  /// `to` get the message of the entry that is returned.
+  Entry& add(std::span<const FilterId> to) {
+    Entry& entry = entries.emplace_back();
+    entry.filter_count = static_cast<std::uint32_t>(to.size());
+    if (to.size() == 1) {
+      entry.filter = to[0];
+    } else {
+      entry.first_filter = static_cast<std::uint32_t>(filters.size());
+      filters.insert(filters.end(), to.begin(), to.end());
+    }
+    return entry;
+  }
+  std::span<const FilterId> filters_of(const Entry& entry) const {
+    if (entry.filter_count == 1) return {&entry.filter, 1};
+    return std::span(filters).subspan(entry.first_filter, entry.filter_count);
+  }
 };
 
 /// A socket that a listener accepted.

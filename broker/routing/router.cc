@@ -12,6 +12,9 @@ constexpr std::size_t kOvershoot = 64;  // so few deliveries beyond the turn's b
 
 OwnedSession& session_of(const Subscriber& subscriber) { return static_cast<OwnedSession&>(*subscriber.recipient); }
 
+constexpr std::size_t kExpectedEntriesMax = 256;  // that memory is had for before they are there
+constexpr std::size_t kExpectedBytesMax = 32 * 1024;
+
 constexpr std::size_t kNodesADelivery = 16;  // that many are visited in the time that one delivery takes
 
 }  // namespace
@@ -39,22 +42,45 @@ void Router::publish(const OnReactor& here, Publication& publication) {
 }
 
 Router::Outcome Router::route(const OnReactor& here, Publication& publication, std::span<Filter* const> filters) {
-  Outcome outcome;
-  handed_to_ = 0;
-  const std::uint64_t mine = reactor_bit(here.id());
-  if (filters.size() == 1 && filters[0]->reactors() == mine && filters[0]->groups().empty()) {  // as so often
+  const bool one = filters.size() == 1 && filters[0]->groups().empty();
+  if (one && filters[0]->reactors() == reactor_bit(here.id())) {  // as so often
     const FilterId id = filters[0]->id();
     deliver_here(here, publication, {&id, 1});
-    outcome.matched = true;
-    return outcome;
+    return {true, 0};
   }
+  handed_to_ = 0;
+  const bool matched =
+      one ? route_to_one(here, publication, *filters[0]) : route_to_several(here, publication, filters);
+  Outcome outcome{matched, 0};
+  for (std::uint64_t left = handed_to_; left != 0; left &= left - 1) {
+    const ReactorId there{static_cast<std::uint16_t>(std::countr_zero(left))};
+    if (mesh_[there].inbox().level() != Inbox::Level::normal) outcome.slow |= reactor_bit(there);
+  }
+  return outcome;
+}
+
+bool Router::route_to_one(const OnReactor& here, Publication& publication, const Filter& filter) {
+  const FilterId id = filter.id();
+  const std::uint64_t mine = reactor_bit(here.id());
+  const std::uint64_t reactors = filter.reactors();
+  for (std::uint64_t left = reactors & ~mine; left != 0; left &= left - 1) {
+    const ReactorId there{static_cast<std::uint16_t>(std::countr_zero(left))};
+    hand_off(here, there, publication, {&id, 1}, Entry::To::all, 0);
+  }
+  if (reactors & mine) deliver_here(here, publication, {&id, 1});
+  return reactors != 0;
+}
+
+bool Router::route_to_several(const OnReactor& here, Publication& publication, std::span<Filter* const> filters) {
+  const std::uint64_t mine = reactor_bit(here.id());
+  bool matched = false;
   std::uint64_t others = 0;
   here_filters_.clear();
   for (const Filter* filter : filters) {
     const std::uint64_t reactors = filter->reactors();
     if (reactors & mine) here_filters_.push_back(filter->id());
     others |= reactors & ~mine;
-    outcome.matched |= reactors != 0;
+    matched |= reactors != 0;
   }
   for (std::uint64_t left = others; left != 0; left &= left - 1) {
     const ReactorId there{static_cast<std::uint16_t>(std::countr_zero(left))};
@@ -67,16 +93,12 @@ Router::Outcome Router::route(const OnReactor& here, Publication& publication, s
   // before the deliveries here: one of those that finds an output full writes it, and what goes elsewhere goes first
   for (const Filter* filter : filters) {
     for (const SharedGroup* group : filter->groups()) {
-      outcome.matched = true;
+      matched = true;
       to_group(here, publication, *group);
     }
   }
   if (!here_filters_.empty()) deliver_here(here, publication, here_filters_);
-  for (std::uint64_t left = handed_to_; left != 0; left &= left - 1) {
-    const ReactorId there{static_cast<std::uint16_t>(std::countr_zero(left))};
-    if (mesh_[there].inbox().level() != Inbox::Level::normal) outcome.slow |= reactor_bit(there);
-  }
-  return outcome;
+  return matched;
 }
 
 void Router::deliver_here(const OnReactor& here, Publication& publication, std::span<const FilterId> filters) {
@@ -88,10 +110,7 @@ void Router::deliver_here(const OnReactor& here, Publication& publication, std::
     }
     if (done == filters.size()) return;
   }
-  Handoff& waiting = *own_waiting(here).handoff;
-  const auto first = static_cast<std::uint32_t>(waiting.filters.size());
-  waiting.filters.insert(waiting.filters.end(), filters.begin() + static_cast<std::ptrdiff_t>(done), filters.end());
-  waiting.entries.push_back({publication.message(), first, static_cast<std::uint32_t>(filters.size() - done)});
+  own_waiting(here).handoff->add(filters.subspan(done)).message = publication.message();
 }
 
 Router::Waiting& Router::own_waiting(const OnReactor& here) {
@@ -145,22 +164,41 @@ void Router::hand_off(const OnReactor& here, ReactorId to, Publication& publicat
     }
     return;
   }
-  auto& handoff = outgoing_[to.value];
-  if (!handoff) handoff = std::make_unique<Handoff>();
-  const auto first = static_cast<std::uint32_t>(handoff->filters.size());
-  handoff->filters.insert(handoff->filters.end(), filters.begin(), filters.end());
-  handoff->bytes += publication.message()->memory() + sizeof(Entry) + filters.size_bytes();
-  handoff->entries.push_back({publication.message(), first, static_cast<std::uint32_t>(filters.size()), kind, asked});
+  Handoff& handoff = outgoing(to);
+  Entry& entry = handoff.add(filters);
+  entry.to = kind;
+  entry.asked = asked;
+  handoff.bytes += sizeof(Entry) + filters.size_bytes();
+  if (publication.passes()) {
+    entry.passed = publication.pass(handoff.packets.add(publication.packet_size()));
+    handoff.bytes += publication.packet_size();
+  } else {
+    entry.message = publication.message();
+    handoff.bytes += entry.message->memory();
+  }
+}
+
+Handoff& Router::outgoing(ReactorId to) {
+  Outgoing& outgoing = outgoing_[to.value];
+  if (!outgoing.handoff) {
+    outgoing.handoff = std::make_unique<Handoff>();
+    outgoing.handoff->entries.reserve(outgoing.entries);
+    outgoing.handoff->packets.expect(outgoing.packet_bytes);
+  }
+  return *outgoing.handoff;
 }
 
 void Router::post_handoffs(const OnReactor& here) {
   for (std::size_t r = 0; r < outgoing_.size(); ++r) {
-    if (outgoing_[r]) outgoing_[r]->place = mesh_[static_cast<unsigned>(r)].inbox().reserve();
+    if (auto& handoff = outgoing_[r].handoff) handoff->place = mesh_[static_cast<unsigned>(r)].inbox().reserve();
   }
   for (std::size_t r = 0; r < outgoing_.size(); ++r) {
-    if (!outgoing_[r]) continue;
-    outgoing_[r]->posted = here.now();
-    mesh_.post(here, ReactorId{static_cast<std::uint16_t>(r)}, std::move(outgoing_[r]));
+    auto& [handoff, entries, packet_bytes] = outgoing_[r];
+    if (!handoff) continue;
+    entries = std::min(handoff->entries.size(), kExpectedEntriesMax);
+    packet_bytes = std::min(handoff->packets.bytes(), kExpectedBytesMax);
+    handoff->posted = here.now();
+    mesh_.post(here, ReactorId{static_cast<std::uint16_t>(r)}, std::move(handoff));
   }
 }
 
@@ -193,24 +231,35 @@ bool Router::deliver(const OnReactor& here, Waiting& work) {
     for (std::uint64_t left = waiters; left != 0; left &= left - 1) {
       mesh_.post(here, ReactorId{static_cast<std::uint16_t>(std::countr_zero(left))}, InboxEased{here.id()});
     }
+    if (handoff.packets.bytes() != 0) spent_.push_back(std::move(work.handoff));
   }
   return true;
 }
 
 bool Router::deliver_entry(const OnReactor& here, const Handoff& handoff, const Entry& entry, std::uint32_t& filter) {
-  Publication publication(entry.message, here.now(), here.reactor().turn_buffer(here));
+  if (!entry.passed) {
+    Publication publication(entry.message, here.now(), here.reactor().turn_buffer(here));
+    return deliver_publication(here, publication, handoff, entry, filter);
+  }
+  Publication publication(*entry.passed, here.now(), here.reactor().turn_buffer(here));
+  return deliver_publication(here, publication, handoff, entry, filter);
+}
+
+bool Router::deliver_publication(const OnReactor& here, Publication& publication, const Handoff& handoff,
+                                 const Entry& entry, std::uint32_t& filter) {
+  const auto filters = handoff.filters_of(entry);
   here.reactor().spend(here, 1);
   if (!subscribers_.suspended() && publication.expired()) {  // one that has begun is finished
     here.reactor().counters(here).add(Metric::dropped_expired);
     return true;
   }
   if (entry.to != Entry::To::all) {
-    to_member(here, publication, handoff.filters[entry.first_filter], entry.to, entry.asked);
+    to_member(here, publication, filters[0], entry.to, entry.asked);
     return true;
   }
-  for (; filter < entry.filter_count; ++filter) {
+  for (; filter < filters.size(); ++filter) {
     if (!here.reactor().budget_left(here)) return false;
-    if (!fan_out(here, publication, handoff.filters[entry.first_filter + filter])) return false;
+    if (!fan_out(here, publication, filters[filter])) return false;
   }
   return true;
 }
@@ -237,10 +286,10 @@ void Router::try_elsewhere(const OnReactor& here, Publication& publication, cons
   const FilterId id = group.id();
   if (*next != here.id()) return hand_off(here, *next, publication, {&id, 1}, kind, asked);
   if (backlog_.empty()) return to_member(here, publication, id, kind, asked);
-  Handoff& waiting = *own_waiting(here).handoff;
-  waiting.filters.push_back(id);
-  waiting.entries.push_back(
-      {publication.message(), static_cast<std::uint32_t>(waiting.filters.size() - 1), 1, kind, asked});
+  Entry& entry = own_waiting(here).handoff->add({&id, 1});
+  entry.message = publication.message();
+  entry.to = kind;
+  entry.asked = asked;
 }
 
 void Router::to_member(const OnReactor& here, Publication& publication, FilterId group, Entry::To kind,

@@ -48,6 +48,8 @@ class Router {
   /// before the first is posted: what a subscriber there then makes a client publish comes after it everywhere
   /// (docs/design.md, Order).
   void post_handoffs(const OnReactor& here);
+  /// All is written: what was received is let go of.
+  void end_turn() { spent_.clear(); }
 
   /// The turn pays for a match that had to look at much of the tree.
   static void charge(const OnReactor& here, Matches& matches);
@@ -62,8 +64,20 @@ class Router {
     std::uint32_t filter = 0;  ///< in the entry
   };
 
+  struct Outgoing {
+    std::unique_ptr<Handoff> handoff;  ///< this turn's
+    std::size_t entries = 0;           ///< of the last one: as much memory is had at once
+    std::size_t packet_bytes = 0;
+  };
+
+  /// Both: true if somebody subscribes.
+  bool route_to_one(const OnReactor& here, Publication& publication, const Filter& filter);
+  bool route_to_several(const OnReactor& here, Publication& publication, std::span<Filter* const> filters);
+  Handoff& outgoing(ReactorId to);
   bool deliver(const OnReactor& here, Waiting& work);
   bool deliver_entry(const OnReactor& here, const Handoff& handoff, const Entry& entry, std::uint32_t& filter);
+  bool deliver_publication(const OnReactor& here, Publication& publication, const Handoff& handoff, const Entry& entry,
+                           std::uint32_t& filter);
   /// False: the turn's budget ended before the subscribers did.
   bool fan_out(const OnReactor& here, Publication& publication, FilterId filter);
   void deliver_here(const OnReactor& here, Publication& publication, std::span<const FilterId> filters);
@@ -83,11 +97,12 @@ class Router {
   ShardSubscribers& subscribers_;
   RetainedMessages& retained_;
   SharedPicker picker_;
-  Matches matches_;                                 ///< of what the broker publishes
-  Matches group_matches_;                           ///< of find_group, which runs while others are walked
-  std::uint64_t handed_to_ = 0;                     ///< reactors that the PUBLISH at hand went to
-  std::vector<std::unique_ptr<Handoff>> outgoing_;  ///< by reactor
-  std::vector<FilterId> here_filters_;              ///< of the PUBLISH at hand
+  Matches matches_;                              ///< of what the broker publishes
+  Matches group_matches_;                        ///< of find_group, which runs while others are walked
+  std::uint64_t handed_to_ = 0;                  ///< reactors that the PUBLISH at hand went to
+  std::vector<Outgoing> outgoing_;               ///< by reactor
+  std::vector<std::unique_ptr<Handoff>> spent_;  ///< delivered in this turn, and outputs may refer to its packets
+  std::vector<FilterId> here_filters_;           ///< of the PUBLISH at hand
   std::vector<FilterId> there_filters_;
   Ring<Waiting> backlog_;
   log::LinePerMinute inbox_line_;

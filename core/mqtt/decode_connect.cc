@@ -85,6 +85,7 @@ Result<void> read_will_properties(ByteReader& body, WillFields& will) {
         forwarded.cut_out(property);
         break;
       case PropertyId::message_expiry_interval:
+        if (property.number == kNoExpiry) break;  // as in a PUBLISH
         will.message_expiry = property.number;
         forwarded.cut_out(property);
         break;

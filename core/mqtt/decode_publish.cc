@@ -22,6 +22,7 @@ Failure cut_short() { return malformed("a PUBLISH that ends inside its variable 
         publish.forwarded_whole = false;
         break;
       case PropertyId::message_expiry_interval:
+        if (property.number == kNoExpiry) break;  // 136 years never end: it goes on as it came
         publish.message_expiry = property.number;
         forwarded.cut_out(property);
         publish.forwarded_whole = false;

@@ -1,5 +1,7 @@
 #include "core/session/publication.h"
 
+#include <cstring>
+
 namespace bramble {
 
 std::uint32_t Publication::expiry_left() const {
@@ -21,6 +23,19 @@ const LocalMessage& Publication::local() {
   message();
   local_ = LocalMessage(std::move(message_));  // not a count more
   return local_;
+}
+
+Publication::Passed Publication::pass(char* copy) const {
+  std::memcpy(copy, received_.data(), received_.size());
+  const auto there = [&](std::string_view part) {
+    return part.empty() ? std::string_view() : std::string_view(copy + (part.data() - received_.data()), part.size());
+  };
+  return {{copy, received_.size()},
+          there(content_.topic),
+          there(content_.properties.pieces[0]),
+          there(content_.payload),
+          facts_,
+          received_version_};
 }
 
 Publication::Frame Publication::shared_frame(mqtt::Version version, const mqtt::PublishHeader& header) {

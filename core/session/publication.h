@@ -28,6 +28,24 @@ class Publication {
         message_(std::move(message)) {}
   Publication(LocalMessage local, SteadyTime now, TurnBuffer& buffer)
       : content_(local->content()), facts_(local->facts()), now_(now), buffer_(buffer), local_(std::move(local)) {}
+  /// A packet as it came, copied for another reactor, with what was read from it. Cheaper than a message if nobody
+  /// there keeps it: no block of its own and no count.
+  struct Passed {
+    std::string_view packet;
+    std::string_view topic;  ///< this and the next two lie in the packet
+    std::string_view properties;
+    std::string_view payload;
+    Facts facts;
+    mqtt::Version version{};
+  };
+  /// `passed` stays for the turn.
+  Publication(const Passed& passed, SteadyTime now, TurnBuffer& buffer)
+      : content_{passed.topic, {{passed.properties}}, passed.payload},
+        facts_(passed.facts),
+        now_(now),
+        buffer_(buffer),
+        received_(passed.packet),
+        received_version_(passed.version) {}
   Publication(const Publication&) = delete;
 
   const mqtt::PublishContent& content() const { return content_; }
@@ -43,12 +61,19 @@ class Publication {
   /// The same, for keeping on this reactor.
   const LocalMessage& local();
 
-  /// The packet as it came in, which goes on as it is to whoever would get the same bytes. It lasts for the turn, and
-  /// is at QoS 0, without DUP, Topic Alias and Message Expiry Interval.
+  /// The packet as it came in, which goes on as it is to whoever would get the same bytes. It lasts for the turn, is at
+  /// QoS 0, without DUP, Topic Alias and Message Expiry Interval, and has the content in it.
   void came_as(std::string_view packet, mqtt::Version version) {
     received_ = packet;
     received_version_ = version;
   }
+  /// Small, and as it came in: pass() copies it. Larger ones are shared, as messages.
+  bool passes() const { return !received_.empty() && received_.size() <= kPassedMax; }
+  static constexpr std::size_t kPassedMax = 1024;
+  std::size_t packet_size() const { return received_.size(); }
+  /// `copy` has room for packet_size() bytes, and lasts as long as what is returned.
+  Passed pass(char* copy) const;
+
   /// The whole packet for a subscriber with this header, which lasts for the turn: as it came in, or encoded once for
   /// all subscribers of one (version, QoS, retain). Only for headers without alias, subscription identifiers and DUP.
   struct Frame {

@@ -133,6 +133,8 @@ TEST_CASE("[MQTT-3.3.2-6] a message that did not wait has the Message Expiry Int
   client.subscribe(topic, 1);
   client.publish({.topic = topic, .qos = 1, .properties = property(Prop::message_expiry, 4'000'000'000)});
   CHECK(client.take().properties.number(Prop::message_expiry).value_or(0) >= 3'999'999'990);
+  client.publish({.topic = topic, .qos = 1, .properties = property(Prop::message_expiry, 0xFFFF'FFFF)});
+  CHECK(client.take().properties.number(Prop::message_expiry) == 0xFFFF'FFFFu);
   client.publish({.topic = topic, .qos = 1});
   CHECK_FALSE(client.take().properties.has(Prop::message_expiry));
 }

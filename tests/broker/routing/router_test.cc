@@ -56,9 +56,9 @@ class Scene {
     Matches matches;
     table_.match(topic_of(topic), matches);
     auto handoff = std::make_unique<Handoff>();
-    for (const Filter* filter : matches) handoff->filters.push_back(filter->id());
-    handoff->entries.push_back({MessagePtr::make({topic, {}, payload}, facts(here, Qos::at_most_once)), 0,
-                                static_cast<std::uint32_t>(handoff->filters.size())});
+    std::vector<FilterId> filters;
+    for (const Filter* filter : matches) filters.push_back(filter->id());
+    handoff->add(filters).message = MessagePtr::make({topic, {}, payload}, facts(here, Qos::at_most_once));
     router.receive(here, std::move(handoff));
   }
   static void leave_budget(const OnReactor& here, int deliveries) {

@@ -1,8 +1,10 @@
 #include "core/session/publication.h"
 
+#include <algorithm>
 #include <doctest/doctest.h>
 #include <string>
 
+#include "core/mqtt/decode.h"
 #include "tests/support/fake_clock.h"
 
 namespace bramble {
@@ -99,6 +101,55 @@ TEST_CASE("a packet goes on as it came to whoever would get the same bytes, and 
         }
       }
     }
+  }
+}
+
+TEST_CASE("a packet that is passed on is the same publication elsewhere, when what it was read from is gone") {
+  const testing::FakeClock clock;
+  TurnBuffer here, there;
+  for (const Version came : {Version::v3_1_1, Version::v5}) {
+    for (const std::string_view payload : {"", "payload"}) {
+      const std::string properties = came == Version::v5 ? std::string("\x01\x01", 2) : "";
+      auto made = facts(clock.now());
+      made.qos = Qos::at_most_once;
+      std::string original;
+      append_publish(original, came, header(Qos::at_most_once), {"a/b", {{properties}}, payload});
+      std::string packet = original;
+      const mqtt::Frame frame = *mqtt::next_frame(packet, 1000, came);
+      const mqtt::Publish read = *mqtt::decode_publish(frame, came);
+      std::string copy;
+      Publication::Passed passed;
+      {
+        Publication publication({read.topic, read.properties, read.payload}, made, clock.now(), here);
+        CHECK_FALSE(publication.passes());  // nobody has said that it is a packet
+        publication.came_as(packet, came);
+        REQUIRE(publication.passes());
+        copy.resize(publication.packet_size());
+        passed = publication.pass(copy.data());
+      }
+      std::fill(packet.begin(), packet.end(), '?');
+      Publication publication(passed, clock.now(), there);
+      CHECK(publication.content().topic == "a/b");
+      CHECK(publication.content().properties.pieces[0] == properties);
+      CHECK(publication.content().payload == payload);
+      CHECK(publication.facts().publisher == PublisherId{3});
+      CHECK(publication.passes());  // and may be passed on again
+      const auto out = publication.shared_frame(came, header(Qos::at_most_once));
+      CHECK(out.bytes == original);
+      CHECK(out.bytes.data() == copy.data());
+      CHECK(publication.message()->payload() == payload);
+    }
+  }
+}
+
+TEST_CASE("a packet above 1 KiB is not passed on as a copy") {
+  const testing::FakeClock clock;
+  TurnBuffer buffer;
+  for (const std::size_t size : {Publication::kPassedMax, Publication::kPassedMax + 1}) {
+    Publication publication({"t", {}, "x"}, {}, clock.now(), buffer);
+    const std::string packet(size, 'x');
+    publication.came_as(packet, Version::v3_1_1);
+    CHECK(publication.passes() == (size == Publication::kPassedMax));
   }
 }
 
