@@ -77,6 +77,8 @@ void Shard::on_message(const OnReactor& here, Message message) {
              message);
 }
 
+void Shard::on_dispatched(const OnReactor& here) { connections_.door().serve(here); }
+
 bool Shard::on_leftovers(const OnReactor& here) {
   // what comes in only joins a backlog, but nobody who arrives or moves here waits for its end
   if (router_.backlogged()) here.reactor().drain_inbox(here);
@@ -87,7 +89,6 @@ bool Shard::on_leftovers(const OnReactor& here) {
 }
 
 void Shard::on_turn_end(const OnReactor& here) {
-  connections_.door().serve(here);
   settle_leftovers(here);
   router_.post_handoffs(here);  // before any acknowledgement is written (docs/design.md, Order)
   connections_.end_turn(here);

@@ -32,6 +32,7 @@ class Shard final : public MessageHandler {
 
   void on_start(const OnReactor& here) override;
   void on_message(const OnReactor& here, Message message) override;
+  void on_dispatched(const OnReactor& here) override;
   bool on_leftovers(const OnReactor& here) override;
   void on_turn_end(const OnReactor& here) override;
 

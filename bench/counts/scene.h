@@ -58,6 +58,7 @@ class Scene final : private MessageHandler {
  private:
   void on_start(const OnReactor& here) override;
   void on_message(const OnReactor& here, Message message) override { shard_->on_message(here, std::move(message)); }
+  void on_dispatched(const OnReactor& here) override { shard_->on_dispatched(here); }
   bool on_leftovers(const OnReactor& here) override { return shard_->on_leftovers(here); }
   void on_turn_end(const OnReactor& here) override;
 

@@ -83,6 +83,7 @@ class Sleeper final : public MessageHandler {
     heard.fetch_add(1, std::memory_order_release);
     heard.notify_one();
   }
+  void on_dispatched(const OnReactor&) override {}
   bool on_leftovers(const OnReactor&) override { return false; }
   void on_turn_end(const OnReactor&) override {}
 

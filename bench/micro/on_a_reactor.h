@@ -32,6 +32,7 @@ class OnAReactor final : private MessageHandler {
  private:
   void on_start(const OnReactor&) override {}
   void on_message(const OnReactor&, Message) override {}
+  void on_dispatched(const OnReactor&) override {}
   bool on_leftovers(const OnReactor&) override { return false; }
   void on_turn_end(const OnReactor& here) override {
     step_(here);

@@ -99,6 +99,7 @@ void Reactor::turn(const OnReactor& here) {
   again_ = false;
   handler_->on_leftovers(here);
   readiness_.dispatch(here);
+  handler_->on_dispatched(here);
   drain_inbox(here);
   again_ |= handler_->on_leftovers(here);
   timers_.advance(now_);

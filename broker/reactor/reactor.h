@@ -20,6 +20,8 @@ class MessageHandler {
  public:
   virtual void on_start(const OnReactor& here) = 0;
   virtual void on_message(const OnReactor& here, Message message) = 0;
+  /// What was ready has been handed out; whoever comes behind it comes now.
+  virtual void on_dispatched(const OnReactor& here) = 0;
   /// Goes on with what a full turn left over, before anything new, as far as the budget goes. True: some is still left.
   virtual bool on_leftovers(const OnReactor& here) = 0;
   /// Last in a turn: hand-offs to the other reactors, then one write a connection, then what is closed goes.

@@ -150,6 +150,19 @@ TEST_CASE("[MQTT-3.3.1-12] [3.1.1: MQTT-3.3.1-9] to an established subscription 
   }
 }
 
+TEST_CASE(
+    "[MQTT-3.3.1-12] what is published once SUBACK has come is no retained message, to a client that just came too") {
+  Client publisher(shared_broker());
+  for (int again = 0; again < 500; ++again) {
+    const std::string topic = unique_name("after/suback");
+    Client subscriber(shared_broker());
+    subscriber.subscribe(topic, 1);
+    publisher.publish({.topic = topic, .payload = "x", .qos = 1, .retain = true});
+    CHECK_FALSE(subscriber.take().retain);
+    subscriber.expect_nothing();
+  }
+}
+
 TEST_CASE("[MQTT-3.3.1-13] with Retain As Published the flag goes out as it came") {
   const std::string topic = unique_name("as/published");
   Client subscriber(shared_broker());

@@ -57,6 +57,7 @@ class AcceptsOne final : private MessageHandler {
                  &size);
     here.reactor().stop(here);
   }
+  void on_dispatched(const OnReactor&) override {}
   bool on_leftovers(const OnReactor&) override { return false; }
   void on_turn_end(const OnReactor&) override {}
 
