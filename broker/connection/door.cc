@@ -22,7 +22,7 @@ void Door::forget(Connection& connection) {
   if (place < line.waiting.size() && line.waiting[place] == &connection) line.waiting[place] = nullptr;
 }
 
-void Door::serve(const OnReactor& here) {
+void Door::serve_lines(const OnReactor& here) {
   const bool going = serve(here, going_);
   const bool coming = serve(here, coming_);
   here.reactor().expect_descriptors(here, going);

@@ -20,7 +20,9 @@ class Door {
   /// Its other end is closed: what has come from there is still read. Epoll does not watch it any more.
   void goes(Connection& connection) { join(going_, connection); }
   /// Once a turn, after what is ready was handed out.
-  void serve(const OnReactor& here);
+  void serve(const OnReactor& here) {
+    if (!coming_.waiting.empty() || !going_.waiting.empty()) serve_lines(here);
+  }
   /// It is closed. O(1).
   void forget(Connection& connection);
 
@@ -29,6 +31,7 @@ class Door {
     std::deque<Connection*> waiting;  ///< null: left before it was served
     std::uint32_t first = 0;          ///< the place of waiting[0]
   };
+  void serve_lines(const OnReactor& here);
   static void join(Line& line, Connection& connection);
   /// True: something is left to do at once.
   static bool serve(const OnReactor& here, Line& line);
