@@ -18,6 +18,12 @@ constexpr std::uint64_t bit_of(PacketId id) { return std::uint64_t{1} << (id & 6
 }  // namespace
 
 std::optional<PacketId> PacketIds::acquire() {
+  const bool above_all = !many_ && last_ != 65'535 && (few_.empty() || few_.back() <= last_);  // as almost always
+  if (above_all && few_.size() < kFewMax) {
+    if (few_.empty()) few_.reserve(8);
+    few_.push_back(++last_);
+    return last_;
+  }
   if (count() == kIds) return std::nullopt;
   const PacketId id = first_free(after(last_));
   mark(id);
@@ -38,7 +44,7 @@ void PacketIds::release(PacketId id) {
 
 bool PacketIds::in_use(PacketId id) const {
   if (many_) return id != 0 && ((*many_)[id / 64] & bit_of(id)) != 0;
-  return std::binary_search(few_.begin(), few_.end(), id);
+  return is_oldest(id) || std::binary_search(few_.begin(), few_.end(), id);
 }
 
 /// The first one that is not in use, from `from` on and round. There is one.
@@ -76,7 +82,7 @@ void PacketIds::unmark(PacketId id) {
     (*many_)[id / 64] &= ~bit_of(id);
     if (--many_count_ == kFewMax / 2) become_few();  // half, so that one message more or less does not go to and fro
   } else {
-    few_.erase(std::lower_bound(few_.begin(), few_.end(), id));
+    few_.erase(is_oldest(id) ? few_.begin() : std::lower_bound(few_.begin(), few_.end(), id));
     if (few_.empty()) few_ = {};
   }
 }

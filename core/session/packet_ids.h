@@ -32,6 +32,7 @@ class PacketIds {
   mqtt::PacketId first_free(mqtt::PacketId from) const;
   void mark(mqtt::PacketId id);
   void unmark(mqtt::PacketId id);
+  bool is_oldest(mqtt::PacketId id) const { return !few_.empty() && few_.front() == id; }  ///< if few are in use
   void become_many();
   void become_few();
 

@@ -66,18 +66,28 @@ void LoadClient::on_readable(std::span<char> scratch) {
 
 void LoadClient::read_frames(std::string_view bytes, SteadyTime now) {
   if (!in_.empty() && !complete_kept(bytes, now)) return;
-  mqtt::Frame frame;
-  while (handle_first(bytes, now, frame)) bytes.remove_prefix(frame.size);
+  while (!bytes.empty() && !closed()) {
+    const auto found = mqtt::next_frame(bytes, 0);
+    if (!found) return close_for(found.error());
+    if (found->size == 0) break;
+    handle(*found, now);
+    bytes.remove_prefix(found->size);
+  }
   if (!closed()) in_ = bytes;
 }
 
 /// Takes what the kept packet lacks from the front of `fresh`. False if there is nothing left to do.
 bool LoadClient::complete_kept(std::string_view& fresh, SteadyTime now) {
-  mqtt::Frame frame;
-  while (!handle_first(in_, now, frame)) {
-    const std::size_t lacks = frame.size_needed > 0 ? frame.size_needed - in_.size() : 1;
+  for (;;) {
+    const auto found = mqtt::next_frame(in_, 0);
+    if (!found) return close_for(found.error()), false;
+    if (found->size != 0) {
+      handle(*found, now);
+      break;
+    }
+    const std::size_t lacks = found->size_needed > 0 ? found->size_needed - in_.size() : 1;
     const std::string_view more = fresh.substr(0, lacks);
-    if (closed() || more.empty()) return false;
+    if (more.empty()) return false;
     in_ += more;
     fresh.remove_prefix(more.size());
   }
@@ -85,19 +95,11 @@ bool LoadClient::complete_kept(std::string_view& fresh, SteadyTime now) {
   return !closed();
 }
 
-bool LoadClient::handle_first(std::string_view bytes, SteadyTime now, mqtt::Frame& frame) {
-  if (closed() || bytes.empty()) return false;
-  const auto found = mqtt::next_frame(bytes, 0);
-  if (!found) {
-    close("the broker sent: " + std::string(found.error().what));
-    return false;
-  }
-  frame = *found;
-  if (frame.size == 0) return false;
-  if (const auto handled = on_frame(frame, now); !handled)
-    close("the broker sent: " + std::string(handled.error().what));
-  return true;
+void LoadClient::handle(const mqtt::Frame& frame, SteadyTime now) {
+  if (const auto handled = on_frame(frame, now); !handled) close_for(handled.error());
 }
+
+void LoadClient::close_for(const Error& error) { close("the broker sent: " + std::string(error.what)); }
 
 Result<void> LoadClient::on_frame(const mqtt::Frame& frame, SteadyTime now) {
   switch (frame.type) {

@@ -112,8 +112,8 @@ class LoadClient {
   void on_readable(std::span<char> scratch);
   void read_frames(std::string_view bytes, SteadyTime now);
   bool complete_kept(std::string_view& fresh, SteadyTime now);
-  /// Whether it was a packet: handled then.
-  bool handle_first(std::string_view bytes, SteadyTime now, mqtt::Frame& frame);
+  void handle(const mqtt::Frame& frame, SteadyTime now);
+  void close_for(const Error& error);
   Result<void> on_frame(const mqtt::Frame& frame, SteadyTime now);
   Result<void> on_connack(const mqtt::Frame& frame, SteadyTime now);
   Result<void> on_suback(const mqtt::Frame& frame, SteadyTime now);

@@ -98,8 +98,16 @@ Publisher::Message Publisher::next_of_field() {
 }
 
 void Publisher::send_one(SteadyTime intended) {
+  if (lane_.state.field) {
+    const Message message = next_of_field();
+    send(message, intended);
+  } else {
+    send({index_, sent_, plan_.topic, plan_.deliveries}, intended);
+  }
+}
+
+void Publisher::send(const Message& message, SteadyTime intended) {
   const Options& options = lane_.state.options;
-  const Message message = lane_.state.field ? next_of_field() : Message{index_, sent_, plan_.topic, plan_.deliveries};
   if (lane_.state.stamped) {
     Stamp{lane_.state.run, message.stream, message.sequence, intended}.write(lane_.payload.data());
   }

@@ -57,6 +57,7 @@ class Publisher final : public ClientEvents {
     std::uint32_t deliveries;
   };
 
+  void send(const Message& message, SteadyTime intended);
   std::uint64_t room();
   std::uint64_t outstanding_deliveries();
   void send_one(SteadyTime intended);

@@ -99,7 +99,7 @@ void Subscriber::on_unstamped() {
 
 void Subscriber::credit(std::uint32_t stream) {
   auto& credits = lane_.state.credits;
-  if (!credits.empty()) credits[stream % credits.size()].delivered.fetch_add(1, std::memory_order_relaxed);
+  if (!credits.empty()) lane_.state.credit(credits[stream % credits.size()]);
   lane_.delivered.add(1);
 }
 
