@@ -84,6 +84,11 @@ void Connection::come_to_door(const OnReactor& here) {
   reactor_.want_turn(here);
 }
 
+/// What kept it from being served there is over.
+void Connection::wanted_at_door(const OnReactor& here) {
+  if (at_door_ != AtDoor::no) reactor_.want_turn(here);
+}
+
 /// The other end is closed. What came from there before may still lie in the socket.
 void Connection::hang_up(const OnReactor& here) {
   reactor_.readiness(here).remove(transport_->descriptor(), *this);
@@ -163,6 +168,7 @@ void Connection::heard(const OnReactor& here, bool packet) {
 
 void Connection::resume(const OnReactor& here) {
   held_ = false;
+  wanted_at_door(here);
   if (state_ < State::closing && unread_) handle_unread(here);
 }
 
@@ -255,6 +261,7 @@ Result<void> Connection::handle(const OnReactor& here, const mqtt::Frame& frame,
 
 void Connection::set_paused(const OnReactor& here, bool paused) {
   paused_ = paused;
+  wanted_at_door(here);
   if (state_ < State::closing) update_interest(here);
 }
 

@@ -131,6 +131,7 @@ class Connection final : public Watcher, public PacketSink {
 
   void come_to_door(const OnReactor& here);
   void hang_up(const OnReactor& here);
+  void wanted_at_door(const OnReactor& here);
   /// Its turn at the door.
   Served serve(const OnReactor& here);
   void read_what_is_fair(const OnReactor& here);

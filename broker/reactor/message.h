@@ -38,7 +38,8 @@ struct Handoff {
   std::size_t bytes = 0;    ///< what it adds to the inbox's level
   std::vector<Entry> entries;
   std::vector<FilterId> filters;
-  Pile packets;  ///< whoever gets one may refer to it until the turn ends in which it was delivered
+  Pile packets;
+  bool goes_on = false;  ///< outputs may refer to packets until the turn ends in which they were delivered
 
   /// `to` get the message of the entry that is returned.
   Entry& add(std::span<const FilterId> to) {
@@ -51,6 +52,10 @@ struct Handoff {
       filters.insert(filters.end(), to.begin(), to.end());
     }
     return entry;
+  }
+  /// What it occupies, without the messages.
+  std::size_t memory() const {
+    return entries.capacity() * sizeof(Entry) + filters.capacity() * sizeof(FilterId) + packets.memory();
   }
   std::span<const FilterId> filters_of(const Entry& entry) const {
     if (entry.filter_count == 1) return {&entry.filter, 1};

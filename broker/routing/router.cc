@@ -14,6 +14,7 @@ OwnedSession& session_of(const Subscriber& subscriber) { return static_cast<Owne
 
 constexpr std::size_t kExpectedEntriesMax = 256;  // that memory is had for before they are there
 constexpr std::size_t kExpectedBytesMax = 32 * 1024;
+constexpr std::size_t kSpentMax = 1024 * 1024;  // of what a turn has received and must keep; more is for the next one
 
 constexpr std::size_t kNodesADelivery = 16;  // that many are visited in the time that one delivery takes
 
@@ -168,10 +169,9 @@ void Router::hand_off(const OnReactor& here, ReactorId to, Publication& publicat
   Entry& entry = handoff.add(filters);
   entry.to = kind;
   entry.asked = asked;
-  handoff.bytes += sizeof(Entry) + filters.size_bytes();
   if (publication.passes()) {
     entry.passed = publication.pass(handoff.packets.add(publication.packet_size()));
-    handoff.bytes += publication.packet_size();
+    handoff.goes_on |= entry.passed->goes_on;
   } else {
     entry.message = publication.message();
     handoff.bytes += entry.message->memory();
@@ -197,6 +197,7 @@ void Router::post_handoffs(const OnReactor& here) {
     if (!handoff) continue;
     entries = std::min(handoff->entries.size(), kExpectedEntriesMax);
     packet_bytes = std::min(handoff->packets.bytes(), kExpectedBytesMax);
+    handoff->bytes += handoff->memory();
     handoff->posted = here.now();
     mesh_.post(here, ReactorId{static_cast<std::uint16_t>(r)}, std::move(handoff));
   }
@@ -231,9 +232,20 @@ bool Router::deliver(const OnReactor& here, Waiting& work) {
     for (std::uint64_t left = waiters; left != 0; left &= left - 1) {
       mesh_.post(here, ReactorId{static_cast<std::uint16_t>(std::countr_zero(left))}, InboxEased{here.id()});
     }
-    if (handoff.packets.bytes() != 0) spent_.push_back(std::move(work.handoff));
+    if (handoff.goes_on) keep_until_written(here, std::move(work.handoff));
   }
   return true;
+}
+
+void Router::keep_until_written(const OnReactor& here, std::unique_ptr<Handoff> handoff) {
+  spent_bytes_ += handoff->memory();
+  spent_.push_back(std::move(handoff));
+  if (spent_bytes_ > kSpentMax) here.reactor().spend(here, static_cast<int>(here.reactor().budget(here)));
+}
+
+void Router::end_turn() {
+  spent_.clear();
+  spent_bytes_ = 0;
 }
 
 bool Router::deliver_entry(const OnReactor& here, const Handoff& handoff, const Entry& entry, std::uint32_t& filter) {

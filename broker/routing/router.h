@@ -49,7 +49,7 @@ class Router {
   /// (docs/design.md, Order).
   void post_handoffs(const OnReactor& here);
   /// All is written: what was received is let go of.
-  void end_turn() { spent_.clear(); }
+  void end_turn();
 
   /// The turn pays for a match that had to look at much of the tree.
   static void charge(const OnReactor& here, Matches& matches);
@@ -75,6 +75,7 @@ class Router {
   bool route_to_several(const OnReactor& here, Publication& publication, std::span<Filter* const> filters);
   Handoff& outgoing(ReactorId to);
   bool deliver(const OnReactor& here, Waiting& work);
+  void keep_until_written(const OnReactor& here, std::unique_ptr<Handoff> handoff);
   bool deliver_entry(const OnReactor& here, const Handoff& handoff, const Entry& entry, std::uint32_t& filter);
   bool deliver_publication(const OnReactor& here, Publication& publication, const Handoff& handoff, const Entry& entry,
                            std::uint32_t& filter);
@@ -102,7 +103,8 @@ class Router {
   std::uint64_t handed_to_ = 0;                  ///< reactors that the PUBLISH at hand went to
   std::vector<Outgoing> outgoing_;               ///< by reactor
   std::vector<std::unique_ptr<Handoff>> spent_;  ///< delivered in this turn, and outputs may refer to its packets
-  std::vector<FilterId> here_filters_;           ///< of the PUBLISH at hand
+  std::size_t spent_bytes_ = 0;
+  std::vector<FilterId> here_filters_;  ///< of the PUBLISH at hand
   std::vector<FilterId> there_filters_;
   Ring<Waiting> backlog_;
   log::LinePerMinute inbox_line_;

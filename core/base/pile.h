@@ -22,6 +22,8 @@ class Pile {
     return place;
   }
   std::size_t bytes() const { return bytes_; }
+  /// What it occupies, for limits.
+  std::size_t memory() const { return memory_; }
 
  private:
   static constexpr std::size_t kBlockMin = 256;
@@ -32,6 +34,7 @@ class Pile {
     block_ = std::make_unique_for_overwrite<char[]>(block);
     at_ = block_.get();
     end_ = at_ + block;
+    memory_ += block;
     next_block_ = 2 * block;
   }
 
@@ -41,6 +44,7 @@ class Pile {
   char* end_ = nullptr;
   std::size_t next_block_ = kBlockMin;
   std::size_t bytes_ = 0;
+  std::size_t memory_ = 0;
 };
 
 }  // namespace bramble

@@ -70,8 +70,9 @@ class Publication {
     received_version_ = version;
     goes_on_ = goes_on;
   }
-  /// pass() copies it to another reactor: it is small, and no message was made. What is larger is shared, as a message.
-  bool passes() const { return !received_.empty() && received_.size() <= kPassedMax && !message_ && !local_; }
+  /// pass() copies it to another reactor: it is small and goes on as it came, and no message was made. What does not is
+  /// shared, as a message.
+  bool passes() const { return goes_on_ && received_.size() <= kPassedMax && !message_ && !local_; }
   static constexpr std::size_t kPassedMax = 1024;
   std::size_t packet_size() const { return received_.size(); }
   /// `copy` has room for packet_size() bytes, and lasts as long as what is returned.

@@ -245,6 +245,27 @@ TEST_CASE("SUBSCRIBE packets of tens of thousands of filters do not hold up othe
   beside(swarm, broker, "SUBSCRIBE to many filters", 15, [&](Peer& attacker) { attacker.subscribe(filters); });
 }
 
+TEST_CASE("what comes while a long UNSUBSCRIBE is dealt with is answered, though nobody else does anything") {
+  const Broker broker("threads 1\nsys_interval 0\nlog_type error");
+  Swarm swarm(broker);
+  const std::size_t idle = open_descriptors(broker.pid());
+  std::vector<std::string> filters;
+  for (int again = 0; again < 40; ++again) {  // a slice more now and then: the last may come early or late in its turn
+    for (int i = 0; i < 130; ++i) filters.push_back("long/" + std::to_string(filters.size()));
+    Peer& client = swarm.open();
+    REQUIRE(swarm.until([&] { return client.connected(); }));
+    client.unsubscribe(filters);
+    swarm.turn(0);
+    client.ping();  // in a write of its own
+    CHECK(swarm.until([&] { return client.awaited() == 0; }, Seconds(10)));
+    client.unsubscribe(filters);
+    swarm.turn(0);
+    client.close();
+    CHECK(swarm.until([&] { return open_descriptors(broker.pid()) <= idle; }, Seconds(10)));
+    swarm.forget(client);
+  }
+}
+
 TEST_CASE("subscriptions that look through all retained topics for nothing do not hold up others") {
   const Broker broker("threads 1\nlog_type error");
   Swarm swarm(broker);

@@ -60,9 +60,11 @@ void Peer::subscribe(const std::vector<Filter>& filters) {
   send_raw(encode_subscribe(version(), 1, filters));
 }
 
-void Peer::unsubscribe(const std::string& filter) {
+void Peer::unsubscribe(const std::string& filter) { unsubscribe(std::vector<std::string>{filter}); }
+
+void Peer::unsubscribe(const std::vector<std::string>& filters) {
   ++awaited_;
-  send_raw(encode_unsubscribe(version(), 1, {filter}));
+  send_raw(encode_unsubscribe(version(), 1, filters));
 }
 
 void Peer::ping() {

@@ -36,6 +36,7 @@ class Peer {
   void subscribe(const std::string& filter, unsigned options = 0);
   void subscribe(const std::vector<Filter>& filters);
   void unsubscribe(const std::string& filter);
+  void unsubscribe(const std::vector<std::string>& filters);
   void ping();
   void send_raw(std::string_view bytes);
   void disconnect();  ///< DISCONNECT, then close

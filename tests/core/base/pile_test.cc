@@ -29,12 +29,14 @@ TEST_CASE("what is laid on a pile stays where it is, and within what was expecte
 TEST_CASE("a pile takes what is larger than all that was expected, and nothing takes no memory") {
   Pile pile;
   CHECK(pile.bytes() == 0);
+  CHECK(pile.memory() == 0);
   char* const small = pile.add(1);
   char* const large = pile.add(1'000'000);
   std::memset(large, 'x', 1'000'000);
   *small = 'y';
   CHECK(*small == 'y');
   CHECK(pile.bytes() == 1'000'001);
+  CHECK(pile.memory() >= pile.bytes());
 }
 
 }  // namespace bramble
