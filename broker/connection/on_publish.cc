@@ -47,11 +47,8 @@ Result<void> allowed(const Connection& from, const mqtt::Publish& publish) {
   return {};
 }
 
-/// Where the content lies, if it lies in one packet that lasts.
-void tell_packet(Publication& publication, const Connection& from, const mqtt::Publish& publish,
-                 const mqtt::Frame& frame) {
-  if (!from.packet_lasts() || publish.topic.empty() || !publish.properties.pieces[1].empty()) return;
-  publication.came_in(frame.whole(), from.version(), publish.qos == Qos::at_most_once && publish.forwarded_whole);
+bool goes_on_as_it_came(const Connection& from, const mqtt::Publish& publish) {
+  return from.packet_lasts() && publish.qos == Qos::at_most_once && publish.forwarded_whole;
 }
 
 void acknowledge(Connection& from, const mqtt::Publish& publish, ReasonCode code) {
@@ -97,7 +94,7 @@ Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Fra
                                         from.session().publisher()};
   Publication publication({*topic, publish.properties, publish.payload}, facts, here.now(),
                           here.reactor().turn_buffer(here));
-  tell_packet(publication, from, publish, frame);
+  if (goes_on_as_it_came(from, publish)) publication.came_as(frame.whole(), from.version());
   if (publish.retain) parts.router.retain(here, publication);
   const auto filters = memo.resolve(parts.router.table(), *checked, parts.matches);
   Router::charge(here, parts.matches);

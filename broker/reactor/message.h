@@ -38,8 +38,7 @@ struct Handoff {
   std::size_t bytes = 0;    ///< what it adds to the inbox's level
   std::vector<Entry> entries;
   std::vector<FilterId> filters;
-  Pile packets;
-  bool goes_on = false;  ///< outputs may refer to packets until the turn ends in which they were delivered
+  Pile packets;  ///< outputs may refer to one until the turn ends in which it was delivered
 
   /// `to` get the message of the entry that is returned.
   Entry& add(std::span<const FilterId> to) {

@@ -171,7 +171,6 @@ void Router::hand_off(const OnReactor& here, ReactorId to, Publication& publicat
   entry.asked = asked;
   if (publication.passes()) {
     entry.passed = publication.pass(handoff.packets.add(publication.packet_size()));
-    handoff.goes_on |= entry.passed->goes_on;
   } else {
     entry.message = publication.message();
     handoff.bytes += entry.message->memory();
@@ -232,7 +231,7 @@ bool Router::deliver(const OnReactor& here, Waiting& work) {
     for (std::uint64_t left = waiters; left != 0; left &= left - 1) {
       mesh_.post(here, ReactorId{static_cast<std::uint16_t>(std::countr_zero(left))}, InboxEased{here.id()});
     }
-    if (handoff.goes_on) keep_until_written(here, std::move(work.handoff));
+    if (handoff.packets.bytes() != 0) keep_until_written(here, std::move(work.handoff));
   }
   return true;
 }

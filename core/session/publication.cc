@@ -35,8 +35,7 @@ Publication::Passed Publication::pass(char* copy) const {
           there(content_.properties.pieces[0]),
           there(content_.payload),
           facts_,
-          received_version_,
-          goes_on_};
+          received_version_};
 }
 
 Publication::Frame Publication::shared_frame(mqtt::Version version, const mqtt::PublishHeader& header) {

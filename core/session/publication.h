@@ -28,7 +28,8 @@ class Publication {
         message_(std::move(message)) {}
   Publication(LocalMessage local, SteadyTime now, TurnBuffer& buffer)
       : content_(local->content()), facts_(local->facts()), now_(now), buffer_(buffer), local_(std::move(local)) {}
-  /// A packet, copied for another reactor, with what was read from it. Cheaper than a message that two reactors count.
+  /// A packet that goes on as it came, copied for another reactor, with what was read from it. Cheaper than a message
+  /// that two reactors count.
   struct Passed {
     std::string_view packet;
     std::string_view topic;  ///< this and the next two lie in the packet
@@ -36,7 +37,6 @@ class Publication {
     std::string_view payload;
     Facts facts;
     mqtt::Version version{};
-    bool goes_on = false;
   };
   /// `passed` stays for the turn.
   Publication(const Passed& passed, SteadyTime now, TurnBuffer& buffer)
@@ -45,8 +45,7 @@ class Publication {
         now_(now),
         buffer_(buffer),
         received_(passed.packet),
-        received_version_(passed.version),
-        goes_on_(passed.goes_on) {}
+        received_version_(passed.version) {}
   Publication(const Publication&) = delete;
 
   const mqtt::PublishContent& content() const { return content_; }
@@ -62,17 +61,15 @@ class Publication {
   /// The same, for keeping on this reactor.
   const LocalMessage& local();
 
-  /// The packet that the content was read from and lies in, with its properties in one piece. It lasts for the turn.
-  /// `goes_on`: as it is, to whoever would get the same bytes; it is at QoS 0, without DUP, Topic Alias and Message
-  /// Expiry Interval.
-  void came_in(std::string_view packet, mqtt::Version version, bool goes_on) {
+  /// The packet as it came in, which goes on as it is to whoever would get the same bytes. It lasts for the turn, is at
+  /// QoS 0, without DUP, Topic Alias and Message Expiry Interval, and has the content in it.
+  void came_as(std::string_view packet, mqtt::Version version) {
     received_ = packet;
     received_version_ = version;
-    goes_on_ = goes_on;
   }
   /// pass() copies it to another reactor: it is small and goes on as it came, and no message was made. What does not is
   /// shared, as a message.
-  bool passes() const { return goes_on_ && received_.size() <= kPassedMax && !message_ && !local_; }
+  bool passes() const { return !received_.empty() && received_.size() <= kPassedMax && !message_ && !local_; }
   static constexpr std::size_t kPassedMax = 1024;
   std::size_t packet_size() const { return received_.size(); }
   /// `copy` has room for packet_size() bytes, and lasts as long as what is returned.
@@ -88,7 +85,7 @@ class Publication {
   Frame shared_frame(mqtt::Version version, const mqtt::PublishHeader& header);
   /// What shared_frame() gives is there already.
   bool goes_on_as_it_came(mqtt::Version version, const mqtt::PublishHeader& header) const {
-    return goes_on_ && header.qos == mqtt::Qos::at_most_once && header.retain == facts_.retain &&
+    return !received_.empty() && header.qos == mqtt::Qos::at_most_once && header.retain == facts_.retain &&
            (version == mqtt::Version::v5) == (received_version_ == mqtt::Version::v5);
   }
 
@@ -101,7 +98,6 @@ class Publication {
   LocalMessage local_;
   std::string_view received_;
   mqtt::Version received_version_{};
-  bool goes_on_ = false;
   std::uint16_t encoded_ = 0;                    ///< a bit for each that is in frames_
   std::array<mqtt::EncodedPublish, 16> frames_;  // not zeroed: 16 of them would cost more than the one that is used
 };

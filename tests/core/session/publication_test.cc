@@ -86,7 +86,7 @@ TEST_CASE("a packet goes on as it came to whoever would get the same bytes, and 
       Publication publication({"t", {}, "x"}, made, clock.now(), buffer);
       std::string packet;
       append_publish(packet, came, header(Qos::at_most_once, retained), publication.content());
-      publication.came_in(packet, came, true);
+      publication.came_as(packet, came);
       for (const Version goes : {Version::v3_1, Version::v3_1_1, Version::v5}) {
         for (const bool retain : {false, true}) {
           for (const Qos qos : {Qos::at_most_once, Qos::at_least_once}) {
@@ -122,7 +122,7 @@ TEST_CASE("a packet that is passed on is the same publication elsewhere, when wh
       {
         Publication publication({read.topic, read.properties, read.payload}, made, clock.now(), here);
         CHECK_FALSE(publication.passes());  // nobody has said that it is a packet
-        publication.came_in(packet, came, true);
+        publication.came_as(packet, came);
         REQUIRE(publication.passes());
         copy.resize(publication.packet_size());
         passed = publication.pass(copy.data());
@@ -149,7 +149,7 @@ TEST_CASE("a packet above 1 KiB is not passed on as a copy") {
   for (const std::size_t size : {Publication::kPassedMax, Publication::kPassedMax + 1}) {
     Publication publication({"t", {}, "x"}, {}, clock.now(), buffer);
     const std::string packet(size, 'x');
-    publication.came_in(packet, Version::v3_1_1, true);
+    publication.came_as(packet, Version::v3_1_1);
     CHECK(publication.passes() == (size == Publication::kPassedMax));
   }
 }
