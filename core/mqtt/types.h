@@ -36,7 +36,8 @@ using PacketId = std::uint16_t;
 inline constexpr std::uint32_t kRemainingLengthMax = 268'435'455;
 inline constexpr std::size_t kPacketSizeMax = 5 + std::size_t{kRemainingLengthMax};
 inline constexpr std::uint32_t kSessionNeverExpires = 0xFFFF'FFFF;
-inline constexpr std::uint32_t kNoExpiry = 0xFFFF'FFFF;  ///< a Message Expiry Interval that is absent, or that never ends
+/// A Message Expiry Interval that is absent, or that never ends.
+inline constexpr std::uint32_t kNoExpiry = 0xFFFF'FFFF;
 inline constexpr std::uint16_t kReceiveMaximumDefault = 65'535;
 inline constexpr std::size_t kTopicBytesMax = 65'535;
 
