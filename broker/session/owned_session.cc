@@ -171,8 +171,7 @@ void OwnedSession::await_release(mqtt::PacketId id) {
 }
 
 bool OwnedSession::release(mqtt::PacketId id) {
-  if (!awaits_release(id)) return false;
-  inbound_->release(id);
+  if (!inbound_ || !inbound_->release(id)) return false;
   if (inbound_->count() == 0) inbound_.reset();
   unreleased_before_ = std::min(unreleased_before_, unreleased());
   return true;

@@ -37,9 +37,10 @@ bool PacketIds::take(PacketId id) {
   return true;
 }
 
-void PacketIds::release(PacketId id) {
-  check(in_use(id), "a Packet Identifier released that is not in use");
+bool PacketIds::release(PacketId id) {
+  if (!in_use(id)) return false;
   unmark(id);
+  return true;
 }
 
 bool PacketIds::in_use(PacketId id) const {

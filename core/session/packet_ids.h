@@ -20,7 +20,7 @@ class PacketIds {
  public:
   std::optional<mqtt::PacketId> acquire();  ///< never 0; the one after the last given, skipping those in use
   bool take(mqtt::PacketId id);             ///< marks a known one, at restore; false if it is 0 or in use already
-  void release(mqtt::PacketId id);          ///< `id` must be in use: anything else is our bug, so it checks
+  bool release(mqtt::PacketId id);          ///< false: it was not in use
   bool in_use(mqtt::PacketId id) const;
   std::size_t count() const { return many_ ? many_count_ : few_.size(); }
 

@@ -140,3 +140,19 @@ TEST_CASE("a client that is cut resets the connection, and can connect again wit
   talk.say("\x20\x02\x01\x00"s);  // the session is present: no need to subscribe
   talk.until([&] { return talk.client().ready(); });
 }
+
+TEST_CASE("a client gives what it repeats a Packet Identifier each time, and refuses an acknowledgement of nothing") {
+  Conversation talk({.client_id = "c", .user_name = {}, .password = {}, .will = {}, .filters = {}});
+  talk.connect();
+  talk.expect("\x10\x0D\x00\x04MQTT\x04\x02\x00\x00\x00\x01"s + "c");
+  talk.say(std::string(kConnack));
+  talk.until([&] { return talk.client().ready(); });
+  const RepeatedPublish packet(mqtt::Version::v3_1_1, {.qos = mqtt::Qos::at_least_once}, {"t", {}, "ab"});
+  for (const char letter : {'X', 'Y'}) *talk.client().publish(packet).payload = letter;
+  talk.client().flush();
+  talk.expect("\x32\x07\x00\x01t\x00\x01Xb"s + "\x32\x07\x00\x01t\x00\x02Yb"s);
+  talk.say("\x40\x02\x00\x01"s);
+  talk.until([&] { return talk.client().unacknowledged() == 1; });
+  talk.say("\x40\x02\x00\x01"s);  // once more
+  talk.until([&] { return talk.was_closed(); });
+}

@@ -294,6 +294,15 @@ TEST_CASE("[MQTT-3.1.3-10] [MQTT-3.3.2-4] [MQTT-3.3.2-18] the properties of a Wi
   CHECK(got.user() == user);
 }
 
+TEST_CASE("[MQTT-3.3.2-6] the longest Message Expiry Interval of a Will is published as it was given") {
+  const std::string topic = unique_name("will/longest");
+  Client watcher(shared_broker());
+  watcher.subscribe(topic);
+  Client(shared_broker(), with_will(Version::v5, topic, {.properties = property(Prop::message_expiry, 0xFFFF'FFFF)}))
+      .drop();
+  CHECK(watcher.receive().properties.number(Prop::message_expiry) == 0xFFFF'FFFFu);
+}
+
 TEST_CASE(
     "[MQTT-3.1.3-11] [MQTT-4.7.0-1] [3.1.1: MQTT-4.7.1-1] a Will Topic that is no Topic Name refuses the CONNECT") {
   for (const Version version : kSince311) {

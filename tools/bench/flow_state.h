@@ -113,9 +113,10 @@ struct Lane {
   LiveHistogram disturbed;  ///< of those that should have left while the flow was disturbed
 
   void arrived(SteadyTime intended, SteadyTime now) {
-    arrivals.record(now - intended);
-    if (state.measures(intended)) measured.record(now - intended);
-    if (state.disturbed(intended)) disturbed.record(now - intended);
+    const std::size_t bucket = Histogram::bucket_of(now - intended);
+    arrivals.count(bucket);
+    if (state.measures(intended)) measured.count(bucket);
+    if (state.disturbed(intended)) disturbed.count(bucket);
   }
 };
 

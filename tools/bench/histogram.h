@@ -47,9 +47,10 @@ class Histogram {
 /// Threads: record() from one; snapshot() from any, possibly missing what is recorded meanwhile.
 class LiveHistogram {
  public:
-  void record(std::chrono::nanoseconds value) {
+  void record(std::chrono::nanoseconds value) { count(Histogram::bucket_of(value)); }
+  void count(std::size_t bucket) {
     // Relaxed and without a locked instruction: nobody else writes, and snapshot() needs no order between buckets.
-    auto& count = counts_[Histogram::bucket_of(value)];
+    auto& count = counts_[bucket];
     count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
   Histogram snapshot() const;

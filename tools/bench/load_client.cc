@@ -5,6 +5,7 @@
 #include <cstring>
 #include <sys/epoll.h>
 
+#include "core/base/bytes.h"
 #include "core/base/check.h"
 
 namespace bramble::bench {
@@ -179,8 +180,7 @@ Result<void> LoadClient::on_ack(const mqtt::Frame& frame, SteadyTime now) {
   } else if (frame.type == pubrec && !mqtt::failed(ack->code)) {
     mqtt::append_ack(out_, settings_.version, pubrel, ack->packet_id);
   } else {
-    if (!sending_.in_use(ack->packet_id)) return protocol_error("an acknowledgement of what was not sent");
-    sending_.release(ack->packet_id);
+    if (!sending_.release(ack->packet_id)) return protocol_error("an acknowledgement of what was not sent");
     events_.on_acknowledged(*this, ack->packet_id, ack->code, now);
   }
   return {};
@@ -221,13 +221,25 @@ void LoadClient::became_ready(SteadyTime now) {
 }
 
 mqtt::PacketId LoadClient::publish(mqtt::PublishHeader header, const mqtt::PublishContent& content) {
-  if (header.qos != mqtt::Qos::at_most_once) {
-    const auto id = sending_.acquire();
-    check(id.has_value(), "no Packet Identifier left: credit() was not asked");
-    header.packet_id = *id;
-  }
+  header.packet_id = next_id(header.qos);
   mqtt::append_publish(out_, settings_.version, header, content);
   return header.packet_id;
+}
+
+LoadClient::Collected LoadClient::publish(const RepeatedPublish& packet) {
+  const mqtt::PacketId id = next_id(packet.qos());
+  const std::size_t start = out_.size();
+  out_.append(packet.bytes());
+  char* const bytes = out_.data() + start;
+  if (id != 0) ByteWriter(bytes + packet.packet_id_at()).u16(id);
+  return {id, bytes + packet.payload_at()};
+}
+
+mqtt::PacketId LoadClient::next_id(mqtt::Qos qos) {
+  if (qos == mqtt::Qos::at_most_once) return 0;
+  const auto id = sending_.acquire();
+  check(id.has_value(), "no Packet Identifier left: credit() was not asked");
+  return *id;
 }
 
 void LoadClient::flush() {

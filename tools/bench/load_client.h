@@ -13,6 +13,7 @@
 #include "core/mqtt/encode.h"
 #include "core/mqtt/packets.h"
 #include "core/session/packet_ids.h"
+#include "tools/bench/repeated_publish.h"
 #include "tools/bench/socket.h"
 
 namespace bramble::bench {
@@ -90,6 +91,11 @@ class LoadClient {
   std::size_t receive_maximum() const { return receive_maximum_; }  ///< the broker's
   /// Collects a PUBLISH; QoS 1 and 2 need credit(). Returns its Packet Identifier, 0 at QoS 0.
   mqtt::PacketId publish(mqtt::PublishHeader header, const mqtt::PublishContent& content);
+  struct Collected {
+    mqtt::PacketId id;
+    char* payload;  ///< may be written over until anything else is collected or flushed
+  };
+  Collected publish(const RepeatedPublish& packet);
   void flush();
 
   void ping();
@@ -119,6 +125,8 @@ class LoadClient {
   Result<void> on_suback(const mqtt::Frame& frame, SteadyTime now);
   Result<void> on_publish(const mqtt::Frame& frame, SteadyTime now);
   Result<void> on_ack(const mqtt::Frame& frame, SteadyTime now);
+  /// Of the next message; 0 at QoS 0.
+  mqtt::PacketId next_id(mqtt::Qos qos);
   void reset();
   void send_connect();
   void send_next_subscribe();

@@ -98,31 +98,46 @@ Publisher::Message Publisher::next_of_field() {
 }
 
 void Publisher::send_one(SteadyTime intended) {
+  const bool stamped = lane_.state.stamped;
+  std::uint32_t deliveries = plan_.deliveries;
+  mqtt::PacketId id = 0;
   if (lane_.state.field) {
     const Message message = next_of_field();
-    send(message, intended);
+    deliveries = message.deliveries;
+    if (stamped) stamp(message.stream, message.sequence, intended).write(lane_.payload.data());
+    id = client_.publish(header(), {message.topic, {}, lane_.payload});
   } else {
-    send({index_, sent_, plan_.topic, plan_.deliveries}, intended);
+    const LoadClient::Collected collected = client_.publish(packet());
+    if (stamped) stamp(index_, sent_, intended).write(collected.payload);
+    id = collected.id;
   }
+  if (lane_.state.times_acks && id != 0) intended_[id] = intended;
+  ++sent_;
+  expected_ += deliveries;
+  lane_.published.add(1);
+  lane_.expected.add(deliveries);
 }
 
-void Publisher::send(const Message& message, SteadyTime intended) {
+Stamp Publisher::stamp(std::uint32_t stream, std::uint64_t sequence, SteadyTime intended) const {
+  return {lane_.state.run, stream, sequence, intended};
+}
+
+mqtt::PublishHeader Publisher::header() const {
   const Options& options = lane_.state.options;
-  if (lane_.state.stamped) {
-    Stamp{lane_.state.run, message.stream, message.sequence, intended}.write(lane_.payload.data());
-  }
   mqtt::PublishHeader header{.qos = options.qos, .retain = options.retain};
   if (options.alias && client_.topic_alias_maximum() >= kAlias) {
     header.topic_alias = kAlias;
-    header.topic_omitted = alias_known_;
-    alias_known_ = true;
+    header.topic_omitted = sent_ > 0;
   }
-  const mqtt::PacketId id = client_.publish(header, {message.topic, {}, lane_.payload});
-  if (lane_.state.times_acks && id != 0) intended_[id] = intended;
-  ++sent_;
-  expected_ += message.deliveries;
-  lane_.published.add(1);
-  lane_.expected.add(message.deliveries);
+  return header;
+}
+
+const RepeatedPublish& Publisher::packet() {
+  const bool says_alias = lane_.state.options.alias && sent_ <= 1;  // once with the topic, then without
+  if (!packet_ || says_alias) {
+    packet_.emplace(client_.settings().version, header(), mqtt::PublishContent{plan_.topic, {}, lane_.payload});
+  }
+  return *packet_;
 }
 
 void Publisher::tell_sent(std::vector<std::uint64_t>& sent_by_stream) const {

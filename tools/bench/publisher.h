@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <random>
 #include <string>
 #include <unordered_map>
@@ -57,12 +58,15 @@ class Publisher final : public ClientEvents {
     std::uint32_t deliveries;
   };
 
-  void send(const Message& message, SteadyTime intended);
   std::uint64_t room();
   std::uint64_t outstanding_deliveries();
   void send_one(SteadyTime intended);
   /// A message to any of its devices.
   Message next_of_field();
+  Stamp stamp(std::uint32_t stream, std::uint64_t sequence, SteadyTime intended) const;
+  mqtt::PublishHeader header() const;
+  /// What it sends, if there is no DeviceField.
+  const RepeatedPublish& packet();
 
   Lane& lane_;
   const PublisherPlan plan_;
@@ -70,7 +74,7 @@ class Publisher final : public ClientEvents {
   const std::uint64_t window_;
   const std::uint64_t quota_;  ///< messages to send in all
   LoadClient client_;
-  bool alias_known_ = false;
+  std::optional<RepeatedPublish> packet_;
   bool asked_if_read_ = false;
   std::uint64_t sent_ = 0;
   std::uint64_t expected_ = 0;                 ///< deliveries that these are to lead to

@@ -36,8 +36,9 @@ TEST_CASE("with all 65535 in use there is none, until one is released") {
   for (unsigned n = 1; n <= 65'535; ++n) REQUIRE(ids.acquire() == n);
   CHECK(ids.count() == 65'535);
   CHECK_FALSE(ids.acquire());
-  ids.release(4711);
+  CHECK(ids.release(4711));
   CHECK_FALSE(ids.in_use(4711));
+  CHECK_FALSE(ids.release(4711));
   CHECK(ids.acquire() == 4711);
   CHECK_FALSE(ids.acquire());
 }
