@@ -80,7 +80,7 @@ void Connection::read_what_is_fair(const OnReactor& here) {
 
 void Connection::come_to_door(const OnReactor& here) {
   at_door_ = AtDoor::coming;
-  parts_.connections.door().comes(*this);
+  parts_.connections.door().join(*this);
   reactor_.want_turn(here);
 }
 
@@ -94,7 +94,7 @@ void Connection::hang_up(const OnReactor& here) {
   reactor_.readiness(here).remove(transport_->descriptor(), *this);
   parts_.listeners[listener_]->connections().fetch_sub(1, std::memory_order_relaxed);  // whoever comes back has a place
   at_door_ = AtDoor::going;
-  parts_.connections.door().goes(*this);
+  parts_.connections.door().join(*this);
   reactor_.want_turn(here);
 }
 

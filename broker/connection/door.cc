@@ -7,39 +7,40 @@
 namespace bramble {
 
 namespace {
-constexpr Nanoseconds kServeFor{500'000};  // each line, and one of it at least
-}
+constexpr Nanoseconds kServeFor{1'000'000};  // a turn, and one of the line at least
+}  // namespace
 
-void Door::join(Line& line, Connection& connection) {
-  connection.place_ = line.first + static_cast<std::uint32_t>(line.waiting.size());
-  line.waiting.push_back(&connection);
+void Door::join(Connection& connection) {
+  connection.place_ = first_ + static_cast<std::uint32_t>(waiting_.size());
+  waiting_.push_back(&connection);
+  if (connection.at_door_ == Connection::AtDoor::going) ++going_;
 }
 
 void Door::forget(Connection& connection) {
   if (connection.at_door_ == Connection::AtDoor::no) return;
-  Line& line = connection.at_door_ == Connection::AtDoor::going ? going_ : coming_;
-  const std::uint32_t place = connection.place_ - line.first;
-  if (place < line.waiting.size() && line.waiting[place] == &connection) line.waiting[place] = nullptr;
+  const std::uint32_t place = connection.place_ - first_;
+  if (place >= waiting_.size() || waiting_[place] != &connection) return;
+  waiting_[place] = nullptr;
+  if (connection.at_door_ == Connection::AtDoor::going) --going_;
 }
 
-void Door::serve_lines(const OnReactor& here) {
-  const bool going = serve(here, going_);
-  const bool coming = serve(here, coming_);
-  here.reactor().expect_descriptors(here, going);
-  if (going || coming) here.reactor().want_turn(here);
+void Door::serve_line(const OnReactor& here) {
+  const bool more = serve_some(here);
+  here.reactor().expect_descriptors(here, going_ != 0);
+  if (more) here.reactor().want_turn(here);
 }
 
-bool Door::serve(const OnReactor& here, Line& line) {
-  if (line.waiting.empty()) return false;
+bool Door::serve_some(const OnReactor& here) {
   const SteadyTime until = std::chrono::steady_clock::now() + kServeFor;
   bool again = false;
-  for (std::size_t left = line.waiting.size(); left > 0; --left) {
-    Connection* const connection = line.waiting.front();
-    line.waiting.pop_front();
-    ++line.first;
+  for (std::size_t left = waiting_.size(); left > 0; --left) {
+    Connection* const connection = waiting_.front();
+    waiting_.pop_front();
+    ++first_;
     if (!connection) continue;
+    if (connection->at_door_ == Connection::AtDoor::going) --going_;
     const auto served = connection->serve(here);
-    if (served != Connection::Served::done) join(line, *connection);
+    if (served != Connection::Served::done) join(*connection);
     again |= served == Connection::Served::in_part;
     if (std::chrono::steady_clock::now() >= until) return again || left > 1;
   }

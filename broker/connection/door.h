@@ -12,32 +12,28 @@ class Connection;
 /// Those who have yet to be let in and those who have hung up: in line behind the clients at work, and dealt with for a
 /// bounded time a turn, so that thousands who lose the network and come back at once keep nobody waiting. Epoll gives
 /// out what is ready in the order in which it became so, and a session takes 10 us to end and as long to begin.
+/// One line for both: what a client said before it hung up is read before its next CONNECT.  [MQTT-3.14.4-3]
 /// Threads: its reactor's.
 class Door {
  public:
-  /// Bytes have come for its CONNECT, or it has gone before that. It hears nothing more from epoll until it is served.
-  void comes(Connection& connection) { join(coming_, connection); }
-  /// Its other end is closed: what has come from there is still read. Epoll does not watch it any more.
-  void goes(Connection& connection) { join(going_, connection); }
+  /// Bytes have come for its CONNECT, or it has gone before that: it hears nothing more from epoll until it is served.
+  /// Or its other end is closed, and epoll does not watch it any more: what has come from there is still read.
+  void join(Connection& connection);
   /// Once a turn, after what is ready was handed out.
   void serve(const OnReactor& here) {
-    if (!coming_.waiting.empty() || !going_.waiting.empty()) serve_lines(here);
+    if (!waiting_.empty()) serve_line(here);
   }
   /// It is closed. O(1).
   void forget(Connection& connection);
 
  private:
-  struct Line {
-    std::deque<Connection*> waiting;  ///< null: left before it was served
-    std::uint32_t first = 0;          ///< the place of waiting[0]
-  };
-  void serve_lines(const OnReactor& here);
-  static void join(Line& line, Connection& connection);
+  void serve_line(const OnReactor& here);
   /// True: something is left to do at once.
-  static bool serve(const OnReactor& here, Line& line);
+  bool serve_some(const OnReactor& here);
 
-  Line coming_;
-  Line going_;
+  std::deque<Connection*> waiting_;  ///< null: left before it was served
+  std::uint32_t first_ = 0;          ///< the place of waiting_[0]
+  std::size_t going_ = 0;            ///< so many of them have hung up
 };
 
 }  // namespace bramble
