@@ -26,7 +26,7 @@ void Door::forget(Connection& connection) {
 
 void Door::serve_line(const OnReactor& here) {
   const bool more = serve_some(here);
-  here.reactor().expect_descriptors(here, going_ != 0);
+  here.reactor().expect_descriptors(here, more && going_ != 0);
   if (more) here.reactor().want_turn(here);
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <csignal>
 #include <doctest/doctest.h>
 #include <string>
 #include <thread>
@@ -6,9 +7,22 @@
 
 #include "tests/stress/swarm.h"
 #include "tests/support/client.h"
+#include "tests/support/packets.h"
+#include "tests/support/raw_client.h"
 
 namespace bramble::testing {
 namespace {
+
+/// The broker's process stands still as long as this lives.
+class Stopped {
+ public:
+  explicit Stopped(const Broker& broker) : pid_(broker.pid()) { ::kill(pid_, SIGSTOP); }
+  ~Stopped() { ::kill(pid_, SIGCONT); }
+  Stopped(const Stopped&) = delete;
+
+ private:
+  const pid_t pid_;
+};
 
 /// How the connections of one thread ended.
 struct Tally {
@@ -192,6 +206,36 @@ TEST_CASE("a client that comes and goes on all reactors at once leaves no sessio
 
 TEST_CASE("[MQTT-3.1.4-3] hundreds of connections that go on with one session leave it to one of them, unharmed") {
   take_over(true);
+}
+
+TEST_CASE(
+    "[MQTT-3.14.4-3] what a client sent before it hung up is read before its next CONNECT: nothing is lost, no Will") {
+  constexpr std::size_t kClients = 500;
+  const Broker broker("threads 1");  // docs/design.md, Known limits, says what more threads do
+  const auto hello = [](std::size_t i, bool will) {
+    Connect connect{.version = Version::v3_1_1, .client_id = "back" + std::to_string(i)};
+    if (will) connect.will = Will{.topic = "said", .payload = "gone"};
+    return encode(connect);
+  };
+  Client watcher(broker);
+  watcher.subscribe("said", 1);
+  std::vector<RawClient> old, now;
+  for (std::size_t i = 0; i < kClients; ++i) {
+    old.emplace_back(broker.port()).send(hello(i, true));
+    old.back().await(PacketType::connack);
+    old.back().ping();
+  }
+  {
+    const Stopped stopped(broker);  // so that all of it waits for the broker at once
+    for (RawClient& client : old) {
+      client.send(encode(Version::v3_1_1, Publish{.topic = "said", .payload = "last"}) + "E0 00"_hex);
+      client.close();
+    }
+    for (std::size_t i = kClients; i-- > 0;) now.emplace_back(broker.port()).send(hello(i, false));
+  }
+  for (RawClient& client : now) client.await(PacketType::connack);
+  for (std::size_t i = 0; i < kClients; ++i) REQUIRE(watcher.receive().payload == "last");
+  watcher.expect_nothing();
 }
 
 }  // namespace bramble::testing

@@ -9,7 +9,7 @@
 namespace bramble::bench {
 
 /// A PUBLISH that is sent over and over: encoded once, only its Packet Identifier and what its payload begins with
-/// change. Costs half of encoding it anew, so that the generator is not the limit.
+/// change. Cheaper than encoding it anew, so that the generator is the limit less often.
 class RepeatedPublish {
  public:
   /// `header`: its Packet Identifier does not matter.
