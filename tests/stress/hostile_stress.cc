@@ -248,6 +248,8 @@ TEST_CASE("SUBSCRIBE packets of tens of thousands of filters do not hold up othe
 TEST_CASE("what comes while a long UNSUBSCRIBE is dealt with is answered, though nobody else does anything") {
   const Broker broker("threads 1\nsys_interval 0\nlog_type error");
   Swarm swarm(broker);
+  const Peer& stays = swarm.open();  // whoever is served has a broker that has opened all it needs
+  REQUIRE(swarm.until([&] { return stays.connected(); }));
   const std::size_t idle = open_descriptors(broker.pid());
   std::vector<std::string> filters;
   for (int again = 0; again < 40; ++again) {  // a slice more now and then: the last may come early or late in its turn
