@@ -7,7 +7,7 @@
 namespace bramble {
 
 namespace {
-constexpr Nanoseconds kServeFor{1'000'000};  // a turn, and one of the line at least
+constexpr Nanoseconds kServeFor{500'000};  // a turn, and one of the line at least
 }  // namespace
 
 void Door::join(Connection& connection) {
