@@ -64,10 +64,10 @@ void Connection::ready(const OnReactor& here, std::uint32_t events) {
     mark_dirty();
     update_interest(here);
   }
-  if (newcomer_) {
-    if (events & ~EPOLLOUT && at_door_ == AtDoor::no) come_to_door(here);
-  } else if (events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)) {
+  if (events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)) {
     hang_up(here);
+  } else if (newcomer_) {
+    if (events & ~EPOLLOUT) come_to_door(here);
   } else if (events & interest_ & EPOLLIN && !held_) {
     read_what_is_fair(here);
   }
@@ -76,38 +76,6 @@ void Connection::ready(const OnReactor& here, std::uint32_t events) {
 void Connection::read_what_is_fair(const OnReactor& here) {
   const bool busy = parts_.router.backlogged() || !reactor_.budget_left(here);
   read(here, busy ? kSipBytes : Reactor::kReadBytes);
-}
-
-void Connection::come_to_door(const OnReactor& here) {
-  at_door_ = AtDoor::coming;
-  parts_.connections.door().join(*this);
-  reactor_.want_turn(here);
-}
-
-/// What kept it from being served there is over.
-void Connection::wanted_at_door(const OnReactor& here) {
-  if (at_door_ != AtDoor::no) reactor_.want_turn(here);
-}
-
-/// The other end is closed. What came from there before may still lie in the socket.
-void Connection::hang_up(const OnReactor& here) {
-  reactor_.readiness(here).remove(transport_->descriptor(), *this);
-  parts_.listeners[listener_]->connections().fetch_sub(1, std::memory_order_relaxed);  // whoever comes back has a place
-  at_door_ = AtDoor::going;
-  parts_.connections.door().join(*this);
-  reactor_.want_turn(here);
-}
-
-Connection::Served Connection::serve(const OnReactor& here) {
-  if (held_ || paused_) return Served::must_wait;
-  settling_ = false;
-  read_what_is_fair(here);
-  if (state_ >= State::closing) return Served::done;
-  if (at_door_ == AtDoor::going) return Served::in_part;
-  at_door_ = AtDoor::no;
-  newcomer_ = settling_ || state_ == State::awaiting_connect;
-  update_interest(here);
-  return Served::done;
 }
 
 void Connection::sip(const OnReactor& here) {
@@ -212,7 +180,7 @@ std::size_t Connection::handle_packets(const OnReactor& here, std::string_view b
       return handled;
     }
     if (state_ >= State::closing) return handled;
-    if (held_) break;
+    if (held_ || connect_waits_) break;
     parts_.counters.add(Metric::messages_received);
     handled += frame->size;
   }
@@ -241,6 +209,7 @@ Result<void> Connection::handle(const OnReactor& here, const mqtt::Frame& frame,
   if (state_ == State::awaiting_connect) {
     const auto outcome = on_connect(here, *this, frame);
     if (outcome.owner != here.id()) move_to(here, outcome.owner, outcome.client_id, from_here);
+    if (outcome.wait) connect_waits_ = true;
     return {};
   }
   switch (frame.type) {

@@ -47,8 +47,12 @@ class Connection final : public Watcher, public PacketSink {
   void ready(const OnReactor& here, std::uint32_t events) override;
   /// Waits for what the socket has; CONNECT must come within a time.
   void start(const OnReactor& here);
-  /// Handles what has been read before: bytes that came with a moved connection, or were held back.
+  /// Handles what has been read before and was held back.
   void resume(const OnReactor& here);
+  /// It has moved here for its session, with its CONNECT and what came behind.
+  void come_with_connect(const OnReactor& here, std::string bytes);
+  /// Its other end is closed, and what came from there is not read yet. It is read before what comes to the door now.
+  bool to_be_heard_out(const OnReactor& here);
   void take_unread(std::string bytes) { unread_ = std::make_unique<std::string>(std::move(bytes)); }
   /// Reads and handles a little of what a slowed publisher has sent  (docs/design.md, Slowing).
   void sip(const OnReactor& here);
@@ -130,7 +134,9 @@ class Connection final : public Watcher, public PacketSink {
   };
 
   void come_to_door(const OnReactor& here);
+  /// The other end is closed. What came from there before may still lie in the socket.
   void hang_up(const OnReactor& here);
+  /// What kept it from being served there is over.
   void wanted_at_door(const OnReactor& here);
   /// Its turn at the door.
   Served serve(const OnReactor& here);
@@ -181,6 +187,7 @@ class Connection final : public Watcher, public PacketSink {
   State state_ = State::awaiting_connect;
   mqtt::Version version_ = mqtt::Version::v3_1_1;
   AtDoor at_door_ = AtDoor::no;
+  bool connect_waits_ = false;  ///< is first in unread_, for its turn at the door
   bool newcomer_ = true;   ///< so far it has connected and subscribed, nothing else
   bool settling_ = false;  ///< and does so in what is read just now
   bool reason_strings_ = false;

@@ -34,10 +34,8 @@ void Connections::adopt(const OnReactor& here, ConnectionMoved moved) {
   here.reactor().load().fetch_add(1, std::memory_order_relaxed);
   Connection& connection = add(here, std::move(moved.transport), moved.listener);
   parts_.directory.arrived(moved.client_id);
-  connection.take_unread(std::move(moved.unread));
   connection.start(here);
-  connection.resume(here);
-  parts_.directory.release_unused(moved.client_id, here.id());  // it may have been refused after all
+  connection.come_with_connect(here, std::move(moved.unread));
 }
 
 void Connections::slow_down(const OnReactor& here, Connection& connection, std::uint64_t reactors) {

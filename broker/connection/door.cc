@@ -1,8 +1,9 @@
 #include "broker/connection/door.h"
 
 #include <chrono>
+#include <utility>
 
-#include "broker/connection/connection.h"
+#include "broker/connection/connections.h"
 
 namespace bramble {
 
@@ -32,7 +33,7 @@ void Door::serve_line(const OnReactor& here) {
 
 bool Door::serve_some(const OnReactor& here) {
   const SteadyTime until = std::chrono::steady_clock::now() + kServeFor;
-  bool again = false;
+  bool progress = false;
   for (std::size_t left = waiting_.size(); left > 0; --left) {
     Connection* const connection = waiting_.front();
     waiting_.pop_front();
@@ -41,10 +42,60 @@ bool Door::serve_some(const OnReactor& here) {
     if (connection->at_door_ == Connection::AtDoor::going) --going_;
     const auto served = connection->serve(here);
     if (served != Connection::Served::done) join(*connection);
-    again |= served == Connection::Served::in_part;
-    if (std::chrono::steady_clock::now() >= until) return again || left > 1;
+    progress |= served != Connection::Served::must_wait;
+    if (left > 1 && std::chrono::steady_clock::now() >= until) return true;
   }
-  return again;
+  return progress && !waiting_.empty();  // it may have been what the others wait for
+}
+
+// --- a connection at the door
+
+void Connection::come_to_door(const OnReactor& here) {
+  if (at_door_ != AtDoor::no || state_ >= State::closing) return;
+  at_door_ = AtDoor::coming;
+  parts_.connections.door().join(*this);
+  reactor_.want_turn(here);
+}
+
+void Connection::come_with_connect(const OnReactor& here, std::string bytes) {
+  take_unread(std::move(bytes));
+  connect_waits_ = true;
+  come_to_door(here);
+}
+
+void Connection::hang_up(const OnReactor& here) {
+  reactor_.readiness(here).remove(transport_->descriptor(), *this);
+  parts_.listeners[listener_]->connections().fetch_sub(1, std::memory_order_relaxed);  // whoever comes back has a place
+  parts_.connections.door().forget(*this);
+  at_door_ = AtDoor::going;
+  parts_.connections.door().join(*this);
+  reactor_.want_turn(here);
+}
+
+bool Connection::to_be_heard_out(const OnReactor& here) {
+  if (at_door_ != AtDoor::going && Readiness::hung_up(transport_->descriptor())) hang_up(here);
+  return at_door_ == AtDoor::going;
+}
+
+void Connection::wanted_at_door(const OnReactor& here) {
+  if (at_door_ != AtDoor::no) reactor_.want_turn(here);
+}
+
+Connection::Served Connection::serve(const OnReactor& here) {
+  if (held_ || paused_) return Served::must_wait;
+  settling_ = false;
+  if (std::exchange(connect_waits_, false)) {
+    handle_unread(here);
+  } else {
+    read_what_is_fair(here);
+  }
+  if (state_ >= State::closing) return Served::done;
+  if (connect_waits_) return Served::must_wait;
+  if (at_door_ == AtDoor::going) return Served::in_part;
+  at_door_ = AtDoor::no;
+  newcomer_ = settling_ || state_ == State::awaiting_connect;
+  update_interest(here);
+  return Served::done;
 }
 
 }  // namespace bramble

@@ -72,13 +72,20 @@ std::string made_up_client_id(const std::string& prefix) {
                      b & 0xFFFF'FFFF'FFFF);
 }
 
+/// Its client has hung up, and what it said before is not read yet: a DISCONNECT would go before this CONNECT, and so
+/// would what it published.  [MQTT-3.14.4-3]
+bool is_to_be_heard_out(const OnReactor& here, const OwnedSession& session) {
+  PacketSink* const sink = session.connection();
+  return sink && static_cast<Connection*>(sink)->to_be_heard_out(here);
+}
+
 /// The session this CONNECT begins or goes on with.  [MQTT-3.1.2-4] [MQTT-3.1.2-5] [MQTT-3.1.2-6]
 struct Found {
   OwnedSession& session;
   bool present;
 };
-Found find_session(const OnReactor& here, ShardParts& parts, std::string_view client_id, bool clean_start) {
-  OwnedSession* session = parts.sessions.find(client_id);
+Found find_session(const OnReactor& here, ShardParts& parts, OwnedSession* session, std::string_view client_id,
+                   bool clean_start) {
   if (!session) return {parts.sessions.create(here, client_id), false};
   if (PacketSink* sink = session->connection()) {
     // [MQTT-3.1.4-3]; it goes on here, so its session is not left
@@ -143,7 +150,12 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   if (const ReactorId owner = parts.directory.claim(client_id, here.id()); owner != here.id()) {
     return {owner, client_id};
   }
-  const auto [session, present] = find_session(here, parts, client_id, connect.clean_start);
+  OwnedSession* const kept = parts.sessions.find(client_id);
+  if (kept && is_to_be_heard_out(here, *kept)) {
+    done.wait = true;
+    return done;
+  }
+  const auto [session, present] = find_session(here, parts, kept, client_id, connect.clean_start);
   session.expiry_seconds = connect.session_expiry;
   if (connect.will) session.will = std::make_unique<Will>(Will::copy(*connect.will));
 

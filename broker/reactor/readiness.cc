@@ -1,5 +1,6 @@
 #include "broker/reactor/readiness.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -31,6 +32,11 @@ void Readiness::remove(int descriptor, Watcher& watcher) {
     epoll_event& event = events_[static_cast<std::size_t>(i)];
     if (event.data.ptr == &watcher) event.data.ptr = nullptr;
   }
+}
+
+bool Readiness::hung_up(int descriptor) {
+  pollfd look{descriptor, POLLRDHUP, 0};
+  return ::poll(&look, 1, 0) > 0;
 }
 
 bool Readiness::wait(Milliseconds at_most) {

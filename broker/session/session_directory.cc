@@ -33,7 +33,8 @@ void SessionDirectory::arrived(std::string_view client_id) {
   const auto found = slice.entries.find(client_id);
   check(found != slice.entries.end() && found->second.in_transit > 0,
         "an entry stays while a connection is in transit");
-  --found->second.in_transit;
+  Entry& entry = found->second;
+  if (--entry.in_transit == 0 && !entry.session) slice.entries.erase(found);
 }
 
 OwnedSession* SessionDirectory::session(std::string_view client_id) const {
@@ -58,16 +59,6 @@ void SessionDirectory::release(std::string_view client_id) {
   check(found != slice.entries.end(), "released once");
   found->second.session = nullptr;
   if (found->second.in_transit == 0) slice.entries.erase(found);
-}
-
-void SessionDirectory::release_unused(std::string_view client_id, ReactorId here) {
-  Slice& slice = this->slice(client_id);
-  const std::lock_guard lock(slice.mutex);
-  const auto found = slice.entries.find(client_id);
-  if (found == slice.entries.end()) return;
-  const Entry& entry = found->second;
-  // another reactor's entry may be about to get its session
-  if (entry.owner == here && !entry.session && entry.in_transit == 0) slice.entries.erase(found);
 }
 
 std::size_t SessionDirectory::size() const {

@@ -23,16 +23,15 @@ class SessionDirectory {
   /// Who owns `client_id`; `here` does from now on if nobody did. If it is another reactor, a connection for it is in
   /// transit from now on, and the entry stays until the owner has said arrived().
   ReactorId claim(std::string_view client_id, ReactorId here);
-  /// The owner has received a connection that was in transit (or main has closed it).
-  void arrived(std::string_view client_id);
 
   // --- the owner ---
   OwnedSession* session(std::string_view client_id) const;  ///< null: none yet, or it has ended
   void set_session(std::string_view client_id, OwnedSession& session);
   /// The session has ended. The entry goes unless a connection is in transit.
   void release(std::string_view client_id);
-  /// A connection that was in transit is dealt with: the entry goes if nothing came of it.
-  void release_unused(std::string_view client_id, ReactorId here);
+  /// It has received a connection that was in transit. The entry goes if the session has, and no other is in transit:
+  /// the connection claims the client anew.
+  void arrived(std::string_view client_id);
 
   /// The same for all sessions that a client ever has, and never 0.
   PublisherId publisher_id(std::string_view client_id) const { return PublisherId{hash_(client_id) | 1}; }

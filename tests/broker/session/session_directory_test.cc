@@ -49,24 +49,20 @@ TEST_CASE("an entry stays while a connection is on its way to the owner, whateve
   CHECK(directory.size() == 1);
   for (int moved = 0; moved < 2; ++moved) {
     directory.arrived("client");
-    directory.release_unused("client", kFirst);
     CHECK(directory.size() == 1);
   }
   directory.arrived("client");
-  directory.release_unused("client", kFirst);  // nothing came of it
   CHECK(directory.size() == 0);
 }
 
-TEST_CASE("an unused entry is let go by its owner only, and not one that has a session") {
+TEST_CASE("an entry stays when the last connection on its way arrives, if there is a session") {
   Owner owner;
   SessionDirectory& directory = owner.directory;
   directory.claim("client", kFirst);
-  directory.release_unused("client", kSecond);
-  CHECK(directory.size() == 1);
   directory.set_session("client", owner.session);
-  directory.release_unused("client", kFirst);
+  CHECK(directory.claim("client", kSecond) == kFirst);
+  directory.arrived("client");
   CHECK(directory.session("client") == &owner.session);
-  directory.release_unused("nobody", kFirst);
 }
 
 TEST_CASE("of many reactors that claim the same ids at once, all are told the same owner") {
