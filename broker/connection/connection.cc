@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <poll.h>
 #include <sys/epoll.h>
 
 #include "broker/connection/connections.h"
@@ -15,6 +16,7 @@ using mqtt::Version;
 
 namespace {
 constexpr Seconds kConnectWithin{30};
+constexpr Seconds kLookAgain{1};
 constexpr std::size_t kSipBytes = 4096;
 constexpr std::size_t kSlowPacket = 1024;
 constexpr std::size_t kTailMax = 32 * 1024;  // of a packet that is copied before its next piece at each read
@@ -281,15 +283,22 @@ void Connection::established(const OnReactor& here, OwnedSession& session, const
 }
 
 void Connection::deadline(const OnReactor& here) {
-  if (state_ == State::awaiting_connect) return lost(here, "did not send CONNECT in time");
-  if (state_ != State::connected) return;
+  if (state_ >= State::closing) return;
   if (held_ || paused_) heard_ = here.now();
   const SteadyTime due = heard_ + Milliseconds(1500 * keep_alive_);
-  if (here.now() < due) {
+  if (state_ == State::connected && here.now() < due) {
     reactor_.timers(here).arm(deadline_, due);  // it has been heard since: one timer re-armed, not one a packet
-    return;
+  } else if (has_unheard_bytes()) {
+    reactor_.timers(here).arm(deadline_, here.now() + kLookAgain);  // it is us who stood still
+  } else if (state_ == State::awaiting_connect) {
+    lost(here, "did not send CONNECT in time");
+  } else {
+    close(here, ReasonCode::keep_alive_timeout, "has exceeded timeout, disconnecting", false);  // [MQTT-3.1.2-22]
   }
-  close(here, ReasonCode::keep_alive_timeout, "has exceeded timeout, disconnecting", false);  // [MQTT-3.1.2-22]
+}
+
+bool Connection::has_unheard_bytes() const {
+  return at_door_ != AtDoor::no || (interest_ & EPOLLIN && Readiness::shows(transport_->descriptor(), POLLIN));
 }
 
 void Connection::fail(const OnReactor& here, const Error& error) {

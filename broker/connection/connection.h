@@ -153,6 +153,7 @@ class Connection final : public Watcher, public PacketSink {
   void lost(const OnReactor& here, const char* why);
   void leave_session(const OnReactor& here);
   void deadline(const OnReactor& here);
+  bool has_unheard_bytes() const;  ///< that are about to be read
   void queue_packet(std::string_view packet);
   bool goes_on_uncopied(Publication& publication, const mqtt::PublishHeader& header) const;
   char* extend(std::size_t size, bool wide = false);

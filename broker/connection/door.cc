@@ -1,6 +1,7 @@
 #include "broker/connection/door.h"
 
 #include <chrono>
+#include <poll.h>
 #include <utility>
 
 #include "broker/connection/connections.h"
@@ -73,7 +74,7 @@ void Connection::hang_up(const OnReactor& here) {
 }
 
 bool Connection::to_be_heard_out(const OnReactor& here) {
-  if (at_door_ != AtDoor::going && Readiness::hung_up(transport_->descriptor())) hang_up(here);
+  if (at_door_ != AtDoor::going && Readiness::shows(transport_->descriptor(), POLLRDHUP)) hang_up(here);
   return at_door_ == AtDoor::going;
 }
 

@@ -34,8 +34,8 @@ void Readiness::remove(int descriptor, Watcher& watcher) {
   }
 }
 
-bool Readiness::hung_up(int descriptor) {
-  pollfd look{descriptor, POLLRDHUP, 0};
+bool Readiness::shows(int descriptor, short events) {
+  pollfd look{descriptor, events, 0};
   return ::poll(&look, 1, 0) > 0;
 }
 

@@ -34,8 +34,8 @@ class Readiness {
   void change(int descriptor, Watcher& watcher, std::uint32_t events);
   /// What wait() has found for it is forgotten too.
   void remove(int descriptor, Watcher& watcher);
-  /// Its other end is closed, whether wait() has said so yet or not. One system call.
-  static bool hung_up(int descriptor);
+  /// One of `events` (POLLIN, POLLRDHUP) has happened, whether wait() has said so yet or not. One system call.
+  static bool shows(int descriptor, short events);
 
   static constexpr int kEventsMax = 512;
   /// Waits until something is ready, so long at most, and says whether anything is: at once if dispatch() has left

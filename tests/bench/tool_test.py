@@ -55,6 +55,10 @@ class Tool(unittest.TestCase):
                 out.write(text)
         return path
 
+    def test_clients_keep_the_shortest_keep_alive(self):
+        done = call("conn", "--port", self.port, "--clients", 20, "--keepalive", 1, "--duration", 4, "--quiet")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
     def test_quiet_json_is_one_line_that_tells_everything(self):
         done = self.pairs("--count", 500, "--username", "me", "--password", "secret", "--pid", self.broker.pid, "--json", "--quiet")
         self.assertEqual((done.returncode, done.stderr, done.stdout.count("\n")), (0, "", 1))

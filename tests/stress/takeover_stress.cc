@@ -1,28 +1,17 @@
 #include <algorithm>
-#include <csignal>
 #include <doctest/doctest.h>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "tests/stress/swarm.h"
+#include "tests/support/broker_fixture.h"
 #include "tests/support/client.h"
 #include "tests/support/packets.h"
 #include "tests/support/raw_client.h"
 
 namespace bramble::testing {
 namespace {
-
-/// The broker's process stands still as long as this lives.
-class Stopped {
- public:
-  explicit Stopped(const Broker& broker) : pid_(broker.pid()) { ::kill(pid_, SIGSTOP); }
-  ~Stopped() { ::kill(pid_, SIGCONT); }
-  Stopped(const Stopped&) = delete;
-
- private:
-  const pid_t pid_;
-};
 
 /// How the connections of one thread ended.
 struct Tally {
@@ -231,7 +220,7 @@ TEST_CASE(
     if (i % 2 == 0) old.back().ping();  // the others have only just connected
   }
   {
-    const Stopped stopped(broker);  // so that all of it waits for the broker at once
+    const Stopped stopped(broker);
     for (RawClient& client : old) {
       client.send(encode(Version::v3_1_1, Publish{.topic = "said", .payload = "last"}) + "E0 00"_hex);
       client.close();

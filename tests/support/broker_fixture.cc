@@ -146,6 +146,15 @@ void Broker::restart(Where where) {
   start(where);
 }
 
+Stopped::Stopped(const Broker& broker) : pid_(broker.pid()) {
+  ::kill(pid_, SIGSTOP);
+  int status = 0;
+  ::waitpid(pid_, &status, WUNTRACED);  // it takes a moment until every thread stands
+  if (!WIFSTOPPED(status)) fail_at(Where::current(), "the broker has ended instead of standing still");
+}
+
+Stopped::~Stopped() { ::kill(pid_, SIGCONT); }
+
 std::uint64_t Broker::rss_bytes() const {
   std::istringstream statm(contents("/proc/" + std::to_string(pid_) + "/statm"));
   std::uint64_t size = 0;

@@ -48,6 +48,17 @@ class Broker {
   pid_t pid_ = -1;
 };
 
+/// The broker's process stands still as long as this lives, so that all that is sent meanwhile waits for it at once.
+class Stopped {
+ public:
+  explicit Stopped(const Broker& broker);
+  ~Stopped();
+  Stopped(const Stopped&) = delete;
+
+ private:
+  const pid_t pid_;
+};
+
 /// The broker that tests with no wishes of their own share, started at first use; they keep apart by unique_name().
 Broker& shared_broker();
 

@@ -14,7 +14,7 @@ namespace bramble::bench {
 
 namespace {
 
-constexpr auto kKeepAliveSweep = std::chrono::seconds(1);
+constexpr auto kKeepAliveSweep = std::chrono::milliseconds(250);  // the shortest Keep Alive is 1 s, which allows 1.5
 
 timespec wait_time(SteadyTime until, SteadyTime now) {
   const auto wait =

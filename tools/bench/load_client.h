@@ -150,7 +150,7 @@ class LoadClient {
   std::size_t sent_ = 0;  ///< of out_
   bool quiet_ = false;    ///< nothing was sent since quiet_since_
   SteadyTime quiet_since_{};
-  std::chrono::seconds keep_alive_{0};  ///< the broker's, if it sent one  [MQTT-3.2.2-21]
+  std::chrono::milliseconds keep_alive_{0};  ///< the broker's, if it sent one  [MQTT-3.2.2-21]
 
   std::size_t filters_sent_ = 0;
   PacketIds sending_;  ///< of QoS 1 and 2 messages on their way to the broker
