@@ -369,6 +369,7 @@ void Connection::move_to(const OnReactor& here, ReactorId owner, const std::stri
   moved->client_id = client_id;
   reactor_.timers(here).disarm(deadline_);
   reactor_.readiness(here).remove(transport_->descriptor(), *this);
+  if (at_door_ == AtDoor::going) count_as_leaving(false);  // it is found to have hung up there once more
   moved->transport = std::move(transport_);
   state_ = State::closing;
   parts_.connections.closed(*this);

@@ -136,6 +136,7 @@ class Connection final : public Watcher, public PacketSink {
   void come_to_door(const OnReactor& here);
   /// The other end is closed. What came from there before may still lie in the socket.
   void hang_up(const OnReactor& here);
+  void count_as_leaving(bool leaving);
   /// What kept it from being served there is over.
   void wanted_at_door(const OnReactor& here);
   /// Its turn at the door.
@@ -189,8 +190,8 @@ class Connection final : public Watcher, public PacketSink {
   mqtt::Version version_ = mqtt::Version::v3_1_1;
   AtDoor at_door_ = AtDoor::no;
   bool connect_waits_ = false;  ///< is first in unread_, for its turn at the door
-  bool newcomer_ = true;   ///< so far it has connected and subscribed, nothing else
-  bool settling_ = false;  ///< and does so in what is read just now
+  bool newcomer_ = true;        ///< so far it has connected and subscribed, nothing else
+  bool settling_ = false;       ///< and does so in what is read just now
   bool reason_strings_ = false;
   bool dirty_ = false;     ///< on the list of those who are written to in this turn
   bool late_ = false;      ///< on the list of those who are written to in this turn or one of the next

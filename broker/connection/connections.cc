@@ -179,7 +179,9 @@ void Connections::end_turn(const OnReactor& here) {
     connection->flush(here);
     connection->state_ = Connection::State::closed;
     if (connection->transport_) {
-      if (connection->at_door_ != Connection::AtDoor::going) {
+      if (connection->at_door_ == Connection::AtDoor::going) {
+        parts_.mesh.leaving().fetch_sub(1, std::memory_order_relaxed);
+      } else {
         here.reactor().readiness(here).remove(connection->transport_->descriptor(), *connection);
         // first: a client that connects again when it sees the close finds its place free (max_connections)
         parts_.listeners[connection->listener_]->connections().fetch_sub(1, std::memory_order_relaxed);

@@ -15,7 +15,6 @@ constexpr Nanoseconds kServeFor{500'000};  // a turn, and one of the line at lea
 void Door::join(Connection& connection) {
   connection.place_ = first_ + static_cast<std::uint32_t>(waiting_.size());
   waiting_.push_back(&connection);
-  if (connection.at_door_ == Connection::AtDoor::going) ++going_;
 }
 
 void Door::forget(Connection& connection) {
@@ -23,13 +22,10 @@ void Door::forget(Connection& connection) {
   const std::uint32_t place = connection.place_ - first_;
   if (place >= waiting_.size() || waiting_[place] != &connection) return;
   waiting_[place] = nullptr;
-  if (connection.at_door_ == Connection::AtDoor::going) --going_;
 }
 
-void Door::serve_line(const OnReactor& here) {
-  const bool more = serve_some(here);
-  here.reactor().expect_descriptors(here, more && going_ != 0);
-  if (more) here.reactor().want_turn(here);
+void Door::serve(const OnReactor& here) {
+  if (!waiting_.empty() && serve_some(here)) here.reactor().want_turn(here);
 }
 
 bool Door::serve_some(const OnReactor& here) {
@@ -40,7 +36,6 @@ bool Door::serve_some(const OnReactor& here) {
     waiting_.pop_front();
     ++first_;
     if (!connection) continue;
-    if (connection->at_door_ == Connection::AtDoor::going) --going_;
     const auto served = connection->serve(here);
     if (served != Connection::Served::done) join(*connection);
     progress |= served != Connection::Served::must_wait;
@@ -66,11 +61,17 @@ void Connection::come_with_connect(const OnReactor& here, std::string bytes) {
 
 void Connection::hang_up(const OnReactor& here) {
   reactor_.readiness(here).remove(transport_->descriptor(), *this);
-  parts_.listeners[listener_]->connections().fetch_sub(1, std::memory_order_relaxed);  // whoever comes back has a place
+  count_as_leaving(true);
   parts_.connections.door().forget(*this);
   at_door_ = AtDoor::going;
   parts_.connections.door().join(*this);
   reactor_.want_turn(here);
+}
+
+/// Whoever leaves has given its place to whoever comes back.
+void Connection::count_as_leaving(bool leaving) {
+  parts_.mesh.leaving().fetch_add(leaving ? 1 : -1, std::memory_order_relaxed);
+  parts_.listeners[listener_]->connections().fetch_add(leaving ? -1 : 1, std::memory_order_relaxed);
 }
 
 bool Connection::to_be_heard_out(const OnReactor& here) {

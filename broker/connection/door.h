@@ -20,20 +20,16 @@ class Door {
   /// Or its other end is closed, and epoll does not watch it any more: what has come from there is still read.
   void join(Connection& connection);
   /// Once a turn, after what is ready was handed out.
-  void serve(const OnReactor& here) {
-    if (!waiting_.empty()) serve_line(here);
-  }
+  void serve(const OnReactor& here);
   /// It is closed. O(1).
   void forget(Connection& connection);
 
  private:
-  void serve_line(const OnReactor& here);
   /// True: something is left to do at once.
   bool serve_some(const OnReactor& here);
 
   std::deque<Connection*> waiting_;  ///< null: left before it was served
   std::uint32_t first_ = 0;          ///< the place of waiting_[0]
-  std::size_t going_ = 0;            ///< so many of them have hung up
 };
 
 }  // namespace bramble

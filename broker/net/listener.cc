@@ -19,6 +19,7 @@ namespace {
 constexpr int kBacklog = 4096;
 constexpr int kAcceptsPerEvent = 64;
 constexpr Milliseconds kRestWhenExhausted{250};
+constexpr Milliseconds kRestWhileSomeLeave{1};
 }  // namespace
 
 /// One bound socket, and what accepts from it.
@@ -40,8 +41,7 @@ class Listener::Socket final : public Watcher {
       if (socket >= 0) {
         give_away(here, socket);
       } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        if (!here.reactor().descriptors_expected(here)) rest(here);
-        return;
+        return rest(here);
       } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
         return;
       }  // else: that one connection went away meanwhile
@@ -85,12 +85,13 @@ class Listener::Socket final : public Watcher {
 
   /// No descriptors left: trying on would spin, so wait until some client has gone.
   void rest(const OnReactor& here) {
-    if (line_.allow(here.now())) {
+    const bool soon = mesh_->leaving().load(std::memory_order_relaxed) > 0;
+    if (!soon && line_.allow(here.now())) {
       log::write(LogType::error, "Cannot accept a connection: {}. Raise the limit of open files (ulimit -n).",
                  std::strerror(errno));
     }
     here.reactor().readiness(here).remove(descriptor_, *this);
-    here.reactor().timers(here).arm(rest_, here.now() + kRestWhenExhausted);
+    here.reactor().timers(here).arm(rest_, here.now() + (soon ? kRestWhileSomeLeave : kRestWhenExhausted));
   }
 
   Listener& listener_;

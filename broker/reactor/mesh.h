@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <span>
 #include <vector>
@@ -28,11 +29,15 @@ class Mesh {
   /// Where a new connection goes: fewest connections, `preferred` if it is among them. O(reactors).
   ReactorId least_loaded(ReactorId preferred);
 
+  /// Connections that have hung up and are soon to be ended, so that their descriptors come free; any thread, relaxed.
+  std::atomic<int>& leaving() { return leaving_; }
+
   void start(std::span<MessageHandler* const> handlers);
   void stop();  ///< posts Stop to all, waits for their threads
 
  private:
   std::vector<std::unique_ptr<Reactor>> reactors_;
+  std::atomic<int> leaving_{0};
 };
 
 }  // namespace bramble

@@ -71,9 +71,6 @@ class Reactor {
   /// There is something to do although no descriptor says so: another turn follows.
   void want_turn(const OnReactor&) { again_ = true; }
   bool turn_wanted(const OnReactor&) const { return again_; }
-  /// Descriptors will be closed in the next turns: whoever runs out of them need only wait for that.
-  void expect_descriptors(const OnReactor&, bool expected) { descriptors_expected_ = expected; }
-  bool descriptors_expected(const OnReactor&) const { return descriptors_expected_; }
   /// Ends the thread after this turn.
   void stop(const OnReactor&) { stopping_ = true; }
 
@@ -108,7 +105,6 @@ class Reactor {
   bool caught_up_ = true;
   bool online_ = false;
   bool again_ = false;  ///< there is something to do although no descriptor says so
-  bool descriptors_expected_ = false;
   bool stopping_ = false;
   bool reclaiming_ = false;  ///< something unlinked waits for other reactors to end their turns
   std::atomic<int> load_{0};

@@ -236,6 +236,30 @@ TEST_CASE("max_connections: one more is closed unanswered, until somebody has go
   first.ping();
 }
 
+TEST_CASE("max_connections: whoever hangs up before it is served, or moves to its session's reactor, leaves no trace") {
+  Broker broker("max_connections 20\nthreads 4");
+  std::vector<std::string> ids;
+  for (int i = 0; i < 10; ++i) ids.push_back(unique_name("comes and goes"));
+  for (int round = 0; round < 20; ++round) {
+    std::vector<RawClient> hasty;
+    {
+      const Stopped stopped(broker);  // so that they are gone before they are let in
+      for (const std::string& id : ids) {
+        hasty.emplace_back(broker.port());
+        hasty.back().send(encode(Connect{.version = Version::v3_1_1, .client_id = id, .clean_start = false}));
+        if (round % 2 == 0) hasty.back().send("E0 00"_hex);
+        hasty.back().close();
+      }
+    }
+    connect_when_free(broker).ping();
+  }
+  std::vector<RawClient> stay;
+  for (int i = 0; i < 20; ++i) stay.push_back(connect_when_free(broker));
+  RawClient beyond(broker.port());
+  beyond.expect_close();
+  for (RawClient& client : stay) client.ping();
+}
+
 TEST_CASE("max_keepalive: a client that is given a shorter Keep Alive than it asked for is held to it") {
   Broker broker("max_keepalive 1");
   Client client(broker, Connect{.keep_alive = 600});
