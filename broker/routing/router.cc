@@ -16,7 +16,7 @@ constexpr std::size_t kExpectedEntriesMax = 256;  // that memory is had for befo
 constexpr std::size_t kExpectedBytesMax = 32 * 1024;
 constexpr std::size_t kSpentMax = 1024 * 1024;  // of what a turn has received and must keep; more is for the next one
 
-constexpr std::size_t kNodesADelivery = 16;  // that many are visited in the time that one delivery takes
+constexpr std::size_t kNodesADelivery = 6;  // that many are visited in the time that one delivery takes
 
 }  // namespace
 
