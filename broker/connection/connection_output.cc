@@ -101,7 +101,11 @@ bool Connection::goes_on_uncopied(Publication& publication, const mqtt::PublishH
 void Connection::flush(const OnReactor& here) {
   dirty_ = false;
   if (blocked_ || state_ == State::closed) return;
-  if (broken_ || (!out_.empty() && !write(here))) return lost(here, "closed its connection");
+  if (broken_ || (!out_.empty() && !write(here))) {
+    out_.clear();
+    if (state_ < State::closing && at_door_ != AtDoor::going) hang_up(here);  // what it said before is still read
+    return;
+  }
   if (!session_ || !has_room() || !std::exchange(was_full_, false)) return;
   session_->pump(here, here.reactor().turn_buffer(here));
   if (!session_->replays.empty()) parts_.connections.replay_later(here, *this);

@@ -62,9 +62,8 @@ void Connection::come_with_connect(const OnReactor& here, std::string bytes) {
 void Connection::hang_up(const OnReactor& here) {
   reactor_.readiness(here).remove(transport_->descriptor(), *this);
   count_as_leaving(true);
-  parts_.connections.door().forget(*this);
-  at_door_ = AtDoor::going;
-  parts_.connections.door().join(*this);
+  const bool in_line = std::exchange(at_door_, AtDoor::going) != AtDoor::no;
+  if (!in_line) parts_.connections.door().join(*this);
   reactor_.want_turn(here);
 }
 
@@ -91,6 +90,7 @@ Connection::Served Connection::serve(const OnReactor& here) {
   } else {
     read_what_is_fair(here);
   }
+  if (broken_ && !Readiness::shows(transport_->descriptor(), POLLIN)) lost(here, "closed its connection");
   if (state_ >= State::closing) return Served::done;
   if (connect_waits_) return Served::must_wait;
   if (at_door_ == AtDoor::going) return Served::in_part;

@@ -213,14 +213,22 @@ TEST_CASE(
   };
   Client watcher(broker);
   watcher.subscribe("said", 1);
+  Client news(broker);
   std::vector<RawClient> old, now;
   for (std::size_t i = 0; i < clients; ++i) {
     old.emplace_back(broker.port()).send(hello(i, true));
     old.back().await(PacketType::connack);
     if (i % 2 == 0) old.back().ping();  // the others have only just connected
+    if (i % 4 == 0) {                   // closes with something unread, so that what the broker writes to it fails
+      old.back().send(encode_subscribe(Version::v3_1_1, 1, {{"news", 0}}));
+      old.back().await(PacketType::suback);
+    }
   }
+  news.publish({.topic = "news", .payload = "unread"});
+  news.expect_nothing();
   {
     const Stopped stopped(broker);
+    for (int i = 0; i < 20; ++i) news.send(encode(Version::v5, Publish{.topic = "news", .payload = "more"}));
     for (RawClient& client : old) {
       client.send(encode(Version::v3_1_1, Publish{.topic = "said", .payload = "last"}) + "E0 00"_hex);
       client.close();
