@@ -165,6 +165,8 @@ TEST_CASE("a client that comes and goes on all reactors at once leaves no sessio
   const Broker broker("threads 4\nsys_interval 1\nlog_type error");
   Swarm outside(broker);
   SysWatch sessions(outside, "clients/total");
+  REQUIRE(sessions.until([](double value) { return value == 1; }));
+  const std::size_t descriptors = open_descriptors(broker.pid());
   std::vector<std::thread> threads;
   std::vector<std::size_t> served(4);
   const SteadyTime end = std::chrono::steady_clock::now() + (short_run() ? Milliseconds(1500) : Milliseconds(3000));
@@ -187,6 +189,7 @@ TEST_CASE("a client that comes and goes on all reactors at once leaves no sessio
   }
   for (auto& thread : threads) thread.join();
   for (const std::size_t mine : served) CHECK(mine > 10);
+  REQUIRE(outside.until([&] { return open_descriptors(broker.pid()) == descriptors; }));  // else one may yet be let in
   CHECK(sessions.until([](double value) { return value == 1; }));
   Peer& last = outside.open({.client_id = "flickers"});
   REQUIRE(outside.until([&] { return last.connected(); }));
