@@ -16,8 +16,8 @@ class Connection;
 /// Threads: its reactor's.
 class Door {
  public:
-  /// Bytes have come from a newcomer, or it has moved here with its CONNECT. Or its other end is closed, and epoll does not
-  /// watch it any more: what has come from there is still read.
+  /// Bytes have come from a newcomer, or it has moved here with its CONNECT. Or its other end is closed, and epoll does
+  /// not watch it any more: what has come from there is still read.
   void join(Connection& connection);
   /// Once a turn, after what is ready was handed out.
   void serve(const OnReactor& here);
