@@ -89,24 +89,11 @@ bool Shard::on_leftovers(const OnReactor& here) {
 }
 
 void Shard::on_turn_end(const OnReactor& here) {
-  settle_leftovers(here);
+  router_.settle_leftovers(here, sessions_);
   router_.post_handoffs(here);  // before any acknowledgement is written (docs/design.md, Order)
   connections_.end_turn(here);
   router_.end_turn();
   if (sessions_.has_leftovers()) here.reactor().want_turn(here);  // of clients found gone while they were written to
-}
-
-/// What sessions that are gone have left to others: Wills, and messages of their $share groups.
-void Shard::settle_leftovers(const OnReactor& here) {
-  for (auto& left : sessions_.take_leftovers()) {
-    if (left.will) {
-      const ApplicationMessage::Facts facts{left.will->qos, left.will->retain, left.will->message_expiry, here.now(),
-                                            left.from};
-      Publication publication(left.will->content(), facts, here.now(), here.reactor().turn_buffer(here));
-      router_.publish(here, publication);
-    }
-    for (const Delivery& delivery : left.shared) router_.pick_again(here, delivery);
-  }
 }
 
 void Shard::publish_own(const OnReactor& here, std::string_view topic, std::string_view payload, bool retain) {

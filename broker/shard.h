@@ -48,7 +48,6 @@ class Shard final : public MessageHandler {
     void (Shard::*work_)(const OnReactor&);
   };
 
-  void settle_leftovers(const OnReactor& here);
   void publish_sys(const OnReactor& here);
   void sweep_retained(const OnReactor& here);
   void publish_own(const OnReactor& here, std::string_view topic, std::string_view payload, bool retain);

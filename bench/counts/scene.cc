@@ -86,7 +86,7 @@ ScriptedClient& Scene::connect(const OnReactor& here, const ClientOptions& optio
   auto client = std::make_unique<ScriptedClient>(traffic_);
   ScriptedClient& reference = *client;
   reference.say(opening_words(options));
-  shard_->on_message(here, ConnectionAccepted{std::move(client), 0});
+  shard_->on_message(here, ConnectionAccepted{std::move(client), 0, 0});
   return reference;
 }
 

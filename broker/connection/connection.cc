@@ -28,21 +28,20 @@ bool may_be_connect(char first) {
 }
 }  // namespace
 
-Connection::Connection(ShardParts& parts, Reactor& reactor, std::unique_ptr<Transport> transport,
-                       std::uint32_t listener)
+Connection::Connection(ShardParts& parts, ConnectionAccepted accepted)
     : parts_(parts),
-      reactor_(reactor),
-      transport_(std::move(transport)),
+      transport_(std::move(accepted.transport)),
+      number_(accepted.number),
       output_max_(parts.config->broker.max_output_bytes),
-      listener_(listener) {}
+      listener_(accepted.listener) {}
 
 Connection::~Connection() = default;
 
 void Connection::start(const OnReactor& here) {
   heard_ = here.now();
-  reactor_.timers(here).arm(deadline_, here.now() + kConnectWithin);
+  here.reactor().timers(here).arm(*this, here.now() + kConnectWithin);
   interest_ = wanted_events();
-  if (!reactor_.readiness(here).add(transport_->descriptor(), *this, interest_)) {
+  if (!here.reactor().readiness(here).add(transport_->descriptor(), *this, interest_)) {
     lost(here, "the kernel cannot watch another socket");
   }
 }
@@ -76,7 +75,7 @@ void Connection::ready(const OnReactor& here, std::uint32_t events) {
 }
 
 void Connection::read_what_is_fair(const OnReactor& here) {
-  const bool busy = parts_.router.backlogged() || !reactor_.budget_left(here);
+  const bool busy = parts_.router.backlogged() || !here.reactor().budget_left(here);
   read(here, busy ? kSipBytes : Reactor::kReadBytes);
 }
 
@@ -90,7 +89,7 @@ void Connection::sip(const OnReactor& here) {
 /// Into the turn's memory, behind what came before of the same packet, so that packets lie there whole.
 void Connection::read(const OnReactor& here, std::size_t size_max) {
   if (unread_ && unread_->size() > kTailMax) return read_more(here, size_max);
-  TurnBuffer& buffer = reactor_.turn_buffer(here);
+  TurnBuffer& buffer = here.reactor().turn_buffer(here);
   const std::size_t before = unread_ ? unread_->size() : 0;
   char* const bytes = buffer.room(before + size_max);
   const auto moved = transport_->read(bytes + before, size_max);
@@ -100,7 +99,7 @@ void Connection::read(const OnReactor& here, std::size_t size_max) {
   buffer.take(before + moved.bytes);
   parts_.counters.add(Metric::bytes_received, static_cast<std::int64_t>(moved.bytes));
   // What was routed before these bytes came is delivered before them (docs/design.md, Order).
-  reactor_.drain_inbox(here);
+  here.reactor().drain_inbox(here);
   if (state_ >= State::closing) return;
   unread_.reset();
   handle_lasting(here, {bytes, before + moved.bytes});
@@ -108,13 +107,13 @@ void Connection::read(const OnReactor& here, std::size_t size_max) {
 
 /// More of a packet of which much is there already: copied once it is whole.
 void Connection::read_more(const OnReactor& here, std::size_t size_max) {
-  char* const bytes = reactor_.turn_buffer(here).room(size_max);
+  char* const bytes = here.reactor().turn_buffer(here).room(size_max);
   const auto moved = transport_->read(bytes, size_max);
   if (moved.state == Transport::State::closed) return lost(here, "closed its connection");
   if (moved.bytes == 0) return;
   parts_.counters.add(Metric::bytes_received, static_cast<std::int64_t>(moved.bytes));
   unread_->append(bytes, moved.bytes);
-  reactor_.drain_inbox(here);
+  here.reactor().drain_inbox(here);
   if (state_ >= State::closing) return;
   heard(here, false);
   const auto frame = mqtt::next_frame(*unread_, parts_.config->broker.max_packet_size, version_);
@@ -146,7 +145,7 @@ void Connection::handle_unread(const OnReactor& here) {
   // the handlers may close or move this connection, which takes unread_ away
   const std::unique_ptr<std::string> bytes = std::move(unread_);
   if (bytes->size() <= Reactor::kReadBytes) {
-    TurnBuffer& buffer = reactor_.turn_buffer(here);
+    TurnBuffer& buffer = here.reactor().turn_buffer(here);
     char* const copy = buffer.room(bytes->size());
     std::memcpy(copy, bytes->data(), bytes->size());
     buffer.take(bytes->size());
@@ -173,7 +172,7 @@ std::size_t Connection::handle_packets(const OnReactor& here, std::string_view b
     }
     if (frame->size == 0) break;
     if (frame->type == PacketType::publish && state_ == State::connected &&
-        (parts_.router.backlogged() || !reactor_.caught_up(here))) {
+        (parts_.router.backlogged() || !here.reactor().caught_up(here))) {
       hold_packet(here);  // something goes before it; all but PUBLISH goes on
       break;
     }
@@ -194,7 +193,7 @@ std::size_t Connection::handle_packets(const OnReactor& here, std::string_view b
 void Connection::hold(const OnReactor& here) {
   held_ = true;
   heard_ = here.now();
-  reactor_.want_turn(here);
+  here.reactor().want_turn(here);
 }
 
 void Connection::hold_packet(const OnReactor& here) {
@@ -211,7 +210,7 @@ Result<void> Connection::handle(const OnReactor& here, const mqtt::Frame& frame,
   if (state_ == State::awaiting_connect) {
     const auto outcome = on_connect(here, *this, frame);
     if (outcome.owner != here.id()) move_to(here, outcome.owner, outcome.client_id, from_here);
-    if (outcome.wait) connect_waits_ = true;
+    if (outcome.behind) wait_behind(*outcome.behind);
     return {};
   }
   switch (frame.type) {
@@ -250,7 +249,7 @@ void Connection::update_interest(const OnReactor& here) {
   const std::uint32_t wanted = wanted_events();
   if (wanted == interest_) return;
   interest_ = wanted;
-  reactor_.readiness(here).change(transport_->descriptor(), *this, interest_);
+  here.reactor().readiness(here).change(transport_->descriptor(), *this, interest_);
 }
 
 // --- begin and end ---
@@ -263,13 +262,13 @@ void Connection::established(const OnReactor& here, OwnedSession& session, const
   maximum_packet_size_ = settled.maximum_packet_size;
   alias_maximum_ = settled.topic_alias_maximum;
   reason_strings_ = settled.reason_strings;
-  reactor_.counters(here).add(Metric::clients_connected);
-  reactor_.counters(here).add(Metric::connections);
+  parts_.counters.add(Metric::clients_connected);
+  parts_.counters.add(Metric::connections);
   settling_ = true;
   if (keep_alive_ == 0) {
-    reactor_.timers(here).disarm(deadline_);
+    here.reactor().timers(here).disarm(*this);
   } else {
-    reactor_.timers(here).arm(deadline_, here.now() + Milliseconds(1500 * keep_alive_));
+    here.reactor().timers(here).arm(*this, here.now() + Milliseconds(1500 * keep_alive_));
   }
   if (parts_.config->broker.connection_messages) {
     log::write(LogType::notice, "New client connected from {} as {} (p{}, c{}, k{}).", peer(), session.client_id(),
@@ -282,14 +281,14 @@ void Connection::established(const OnReactor& here, OwnedSession& session, const
   if (!session.replays.empty()) parts_.connections.replay_later(here, *this);
 }
 
-void Connection::deadline(const OnReactor& here) {
+void Connection::due(const OnReactor& here) {
   if (state_ >= State::closing) return;
   if (held_ || paused_) heard_ = here.now();
   const SteadyTime due = heard_ + Milliseconds(1500 * keep_alive_);
   if (state_ == State::connected && here.now() < due) {
-    reactor_.timers(here).arm(deadline_, due);  // it has been heard since: one timer re-armed, not one a packet
+    here.reactor().timers(here).arm(*this, due);  // it has been heard since: one timer re-armed, not one a packet
   } else if (has_unheard_bytes()) {
-    reactor_.timers(here).arm(deadline_, here.now() + kLookAgain);  // it is us who stood still
+    here.reactor().timers(here).arm(*this, here.now() + kLookAgain);  // it is us who stood still
   } else if (state_ == State::awaiting_connect) {
     lost(here, "did not send CONNECT in time");
   } else {
@@ -329,7 +328,7 @@ void Connection::close(const OnReactor& here, ReasonCode code, const char* why, 
   if (keep_session && session_) {
     session_->disconnected();
     session_ = nullptr;
-    reactor_.counters(here).subtract(Metric::clients_connected);
+    parts_.counters.subtract(Metric::clients_connected);
   }
   lost(here, "");
 }
@@ -347,30 +346,31 @@ void Connection::lost(const OnReactor& here, const char* why) {
     log::write(LogType::notice, "Client {} {}.", describe(), why);
   }
   state_ = State::closing;
-  reactor_.timers(here).disarm(deadline_);
+  here.reactor().timers(here).disarm(*this);
   leave_session(here);
   unread_.reset();
   parts_.connections.closed(*this);
-  reactor_.want_turn(here);
+  here.reactor().want_turn(here);
 }
 
 void Connection::leave_session(const OnReactor& here) {
   if (!session_) return;
   OwnedSession& session = *std::exchange(session_, nullptr);
-  reactor_.counters(here).subtract(Metric::clients_connected);
+  parts_.counters.subtract(Metric::clients_connected);
   parts_.sessions.absent(here, session, parts_.config->broker.persistent_client_expiration);
 }
 
 void Connection::move_to(const OnReactor& here, ReactorId owner, const std::string& client_id,
                          std::string_view unread) {
   auto moved = std::make_unique<ConnectionMoved>();
-  moved->listener = listener_;
+  moved->accepted.listener = listener_;
+  moved->accepted.number = number_;
   moved->unread = std::string(unread);
   moved->client_id = client_id;
-  reactor_.timers(here).disarm(deadline_);
-  reactor_.readiness(here).remove(transport_->descriptor(), *this);
+  here.reactor().timers(here).disarm(*this);
+  here.reactor().readiness(here).remove(transport_->descriptor(), *this);
   if (at_door_ == AtDoor::going) count_as_leaving(false);  // it is found to have hung up there once more
-  moved->transport = std::move(transport_);
+  moved->accepted.transport = std::move(transport_);
   state_ = State::closing;
   parts_.connections.closed(*this);
   parts_.mesh.post(here, owner, std::move(moved));

@@ -24,11 +24,11 @@ using InboundAliases = std::unordered_map<std::uint16_t, std::string>;
 /// packets for the on_* functions (handlers.h); packets out wait in the WriteQueue for the end of the turn.
 /// Threads: the reactor it was given to, until it moves with its socket to the reactor that owns its session.
 /// Lifetime: owned by Connections, until the end of the turn in which it closes.
-class Connection final : public Watcher, public PacketSink {
+class Connection final : public Watcher, public PacketSink, private ReactorTimer {
  public:
   enum class State : std::uint8_t { awaiting_connect, connected, closing, closed };
 
-  Connection(ShardParts& parts, Reactor& reactor, std::unique_ptr<Transport> transport, std::uint32_t listener);
+  Connection(ShardParts& parts, ConnectionAccepted accepted);
   Connection(const Connection&) = delete;
   ~Connection();
 
@@ -53,6 +53,8 @@ class Connection final : public Watcher, public PacketSink {
   void come_with_connect(const OnReactor& here, std::string bytes);
   /// Its other end is closed, and what came from there is not read yet. It is read before what comes to the door now.
   bool to_be_heard_out(const OnReactor& here);
+  /// Its client has given it up, and has connected again since.
+  bool given_up_for(const Connection& other) const;
   void take_unread(std::string bytes) { unread_ = std::make_unique<std::string>(std::move(bytes)); }
   /// Reads and handles a little of what a slowed publisher has sent  (docs/design.md, Slowing).
   void sip(const OnReactor& here);
@@ -123,19 +125,13 @@ class Connection final : public Watcher, public PacketSink {
   friend class Connections;
   friend class Door;
   enum class AtDoor : std::uint8_t { no, coming, going };
-  enum class Served { done, in_part, must_wait };
-  class Deadline final : public ReactorTimer {
-   public:
-    explicit Deadline(Connection& connection) : connection_(connection) {}
-    void due(const OnReactor& here) override { connection_.deadline(here); }
-
-   private:
-    Connection& connection_;
-  };
+  enum class Served { done, in_part, not_yet };
 
   void come_to_door(const OnReactor& here);
   /// The other end is closed. What came from there before may still lie in the socket.
   void hang_up(const OnReactor& here);
+  /// Its CONNECT does.
+  void wait_behind(Connection& ahead);
   void count_as_leaving(bool leaving);
   /// What kept it from being served there is over.
   void wanted_at_door(const OnReactor& here);
@@ -153,8 +149,8 @@ class Connection final : public Watcher, public PacketSink {
   void move_to(const OnReactor& here, ReactorId owner, const std::string& client_id, std::string_view unread);
   void lost(const OnReactor& here, const char* why);
   void leave_session(const OnReactor& here);
-  void deadline(const OnReactor& here);
-  bool has_unheard_bytes() const;  ///< that are about to be read
+  void due(const OnReactor& here) override;  ///< it has been silent for long
+  bool has_unheard_bytes() const;            ///< that are about to be read
   void queue_packet(std::string_view packet);
   bool goes_on_uncopied(Publication& publication, const mqtt::PublishHeader& header) const;
   char* extend(std::size_t size, bool wide = false);
@@ -169,15 +165,15 @@ class Connection final : public Watcher, public PacketSink {
   std::string describe() const;
 
   ShardParts& parts_;
-  Reactor& reactor_;
   std::unique_ptr<Transport> transport_;
   OwnedSession* session_ = nullptr;
   WriteQueue out_;
   std::unique_ptr<std::string> unread_;  ///< an incomplete packet, or what waits for its turn
   std::unique_ptr<TopicMemo> memo_;
   std::unique_ptr<OutboundAliases> outbound_aliases_;
-  Deadline deadline_{*this};
-  SteadyTime heard_{};  ///< when bytes last came, or were last allowed to
+  SteadyTime heard_{};           ///< when bytes last came, or were last allowed to
+  Connection* ahead_ = nullptr;  ///< has its session, and is to be heard out first
+  const std::uint64_t number_;
   std::size_t output_max_;
   std::uint32_t index_ = 0;  ///< in Connections
   std::uint32_t place_ = 0;  ///< in the line at the door

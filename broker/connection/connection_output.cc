@@ -114,7 +114,7 @@ void Connection::flush(const OnReactor& here) {
 bool Connection::write(const OnReactor& here) {
   was_full_ |= !has_room();
   const auto moved = out_.flush(*transport_);
-  reactor_.counters(here).add(Metric::bytes_sent, static_cast<std::int64_t>(moved.bytes));
+  parts_.counters.add(Metric::bytes_sent, static_cast<std::int64_t>(moved.bytes));
   if (moved.state == Transport::State::closed) {
     out_.clear();
     broken_ = true;

@@ -20,22 +20,18 @@ std::size_t without_share(const OnReactor& here) {
 
 Connections::~Connections() = default;
 
-Connection& Connections::add(const OnReactor& here, std::unique_ptr<Transport> transport, std::uint32_t listener) {
-  all_.push_back(std::make_unique<Connection>(parts_, here.reactor(), std::move(transport), listener));
-  all_.back()->index_ = static_cast<std::uint32_t>(all_.size() - 1);
-  return *all_.back();
-}
-
-void Connections::accept(const OnReactor& here, ConnectionAccepted accepted) {
-  add(here, std::move(accepted.transport), accepted.listener).start(here);
+Connection& Connections::accept(const OnReactor& here, ConnectionAccepted accepted) {
+  all_.push_back(std::make_unique<Connection>(parts_, std::move(accepted)));
+  Connection& connection = *all_.back();
+  connection.index_ = static_cast<std::uint32_t>(all_.size() - 1);
+  connection.start(here);
+  return connection;
 }
 
 void Connections::adopt(const OnReactor& here, ConnectionMoved moved) {
   here.reactor().load().fetch_add(1, std::memory_order_relaxed);
-  Connection& connection = add(here, std::move(moved.transport), moved.listener);
   parts_.directory.arrived(moved.client_id);
-  connection.start(here);
-  connection.come_with_connect(here, std::move(moved.unread));
+  accept(here, std::move(moved.accepted)).come_with_connect(here, std::move(moved.unread));
 }
 
 void Connections::slow_down(const OnReactor& here, Connection& connection, std::uint64_t reactors) {

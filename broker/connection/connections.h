@@ -15,7 +15,7 @@ class Connections {
   explicit Connections(ShardParts& parts) : parts_(parts) {}
   ~Connections();
 
-  void accept(const OnReactor& here, ConnectionAccepted accepted);
+  Connection& accept(const OnReactor& here, ConnectionAccepted accepted);
   void adopt(const OnReactor& here, ConnectionMoved moved);
 
   void flush_this_turn(Connection& connection) { dirty_.push_back(&connection); }
@@ -50,7 +50,6 @@ class Connections {
     Connections& connections_;
   };
 
-  Connection& add(const OnReactor& here, std::unique_ptr<Transport> transport, std::uint32_t listener);
   void closed(Connection& connection);
   void sip(const OnReactor& here);
   void flush_dirty(const OnReactor& here);

@@ -13,35 +13,52 @@ constexpr Nanoseconds kServeFor{500'000};  // a turn, and one of the line at lea
 }  // namespace
 
 void Door::join(Connection& connection) {
-  connection.place_ = first_ + static_cast<std::uint32_t>(waiting_.size());
-  waiting_.push_back(&connection);
+  connection.place_ = first_ + static_cast<std::uint32_t>(line_.size());
+  line_.push_back(&connection);
 }
 
+void Door::wait_behind(Connection& ahead, Connection& connection) { behind_[&ahead].push_back(&connection); }
+
 void Door::forget(Connection& connection) {
-  if (connection.at_door_ == Connection::AtDoor::no) return;
-  const std::uint32_t place = connection.place_ - first_;
-  if (place >= waiting_.size() || waiting_[place] != &connection) return;
-  waiting_[place] = nullptr;
+  if (connection.ahead_) {
+    std::erase(behind_[connection.ahead_], &connection);
+  } else if (const std::uint32_t place = connection.place_ - first_;
+             place < line_.size() && line_[place] == &connection) {
+    line_[place] = nullptr;
+  }
+  release_those_behind(connection);
+}
+
+void Door::release_those_behind(Connection& ahead) {
+  const auto found = behind_.find(&ahead);
+  if (found == behind_.end()) return;
+  const std::vector<Connection*> released = std::move(found->second);
+  behind_.erase(found);
+  for (auto next = released.rbegin(); next != released.rend(); ++next) {
+    (*next)->ahead_ = nullptr;
+    (*next)->place_ = --first_;
+    line_.push_front(*next);
+  }
 }
 
 void Door::serve(const OnReactor& here) {
-  if (!waiting_.empty() && serve_some(here)) here.reactor().want_turn(here);
+  if (!line_.empty() && serve_some(here)) here.reactor().want_turn(here);
 }
 
 bool Door::serve_some(const OnReactor& here) {
   const SteadyTime until = std::chrono::steady_clock::now() + kServeFor;
   bool progress = false;
-  for (std::size_t left = waiting_.size(); left > 0; --left) {
-    Connection* const connection = waiting_.front();
-    waiting_.pop_front();
+  for (std::size_t left = line_.size(); left > 0; --left) {
+    Connection* const connection = line_.front();
+    line_.pop_front();
     ++first_;
     if (!connection) continue;
     const auto served = connection->serve(here);
     if (served != Connection::Served::done) join(*connection);
-    progress |= served != Connection::Served::must_wait;
+    progress |= served != Connection::Served::not_yet;
     if (left > 1 && std::chrono::steady_clock::now() >= until) return true;
   }
-  return progress && !waiting_.empty();  // it may have been what the others wait for
+  return progress && !line_.empty();
 }
 
 // --- a connection at the door
@@ -50,7 +67,7 @@ void Connection::come_to_door(const OnReactor& here) {
   if (at_door_ != AtDoor::no || state_ >= State::closing) return;
   at_door_ = AtDoor::coming;
   parts_.connections.door().join(*this);
-  reactor_.want_turn(here);
+  here.reactor().want_turn(here);
 }
 
 void Connection::come_with_connect(const OnReactor& here, std::string bytes) {
@@ -60,11 +77,11 @@ void Connection::come_with_connect(const OnReactor& here, std::string bytes) {
 }
 
 void Connection::hang_up(const OnReactor& here) {
-  reactor_.readiness(here).remove(transport_->descriptor(), *this);
+  here.reactor().readiness(here).remove(transport_->descriptor(), *this);
   count_as_leaving(true);
   const bool in_line = std::exchange(at_door_, AtDoor::going) != AtDoor::no;
   if (!in_line) parts_.connections.door().join(*this);
-  reactor_.want_turn(here);
+  here.reactor().want_turn(here);
 }
 
 /// Whoever leaves has given its place to whoever comes back.
@@ -79,11 +96,22 @@ bool Connection::to_be_heard_out(const OnReactor& here) {
 }
 
 void Connection::wanted_at_door(const OnReactor& here) {
-  if (at_door_ != AtDoor::no) reactor_.want_turn(here);
+  if (at_door_ != AtDoor::no) here.reactor().want_turn(here);
+}
+
+/// Whoever had the session of its client, hung up, and is not read to the end yet, goes first.
+void Connection::wait_behind(Connection& ahead) {
+  connect_waits_ = true;
+  ahead_ = &ahead;
+  parts_.connections.door().wait_behind(ahead, *this);
+}
+
+bool Connection::given_up_for(const Connection& other) const {
+  return number_ < other.number_ && Readiness::shows(transport_->descriptor(), POLLRDHUP);
 }
 
 Connection::Served Connection::serve(const OnReactor& here) {
-  if (held_ || paused_) return Served::must_wait;
+  if (held_ || paused_) return Served::not_yet;
   settling_ = false;
   if (std::exchange(connect_waits_, false)) {
     handle_unread(here);
@@ -92,7 +120,7 @@ Connection::Served Connection::serve(const OnReactor& here) {
   }
   if (broken_ && !Readiness::shows(transport_->descriptor(), POLLIN)) lost(here, "closed its connection");
   if (state_ >= State::closing) return Served::done;
-  if (connect_waits_) return Served::must_wait;
+  if (ahead_) return Served::done;
   if (at_door_ == AtDoor::going) return Served::in_part;
   at_door_ = AtDoor::no;
   newcomer_ = settling_ || state_ == State::awaiting_connect;

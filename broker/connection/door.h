@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <unordered_map>
+#include <vector>
 
 #include "broker/reactor/on_reactor.h"
 
@@ -19,17 +21,22 @@ class Door {
   /// Bytes have come from a newcomer, or it has moved here with its CONNECT. Or its other end is closed, and epoll does
   /// not watch it any more: what has come from there is still read.
   void join(Connection& connection);
+  /// When `ahead` has ended, `connection` stands first in line.
+  void wait_behind(Connection& ahead, Connection& connection);
   /// Once a turn, after what is ready was handed out.
   void serve(const OnReactor& here);
-  /// It is closed. O(1).
+  /// It is closed. O(1), and those who have waited for that.
   void forget(Connection& connection);
 
  private:
   /// True: something is left to do at once.
   bool serve_some(const OnReactor& here);
 
-  std::deque<Connection*> waiting_;  ///< null: left before it was served
-  std::uint32_t first_ = 0;          ///< the place of waiting_[0]
+  void release_those_behind(Connection& ahead);
+
+  std::deque<Connection*> line_;                                            ///< null: left before it was served
+  std::uint32_t first_ = 0;                                                 ///< the place of line_[0]
+  std::unordered_map<const Connection*, std::vector<Connection*>> behind_;  ///< whom they wait for, in their order
 };
 
 }  // namespace bramble

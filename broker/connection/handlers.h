@@ -9,9 +9,9 @@ namespace bramble {
 /// Either the session is attached and CONNACK queued, or the CONNECT is refused, or the session lives on another
 /// reactor, to which the connection must move, or what the client said on its last connection goes first.
 struct ConnectOutcome {
-  ReactorId owner;          ///< another reactor's: move
-  std::string client_id{};  ///< then, as which client
-  bool wait = false;        ///< the CONNECT is handled again later
+  ReactorId owner;               ///< another reactor's: move
+  std::string client_id{};       ///< then, as which client
+  Connection* behind = nullptr;  ///< goes first: the CONNECT is handled again when that has ended
 };
 ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::Frame& frame);
 

@@ -72,11 +72,9 @@ std::string made_up_client_id(const std::string& prefix) {
                      b & 0xFFFF'FFFF'FFFF);
 }
 
-/// Its client has hung up, and what it said before is not read yet: a DISCONNECT would go before this CONNECT, and so
-/// would what it published.  [MQTT-3.14.4-3]
-bool is_to_be_heard_out(const OnReactor& here, const OwnedSession& session) {
-  PacketSink* const sink = session.connection();
-  return sink && static_cast<Connection*>(sink)->to_be_heard_out(here);
+/// The connection that this client has already.
+Connection* current(const OwnedSession* session) {
+  return session ? static_cast<Connection*>(session->connection()) : nullptr;
 }
 
 /// The session this CONNECT begins or goes on with.  [MQTT-3.1.2-4] [MQTT-3.1.2-5] [MQTT-3.1.2-6]
@@ -87,10 +85,9 @@ struct Found {
 Found find_session(const OnReactor& here, ShardParts& parts, OwnedSession* session, std::string_view client_id,
                    bool clean_start) {
   if (!session) return {parts.sessions.create(here, client_id), false};
-  if (PacketSink* sink = session->connection()) {
+  if (Connection* there = current(session)) {
     // [MQTT-3.1.4-3]; it goes on here, so its session is not left
-    static_cast<Connection*>(sink)->close(here, ReasonCode::session_taken_over, "is taken over by a new connection",
-                                          true);
+    there->close(here, ReasonCode::session_taken_over, "is taken over by a new connection", true);
     if (!clean_start && session->will && session->will->delay.count() == 0) parts.sessions.publish_will(here, *session);
   }
   if (!clean_start && session->expiry_seconds != 0) {
@@ -151,11 +148,18 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
     return {owner, client_id};
   }
   OwnedSession* const kept = parts.sessions.find(client_id);
-  if (kept && is_to_be_heard_out(here, *kept)) {
-    done.wait = true;
-    return done;
+  if (Connection* const there = current(kept)) {
+    if (from.given_up_for(*there)) {
+      from.close(here, ReasonCode::session_taken_over, "had hung up and connected again before its turn came", false);
+      return done;
+    }
+    if (there->to_be_heard_out(here)) {  // a DISCONNECT goes before this CONNECT, and so does a PUBLISH [MQTT-3.14.4-3]
+      done.behind = there;
+      return done;
+    }
   }
   const auto [session, present] = find_session(here, parts, kept, client_id, connect.clean_start);
+  parts.router.settle_leftovers(here, parts.sessions);  // its last Will goes before what it says now
   session.expiry_seconds = connect.session_expiry;
   if (connect.will) session.will = std::make_unique<Will>(Will::copy(*connect.will));
 

@@ -80,7 +80,7 @@ class Listener::Socket final : public Watcher {
     }
     const ReactorId target = mesh_->least_loaded(here.id());
     (*mesh_)[target].load().fetch_add(1, std::memory_order_relaxed);
-    mesh_->post(here, target, ConnectionAccepted{std::move(transport), listener_.number_});
+    mesh_->post(here, target, ConnectionAccepted{std::move(transport), listener_.number_, mesh_->next_number()});
   }
 
   /// No descriptors left: trying on would spin, so wait until some client has gone.

@@ -32,12 +32,16 @@ class Mesh {
   /// Connections that have hung up and are soon to be ended, so that their descriptors come free; any thread, relaxed.
   std::atomic<int>& leaving() { return leaving_; }
 
+  /// For a connection that was accepted just now: above those of all before it. Any thread.
+  std::uint64_t next_number() { return numbers_.fetch_add(1, std::memory_order_relaxed); }
+
   void start(std::span<MessageHandler* const> handlers);
   void stop();  ///< posts Stop to all, waits for their threads
 
  private:
   std::vector<std::unique_ptr<Reactor>> reactors_;
   std::atomic<int> leaving_{0};
+  std::atomic<std::uint64_t> numbers_{0};
 };
 
 }  // namespace bramble

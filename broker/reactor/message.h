@@ -66,13 +66,13 @@ struct Handoff {
 struct ConnectionAccepted {
   std::unique_ptr<Transport> transport;
   std::uint32_t listener = 0;
+  std::uint64_t number = 0;  ///< Mesh::next_number
 };
 
 /// A connection whose session lives here: its socket and what was read from it, the CONNECT first
 /// (docs/design.md, Moving).
 struct ConnectionMoved {
-  std::unique_ptr<Transport> transport;
-  std::uint32_t listener = 0;
+  ConnectionAccepted accepted;
   std::string unread;
   std::string client_id;
 };

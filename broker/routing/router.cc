@@ -42,6 +42,18 @@ void Router::publish(const OnReactor& here, Publication& publication) {
   route(here, publication, {matches_.begin(), matches_.end()});
 }
 
+void Router::settle_leftovers(const OnReactor& here, Sessions& sessions) {
+  for (const auto& left : sessions.take_leftovers()) {
+    if (left.will) {
+      const ApplicationMessage::Facts facts{left.will->qos, left.will->retain, left.will->message_expiry, here.now(),
+                                            left.from};
+      Publication publication(left.will->content(), facts, here.now(), here.reactor().turn_buffer(here));
+      publish(here, publication);
+    }
+    for (const Delivery& delivery : left.shared) pick_again(here, delivery);
+  }
+}
+
 Router::Outcome Router::route(const OnReactor& here, Publication& publication, std::span<Filter* const> filters) {
   const bool one = filters.size() == 1 && filters[0]->groups().empty();
   if (one && filters[0]->reactors() == reactor_bit(here.id())) {  // as so often

@@ -8,7 +8,7 @@
 #include "broker/log.h"
 #include "broker/reactor/mesh.h"
 #include "broker/routing/shared_picker.h"
-#include "broker/session/owned_session.h"
+#include "broker/session/sessions.h"
 #include "core/base/ring.h"
 #include "core/session/publication.h"
 #include "core/topic/retained_messages.h"
@@ -36,8 +36,8 @@ class Router {
   /// All of it, for what the broker itself publishes: Wills, $SYS. The topic is valid.
   void publish(const OnReactor& here, Publication& publication);
 
-  /// A message that a member of a $share group leaves behind, for another member.
-  void pick_again(const OnReactor& here, const Delivery& delivery);
+  /// What sessions that are gone, or that go on, have left to others: Wills, and messages of their $share groups.
+  void settle_leftovers(const OnReactor& here, Sessions& sessions);
 
   void receive(const OnReactor& here, std::unique_ptr<Handoff> handoff);
   /// Something waits for its turn: a new PUBLISH would only join it.
@@ -86,6 +86,8 @@ class Router {
                 Entry::To kind, std::uint64_t asked);
   Waiting& own_waiting(const OnReactor& here);
 
+  /// A message that a member of a $share group leaves behind, for another member.
+  void pick_again(const OnReactor& here, const Delivery& delivery);
   void to_group(const OnReactor& here, Publication& publication, const SharedGroup& group);
   void to_member(const OnReactor& here, Publication& publication, FilterId group, Entry::To kind, std::uint64_t asked);
   /// Sends it on to the next reactor that may have a member for it.

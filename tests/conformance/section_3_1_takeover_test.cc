@@ -74,4 +74,30 @@ TEST_CASE("[MQTT-3.1.4-3] a client that reads nothing can be taken over") {
   CHECK(now.receive().payload == "heard");
 }
 
+TEST_CASE("[MQTT-3.1.2-8] a Will that is due when its client connects again goes before all that it says then") {
+  for (const bool there : {true, false}) {  // is its old connection still, when the new one comes?
+    for (const std::uint32_t expiry : {0u, 60u}) {
+      CAPTURE(there);
+      CAPTURE(expiry);
+      const std::string topic = unique_name("will/status");
+      Connect hello{.version = Version::v5, .client_id = unique_name("returns"), .clean_start = false};
+      hello.properties = property(Prop::session_expiry, expiry);
+      Connect with_will = hello;
+      with_will.will = Will{.topic = topic, .payload = "offline", .retain = true};
+      const Publish online{.topic = topic, .payload = "online", .qos = 1, .retain = true, .packet_id = 1};
+      for (int i = 0; i < 20; ++i) {
+        Client before(shared_broker(), with_will);
+        if (!there) before.close();
+        RawClient again(shared_broker().port());
+        again.send(encode(hello) + encode(Version::v5, online));
+        again.await(PacketType::connack);
+        again.await(PacketType::puback);
+        Client watcher(shared_broker());
+        watcher.subscribe(topic);
+        CHECK(watcher.receive().payload == "online");
+      }
+    }
+  }
+}
+
 }  // namespace bramble::testing
