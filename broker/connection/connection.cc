@@ -206,11 +206,15 @@ void Connection::hold_slice(const OnReactor& here) {
   parts_.connections.slice_later(*this);
 }
 
+void Connection::handle_connect(const OnReactor& here, const mqtt::Frame& frame, std::string_view from_here) {
+  const auto outcome = on_connect(here, *this, frame);
+  if (outcome.owner != here.id()) move_to(here, outcome.owner, outcome.client_id, from_here);
+  if (outcome.behind) wait_behind(*outcome.behind);
+}
+
 Result<void> Connection::handle(const OnReactor& here, const mqtt::Frame& frame, std::string_view from_here) {
   if (state_ == State::awaiting_connect) {
-    const auto outcome = on_connect(here, *this, frame);
-    if (outcome.owner != here.id()) move_to(here, outcome.owner, outcome.client_id, from_here);
-    if (outcome.behind) wait_behind(*outcome.behind);
+    handle_connect(here, frame, from_here);
     return {};
   }
   switch (frame.type) {

@@ -142,6 +142,7 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   /// Handles whole packets and returns how many bytes they were; sets held_ if more could be handled later.
   std::size_t handle_packets(const OnReactor& here, std::string_view bytes);
   Result<void> handle(const OnReactor& here, const mqtt::Frame& frame, std::string_view from_here);
+  [[gnu::noinline]] void handle_connect(const OnReactor& here, const mqtt::Frame& frame, std::string_view from_here);
   void handle_unread(const OnReactor& here);
   void handle_lasting(const OnReactor& here, std::string_view bytes);
   void read_more(const OnReactor& here, std::size_t size_max);
