@@ -1,5 +1,6 @@
 #include "broker/connection/door.h"
 
+#include <algorithm>
 #include <chrono>
 #include <poll.h>
 #include <utility>
@@ -17,28 +18,43 @@ void Door::join(Connection& connection) {
   line_.push_back(&connection);
 }
 
-void Door::wait_behind(Connection& ahead, Connection& connection) { behind_[&ahead].push_back(&connection); }
+void Door::wait_behind(Connection& ahead, Connection& connection) {
+  auto with_it = behind_.extract(&connection);  // they go on waiting, behind it
+  std::unique_ptr<Queue>& queue = behind_[&ahead];
+  if (!queue) {
+    queue = with_it ? std::move(with_it.mapped()) : std::make_unique<Queue>();
+    queue->push_front(&connection);
+    connection.queue_ = queue.get();
+    return;
+  }
+  const auto wait = [&queue](Connection* who) {
+    who->queue_ = queue.get();
+    queue->push_back(who);
+  };
+  wait(&connection);
+  if (with_it) std::for_each(with_it.mapped()->begin(), with_it.mapped()->end(), wait);
+}
+
+void Door::let_next(Connection& ahead) {
+  auto behind = behind_.extract(&ahead);
+  if (!behind || behind.mapped()->empty()) return;
+  Connection* const next = behind.mapped()->front();
+  behind.mapped()->pop_front();
+  next->queue_ = nullptr;
+  next->place_ = --first_;
+  line_.push_front(next);
+  behind.key() = next;
+  if (!behind.mapped()->empty()) behind_.insert(std::move(behind));
+}
 
 void Door::forget(Connection& connection) {
-  if (connection.ahead_) {
-    std::erase(behind_[connection.ahead_], &connection);
+  if (connection.queue_) {
+    std::erase(*connection.queue_, &connection);
   } else if (const std::uint32_t place = connection.place_ - first_;
              place < line_.size() && line_[place] == &connection) {
     line_[place] = nullptr;
   }
-  release_those_behind(connection);
-}
-
-void Door::release_those_behind(Connection& ahead) {
-  const auto found = behind_.find(&ahead);
-  if (found == behind_.end()) return;
-  const std::vector<Connection*> released = std::move(found->second);
-  behind_.erase(found);
-  for (auto next = released.rbegin(); next != released.rend(); ++next) {
-    (*next)->ahead_ = nullptr;
-    (*next)->place_ = --first_;
-    line_.push_front(*next);
-  }
+  let_next(connection);
 }
 
 void Door::serve(const OnReactor& here) {
@@ -102,7 +118,6 @@ void Connection::wanted_at_door(const OnReactor& here) {
 /// Whoever had the session of its client, hung up, and is not read to the end yet, goes first.
 void Connection::wait_behind(Connection& ahead) {
   connect_waits_ = true;
-  ahead_ = &ahead;
   parts_.connections.door().wait_behind(ahead, *this);
 }
 
@@ -120,11 +135,12 @@ Connection::Served Connection::serve(const OnReactor& here) {
   }
   if (broken_ && !Readiness::shows(transport_->descriptor(), POLLIN)) lost(here, "closed its connection");
   if (state_ >= State::closing) return Served::done;
-  if (ahead_) return Served::done;
+  if (queue_) return Served::done;
   if (at_door_ == AtDoor::going) return Served::in_part;
   at_door_ = AtDoor::no;
   newcomer_ = settling_ || state_ == State::awaiting_connect;
   update_interest(here);
+  parts_.connections.door().let_next(*this);
   return Served::done;
 }
 

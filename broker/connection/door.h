@@ -2,8 +2,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <unordered_map>
-#include <vector>
 
 #include "broker/reactor/on_reactor.h"
 
@@ -18,25 +18,28 @@ class Connection;
 /// Threads: its reactor's.
 class Door {
  public:
+  using Queue = std::deque<Connection*>;
+
   /// Bytes have come from a newcomer, or it has moved here with its CONNECT. Or its other end is closed, and epoll does
   /// not watch it any more: what has come from there is still read.
   void join(Connection& connection);
-  /// When `ahead` has ended, `connection` stands first in line.
+  /// `connection` steps out of the line, and waits for let_next(ahead).
   void wait_behind(Connection& ahead, Connection& connection);
+  /// `ahead` has ended, or has begun and goes on: of those behind it the first is now first in line, and the others
+  /// wait behind that one. So a thousand who wait for one client are a thousand steps. O(1).
+  void let_next(Connection& ahead);
   /// Once a turn, after what is ready was handed out.
   void serve(const OnReactor& here);
-  /// It is closed. O(1), and those who have waited for that.
+  /// It is closed. O(1); of one that waits, those who wait with it.
   void forget(Connection& connection);
 
  private:
   /// True: something is left to do at once.
   bool serve_some(const OnReactor& here);
 
-  void release_those_behind(Connection& ahead);
-
-  std::deque<Connection*> line_;                                            ///< null: left before it was served
-  std::uint32_t first_ = 0;                                                 ///< the place of line_[0]
-  std::unordered_map<const Connection*, std::vector<Connection*>> behind_;  ///< whom they wait for, in their order
+  std::deque<Connection*> line_;                                          ///< null: left before it was served
+  std::uint32_t first_ = 0;                                               ///< the place of line_[0]
+  std::unordered_map<const Connection*, std::unique_ptr<Queue>> behind_;  ///< by whom they wait for
 };
 
 }  // namespace bramble
