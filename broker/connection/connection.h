@@ -5,7 +5,6 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "broker/connection/door.h"
 #include "broker/connection/outbound_aliases.h"
 #include "broker/connection/shard_parts.h"
 #include "broker/connection/write_queue.h"
@@ -173,8 +172,8 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   std::unique_ptr<std::string> unread_;  ///< an incomplete packet, or what waits for its turn
   std::unique_ptr<TopicMemo> memo_;
   std::unique_ptr<OutboundAliases> outbound_aliases_;
-  SteadyTime heard_{};            ///< when bytes last came, or were last allowed to
-  Door::Queue* queue_ = nullptr;  ///< it is in, while its CONNECT waits for another connection
+  SteadyTime heard_{};               ///< when bytes last came, or were last allowed to
+  Connection** waits_at_ = nullptr;  ///< behind another, at the door
   const std::uint64_t number_;
   std::size_t output_max_;
   std::uint32_t index_ = 0;  ///< in Connections

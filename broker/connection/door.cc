@@ -1,6 +1,5 @@
 #include "broker/connection/door.h"
 
-#include <algorithm>
 #include <chrono>
 #include <poll.h>
 #include <utility>
@@ -20,36 +19,29 @@ void Door::join(Connection& connection) {
 
 void Door::wait_behind(Connection& ahead, Connection& connection) {
   auto with_it = behind_.extract(&connection);  // they go on waiting, behind it
-  std::unique_ptr<Queue>& queue = behind_[&ahead];
-  if (!queue) {
-    queue = with_it ? std::move(with_it.mapped()) : std::make_unique<Queue>();
-    queue->push_front(&connection);
-    connection.queue_ = queue.get();
-    return;
-  }
-  const auto wait = [&queue](Connection* who) {
-    who->queue_ = queue.get();
-    queue->push_back(who);
-  };
-  wait(&connection);
-  if (with_it) std::for_each(with_it.mapped()->begin(), with_it.mapped()->end(), wait);
+  Queue& queue = behind_[&ahead];
+  connection.waits_at_ = &queue.emplace_back(&connection);
+  if (with_it) queue.splice(queue.end(), with_it.mapped());
 }
 
 void Door::let_next(Connection& ahead) {
   auto behind = behind_.extract(&ahead);
-  if (!behind || behind.mapped()->empty()) return;
-  Connection* const next = behind.mapped()->front();
-  behind.mapped()->pop_front();
-  next->queue_ = nullptr;
+  if (!behind) return;
+  Queue& queue = behind.mapped();
+  while (!queue.empty() && !queue.front()) queue.pop_front();
+  if (queue.empty()) return;
+  Connection* const next = queue.front();
+  queue.pop_front();
+  next->waits_at_ = nullptr;
   next->place_ = --first_;
   line_.push_front(next);
   behind.key() = next;
-  if (!behind.mapped()->empty()) behind_.insert(std::move(behind));
+  if (!queue.empty()) behind_.insert(std::move(behind));
 }
 
 void Door::forget(Connection& connection) {
-  if (connection.queue_) {
-    std::erase(*connection.queue_, &connection);
+  if (connection.waits_at_) {
+    *connection.waits_at_ = nullptr;
   } else if (const std::uint32_t place = connection.place_ - first_;
              place < line_.size() && line_[place] == &connection) {
     line_[place] = nullptr;
@@ -135,7 +127,7 @@ Connection::Served Connection::serve(const OnReactor& here) {
   }
   if (broken_ && !Readiness::shows(transport_->descriptor(), POLLIN)) lost(here, "closed its connection");
   if (state_ >= State::closing) return Served::done;
-  if (queue_) return Served::done;
+  if (waits_at_) return Served::done;
   if (at_door_ == AtDoor::going) return Served::in_part;
   at_door_ = AtDoor::no;
   newcomer_ = settling_ || state_ == State::awaiting_connect;

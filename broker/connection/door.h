@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <deque>
-#include <memory>
+#include <list>
 #include <unordered_map>
 
 #include "broker/reactor/on_reactor.h"
@@ -18,8 +18,6 @@ class Connection;
 /// Threads: its reactor's.
 class Door {
  public:
-  using Queue = std::deque<Connection*>;
-
   /// Bytes have come from a newcomer, or it has moved here with its CONNECT. Or its other end is closed, and epoll does
   /// not watch it any more: what has come from there is still read.
   void join(Connection& connection);
@@ -30,16 +28,18 @@ class Door {
   void let_next(Connection& ahead);
   /// Once a turn, after what is ready was handed out.
   void serve(const OnReactor& here);
-  /// It is closed. O(1); of one that waits, those who wait with it.
+  /// It is closed. O(1).
   void forget(Connection& connection);
 
  private:
+  using Queue = std::list<Connection*>;  // a Connection knows its place in it
+
   /// True: something is left to do at once.
   bool serve_some(const OnReactor& here);
 
-  std::deque<Connection*> line_;                                          ///< null: left before it was served
-  std::uint32_t first_ = 0;                                               ///< the place of line_[0]
-  std::unordered_map<const Connection*, std::unique_ptr<Queue>> behind_;  ///< by whom they wait for
+  std::deque<Connection*> line_;                         ///< null, here and in behind_: has closed
+  std::uint32_t first_ = 0;                              ///< the place of line_[0]
+  std::unordered_map<const Connection*, Queue> behind_;  ///< by whom they wait for
 };
 
 }  // namespace bramble
