@@ -24,6 +24,8 @@ CORE = {
     "core/topic": ["core/base", "core/mqtt", "core/sync", "core/timing"],
 }
 CORE["core/session"] = list(CORE)
+CORE["core/auth"] = ["core/base", "core/mqtt", "core/sync", "core/timing", "core/topic"]
+CORE["core/websocket"] = ["core/base", "core/mqtt"]
 ORDER = [  # each includes those before it
     ["broker/config", "broker/log", "broker/metrics"],
     ["broker/reactor"],

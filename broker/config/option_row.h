@@ -8,17 +8,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <type_traits>
 #include <utility>
 #include <variant>
 
-namespace bramble {
+#include "core/base/result.h"
 
-/// A value, or one or more lines that tell a person what is wrong and what would be right. For configuration only: it
-/// allocates. What clients send is a Result.
-template <class T>
-using OrMessage = tl::expected<T, std::string>;
+namespace bramble {
 
 /// When a change of an option counts, once the configuration is read again.
 enum class Reload : std::uint8_t { at_once, new_connections, at_start };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <tl/expected.hpp>
 
 namespace bramble {
@@ -21,6 +22,11 @@ template <class T>
 using Result = tl::expected<T, Error>;
 
 using Failure = tl::unexpected<Error>;
+
+/// A value, or one or more lines that tell a person what is wrong and what would be right. For files that people write: it
+/// allocates. What clients send is a Result.
+template <class T>
+using OrMessage = tl::expected<T, std::string>;
 
 inline Failure failure(mqtt::ReasonCode code, const char* what) { return Failure(Error{code, what}); }
 /// 0x81: the bytes cannot be parsed as the standard says.
