@@ -10,12 +10,20 @@ namespace bramble {
 
 namespace {
 
-unsigned threads_of(const Config& config) {
-  if (config.broker.threads != 0) return config.broker.threads;
+unsigned usable_cores() {
   cpu_set_t usable;
   CPU_ZERO(&usable);
-  const int cores = ::sched_getaffinity(0, sizeof usable, &usable) == 0 ? CPU_COUNT(&usable) : 1;
-  return std::clamp(static_cast<unsigned>(cores), 1u, kReactorsMax);
+  return ::sched_getaffinity(0, sizeof usable, &usable) == 0 ? static_cast<unsigned>(CPU_COUNT(&usable)) : 1;
+}
+
+unsigned threads_of(const Config& config) {
+  return config.broker.threads != 0 ? config.broker.threads : std::clamp(usable_cores(), 1u, kReactorsMax);
+}
+
+/// Half the cores at most: clients at work have the others to themselves.
+unsigned password_workers(const Config& config) {
+  const auto has_users = [](const ListenerOptions& listener) { return !listener.auth.password_file.empty(); };
+  return std::ranges::any_of(config.listeners, has_users) ? std::clamp(usable_cores() / 2, 1u, 4u) : 0;
 }
 
 std::uint64_t random_seed() {
@@ -26,21 +34,22 @@ std::uint64_t random_seed() {
 }  // namespace
 
 OrMessage<std::unique_ptr<Broker>> Broker::build(std::shared_ptr<const Config> config) {
-  std::vector<std::unique_ptr<Listener>> listeners;
-  for (const ListenerOptions& options : config->listeners) {
-    auto listener =
-        Listener::open(static_cast<std::uint32_t>(listeners.size()), options, config->broker.set_tcp_nodelay);
-    if (!listener && options.optional) {
+  auto rules = read_rules(*config);
+  if (!rules) return tl::unexpected<std::string>(std::move(rules.error()));
+  std::vector<std::shared_ptr<Listener>> listeners;
+  for (std::size_t i = 0; i < rules->size(); ++i) {
+    auto listener = Listener::open(static_cast<std::uint32_t>(i), (*rules)[i], config->broker);
+    if (!listener && (*rules)[i]->options.optional) {
       log::write(LogType::warning, "{}", listener.error());
       continue;
     }
-    if (!listener) return tl::unexpected(listener.error());
+    if (!listener) return tl::unexpected<std::string>(std::move(listener.error()));
     listeners.push_back(std::move(*listener));
   }
-  return std::unique_ptr<Broker>(new Broker(std::move(config), std::move(listeners)));
+  return std::unique_ptr<Broker>(new Broker(std::move(config), std::move(*rules), std::move(listeners)));
 }
 
-Broker::Broker(std::shared_ptr<const Config> config, std::vector<std::unique_ptr<Listener>> listeners)
+Broker::Broker(std::shared_ptr<const Config> config, AllRules rules, std::vector<std::shared_ptr<Listener>> listeners)
     : config_(std::move(config)),
       listeners_(std::move(listeners)),
       counters_(threads_of(*config_)),
@@ -48,11 +57,14 @@ Broker::Broker(std::shared_ptr<const Config> config, std::vector<std::unique_ptr
       table_(quiescence_, threads_of(*config_), random_seed()),
       retained_(quiescence_, random_seed()),
       directory_(random_seed()),
+      passwords_({password_workers(*config_), config_->broker.password_rate}),
       mesh_(threads_of(*config_), config_->broker.max_inbox_bytes, quiescence_, counters_,
             std::chrono::microseconds(config_->broker.busy_poll_us)),
-      commons_{mesh_, counters_, table_, retained_, directory_, listeners_} {
-  for (unsigned i = 0; i < mesh_.size(); ++i)
-    shards_.push_back(std::make_unique<Shard>(commons_, ReactorId{static_cast<std::uint16_t>(i)}, config_));
+      commons_{mesh_, counters_, table_, retained_, directory_, passwords_} {
+  for (unsigned i = 0; i < mesh_.size(); ++i) {
+    shards_.push_back(std::make_unique<Shard>(commons_, ReactorId{static_cast<std::uint16_t>(i)}, config_, rules));
+  }
+  for (std::size_t i = 0; i < listeners_.size(); ++i) shards_[i % shards_.size()]->take_listener(listeners_[i]);
 }
 
 Broker::~Broker() = default;
@@ -68,10 +80,12 @@ void Broker::start() {
     return all;
   }();
   mesh_.start(handlers);
+  passwords_.start(mesh_);
 }
 
 void Broker::stop() {
   log::set_topic_sink({});
+  passwords_.stop();
   mesh_.stop();
 }
 

@@ -12,7 +12,7 @@ namespace bramble {
 class Broker {
  public:
   /// Opens the listeners; no thread runs yet, so privileges may still be given up.
-  /// Errors: a line for each listener that cannot be opened.
+  /// Errors: a line: a file that cannot be used, a listener that cannot be opened.
   static OrMessage<std::unique_ptr<Broker>> build(std::shared_ptr<const Config> config);
   ~Broker();
 
@@ -24,15 +24,16 @@ class Broker {
   unsigned reactors() const { return mesh_.size(); }
 
  private:
-  explicit Broker(std::shared_ptr<const Config> config, std::vector<std::unique_ptr<Listener>> listeners);
+  Broker(std::shared_ptr<const Config> config, AllRules rules, std::vector<std::shared_ptr<Listener>> listeners);
 
   std::shared_ptr<const Config> config_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::shared_ptr<Listener>> listeners_;
   Counters counters_;
   Quiescence quiescence_;
   SubscriptionTable table_;
   RetainedMessages retained_;
   SessionDirectory directory_;
+  PasswordChecks passwords_;
   Mesh mesh_;
   Commons commons_;
   std::vector<std::unique_ptr<Shard>> shards_;

@@ -104,6 +104,7 @@ struct Destinations {
   std::vector<int> streams;  // descriptors of stderr and stdout
   std::vector<LogFile> files;
   bool to_syslog = false;
+  int facility = LOG_DAEMON;
   bool to_topic = false;
   bool with_time = true;
   std::string time_format;  // empty: seconds since 1970
@@ -114,6 +115,7 @@ OrMessage<Destinations> open_destinations(const Config& config) {
   Destinations result;
   result.with_time = options.log_timestamp;
   result.time_format = options.log_timestamp_format;
+  if (options.log_facility >= 0) result.facility = LOG_LOCAL0 + (options.log_facility << 3);  // as syslog.h codes them
   for (const std::string& destination : options.log_dest) {
     if (destination == "stderr") result.streams.push_back(STDERR_FILENO);
     if (destination == "stdout") result.streams.push_back(STDOUT_FILENO);
@@ -141,7 +143,7 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
     const std::lock_guard lock(mutex_);
     to_ = std::move(destinations);
     second_ = -1;  // the time is to be written anew
-    if (to_.to_syslog) ::openlog("bramble", LOG_PID, LOG_DAEMON);
+    if (to_.to_syslog) ::openlog("bramble", LOG_PID, to_.facility);
   }
   void set_topic(TopicSink topic_sink) {
     const std::lock_guard lock(mutex_);

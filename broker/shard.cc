@@ -26,13 +26,14 @@ Switch(Cases...) -> Switch<Cases...>;
 
 }  // namespace
 
-Shard::Shard(Commons& commons, ReactorId id, std::shared_ptr<const Config> config)
+Shard::Shard(Commons& commons, ReactorId id, std::shared_ptr<const Config> config, AllRules rules)
     : commons_(commons),
       rules_(rules_of(config->broker)),
       sessions_(commons.directory, commons.table, subscribers_, rules_),
       router_(commons.mesh, commons.table, subscribers_, commons.retained),
       parts_{std::move(config),
-             commons.listeners,
+             std::move(rules),
+             commons.passwords,
              commons.mesh,
              commons.directory,
              commons.retained,
@@ -43,15 +44,14 @@ Shard::Shard(Commons& commons, ReactorId id, std::shared_ptr<const Config> confi
              commons.counters.of(id),
              {},
              {},
+             {},
              false},
       connections_(parts_) {}
 
 Shard::~Shard() = default;
 
 void Shard::on_start(const OnReactor& here) {
-  for (std::size_t i = 0; i < commons_.listeners.size(); ++i) {
-    if (i % commons_.mesh.size() == here.id().value) commons_.listeners[i]->start_accepting(here, commons_.mesh);
-  }
+  for (const auto& listener : listeners_) listener->start_accepting(here, commons_.mesh);
   if (here.id().value != 0) return;
   here.reactor().timers(here).arm(sweep_chore_, here.now() + kSweepEvery);
   if (parts_.config->broker.sys_interval.count() == 0) return;
@@ -68,6 +68,9 @@ void Shard::on_message(const OnReactor& here, Message message) {
                  [&](BrokerPublish& publish) {
                    Publication publication(std::move(publish.message), here.now(), here.reactor().turn_buffer(here));
                    router_.publish(here, publication);
+                 },
+                 [&](PasswordChecked& checked) {
+                   connections_.password_checked(here, checked.connection, checked.right);
                  },
                  [&](Stop&) {
                    connections_.close_all(here);

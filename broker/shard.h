@@ -1,10 +1,11 @@
 #pragma once
 
 #include <memory>
-#include <span>
+#include <vector>
 
 #include "broker/connection/connections.h"
 #include "broker/metrics/sys_topics.h"
+#include "broker/net/listener.h"
 #include "broker/routing/router.h"
 #include "broker/session/sessions.h"
 #include "core/topic/retained_messages.h"
@@ -20,14 +21,16 @@ struct Commons {
   SubscriptionTable& table;
   RetainedMessages& retained;
   SessionDirectory& directory;
-  std::span<const std::unique_ptr<Listener>> listeners;
+  PasswordChecks& passwords;
 };
 
 /// Everything one reactor owns: connections, sessions, subscriber lists; and the switch over Message.
 /// Threads: built by main, then its reactor alone.
 class Shard final : public MessageHandler {
  public:
-  Shard(Commons& commons, ReactorId id, std::shared_ptr<const Config> config);
+  Shard(Commons& commons, ReactorId id, std::shared_ptr<const Config> config, AllRules rules);
+  /// Accepts from these once its reactor runs. Before that.
+  void take_listener(std::shared_ptr<Listener> listener) { listeners_.push_back(std::move(listener)); }
   ~Shard();
 
   void on_start(const OnReactor& here) override;
@@ -53,6 +56,7 @@ class Shard final : public MessageHandler {
   void publish_own(const OnReactor& here, std::string_view topic, std::string_view payload, bool retain);
 
   Commons& commons_;
+  std::vector<std::shared_ptr<Listener>> listeners_;  ///< that it accepts from
   ShardSubscribers subscribers_;
   DeliveryRules rules_;
   Sessions sessions_;

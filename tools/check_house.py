@@ -29,7 +29,8 @@ CORE["core/websocket"] = ["core/base", "core/mqtt"]
 ORDER = [  # each includes those before it
     ["broker/config", "broker/log", "broker/metrics"],
     ["broker/reactor"],
-    ["broker/net", "broker/store", "broker/auth", "broker/cluster"],
+    ["broker/store", "broker/auth", "broker/cluster"],
+    ["broker/net"],
     ["broker/session"],
     ["broker/routing"],
     ["broker/connection"],

@@ -16,19 +16,9 @@ std::shared_ptr<const Config> quiet_config() {
   config->broker.connection_messages = false;
   config->broker.max_queued_messages = 0;
   ListenerOptions listener;
-  listener.port = 0;  // it has to be there, and accepts from nobody
-  listener.bind_address = "127.0.0.1";
-  listener.allow_anonymous = true;
+  listener.auth.allow_anonymous = true;
   config->listeners.push_back(listener);
   return config;
-}
-
-std::vector<std::unique_ptr<Listener>> open_listeners(const Config& config) {
-  std::vector<std::unique_ptr<Listener>> listeners;
-  auto listener = Listener::open(0, config.listeners.front(), true);
-  check(listener.has_value(), "a port of loopback is free");
-  listeners.push_back(std::move(*listener));
-  return listeners;
 }
 
 std::string opening_words(const ClientOptions& options) {
@@ -61,10 +51,9 @@ std::string opening_words(const ClientOptions& options) {
 
 Scene::Scene()
     : config_(quiet_config()),
-      listeners_(open_listeners(*config_)),
       mesh_(2, config_->broker.max_inbox_bytes, quiescence_, counters_),
-      commons_{mesh_, counters_, table_, retained_, directory_, listeners_},
-      shard_(std::make_unique<Shard>(commons_, ReactorId{0}, config_)) {}
+      commons_{mesh_, counters_, table_, retained_, directory_, passwords_},
+      shard_(std::make_unique<Shard>(commons_, ReactorId{0}, config_, *read_rules(*config_))) {}
 Scene::~Scene() = default;
 
 Outcome Scene::play(Build build) {

@@ -67,12 +67,12 @@ class Scene final : private MessageHandler {
   void send_back(const OnReactor& here);
 
   std::shared_ptr<const Config> config_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
   Counters counters_{2};
   Quiescence quiescence_{2};
   SubscriptionTable table_{quiescence_, 2, 42};
   RetainedMessages retained_{quiescence_, 42};
   SessionDirectory directory_{42};
+  PasswordChecks passwords_{{}};
   Mesh mesh_;
   Commons commons_;
   Traffic traffic_;

@@ -30,7 +30,6 @@ class ScriptedClient final : public Transport {
   int descriptor() const override { return event_; }
   Moved read(char* to, std::size_t size) override;
   Moved write(std::span<const iovec> pieces) override;
-  bool has_unseen_bytes() const override { return false; }
   void finish() override {}
   std::string peer() const override { return "memory"; }
 

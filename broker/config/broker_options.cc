@@ -5,8 +5,6 @@
 #include <ctime>
 #include <utility>
 
-#include "core/mqtt/utf8.h"
-
 namespace bramble {
 
 namespace {
@@ -36,32 +34,8 @@ constexpr auto kLogTypeNames = std::to_array<LogTypeName>({
 });
 
 constexpr std::string_view kFile = "file";
-constexpr std::size_t kAutoIdPrefixBytesMax = 50;
-
-// U+0000 to U+001F and U+007F to U+009F, in valid UTF-8.
-bool has_control_character(std::string_view text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte < 0x20 || byte == 0x7F) return true;
-    if (byte == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0) return true;
-  }
-  return false;
-}
 
 }  // namespace
-
-std::string read_auto_id_prefix(BrokerOptions& options, std::string_view value) {
-  if (value.size() > kAutoIdPrefixBytesMax) {
-    return "is " + std::to_string(value.size()) + " bytes long: at most " + std::to_string(kAutoIdPrefixBytesMax);
-  }
-  if (!mqtt::valid_utf8(value) || has_control_character(value)) {
-    return "cannot begin a client id: UTF-8 without control characters";
-  }
-  options.auto_id_prefix = value;
-  return {};
-}
-
-std::string show_auto_id_prefix(const BrokerOptions& options) { return options.auto_id_prefix; }
 
 std::string read_persistent_client_expiration(BrokerOptions& options, std::string_view value) {
   value = one_word(value);

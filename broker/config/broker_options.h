@@ -34,9 +34,8 @@ struct BrokerOptions {
   std::string user;  ///< empty: not given
   std::string pid_file;
   unsigned threads = 0;  ///< 0: the cores the process may use
+  bool per_listener_settings = false;
   // limits and MQTT behaviour
-  bool allow_zero_length_clientid = true;
-  std::string auto_id_prefix = "auto-";
   std::uint32_t max_inflight_bytes = 0;
   std::uint16_t max_inflight_messages = 20;
   std::uint16_t max_keepalive = 0;  ///< 0: no limit
@@ -49,6 +48,14 @@ struct BrokerOptions {
   bool set_tcp_nodelay = true;
   bool upgrade_outgoing_qos = false;
   std::chrono::seconds persistent_client_expiration{0};  ///< 0: never
+  std::int32_t global_max_clients = -1;
+  std::int32_t global_max_connections = -1;
+  std::vector<std::string> clientid_prefixes;
+  bool check_retain_source = true;
+  std::uint32_t packet_buffer_size = 4096;
+  std::chrono::seconds connect_timeout{30};
+  std::chrono::seconds handshake_timeout{10};
+  std::uint32_t password_rate = 20;
   std::uint64_t max_output_bytes = 1 << 20;
   std::uint64_t max_inbox_bytes = 16 << 20;
   std::uint32_t busy_poll_us = 0;
@@ -58,11 +65,10 @@ struct BrokerOptions {
   std::uint32_t log_type = 0;         ///< OR of LogType; 0: not given (error, warning, notice, information)
   bool log_timestamp = true;
   std::string log_timestamp_format;  ///< empty: seconds since 1970
+  std::int32_t log_facility = -1;  ///< -1: not given
   bool connection_messages = true;
 };
 
-std::string read_auto_id_prefix(BrokerOptions& options, std::string_view value);
-std::string show_auto_id_prefix(const BrokerOptions& options);
 std::string read_persistent_client_expiration(BrokerOptions& options, std::string_view value);
 std::string show_persistent_client_expiration(const BrokerOptions& options);
 std::string read_log_dest(BrokerOptions& options, std::string_view value);
@@ -80,11 +86,9 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
      "File to write the process id to. Not being able to stops the start."},
     {"threads", &BrokerOptions::threads, Range{0, 64}, Reload::at_start,
      "Reactor threads, 1 to 64. 0: one for each core the process may use. Bramble's own."},
+    {"per_listener_settings", &BrokerOptions::per_listener_settings, Reload::at_start,
+     "The options of who may log in belong to the listener that they follow, instead of to all. Before any of them."},
 
-    {"allow_zero_length_clientid", &BrokerOptions::allow_zero_length_clientid, Reload::new_connections,
-     "Accept an empty client id, and make one up."},
-    {"auto_id_prefix", Special<BrokerOptions>{read_auto_id_prefix, show_auto_id_prefix}, Reload::new_connections,
-     "What client ids that were made up begin with: at most 50 bytes."},
     {"max_inflight_messages", &BrokerOptions::max_inflight_messages, Range{0, 65535}, Reload::new_connections,
      "QoS 1 and 2 messages in flight to one client, and the Receive Maximum that MQTT 5 clients are told. 0: no "
      "limit."},
@@ -114,6 +118,24 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
      Special<BrokerOptions>{read_persistent_client_expiration, show_persistent_client_expiration}, Reload::at_once,
      "End kept sessions whose client has been away this long: a number and h, d, w, m or y for hours, days, weeks, "
      "months of 30 days, years of 365. Not given: never."},
+    {"global_max_clients", &BrokerOptions::global_max_clients, Range{-1, 2'147'483'647}, Reload::at_once,
+     "Sessions in all, connected or kept. -1: no limit."},
+    {"global_max_connections", &BrokerOptions::global_max_connections, Range{-1, 2'147'483'647}, Reload::at_once,
+     "Clients connected at the same time through all listeners. -1: no limit."},
+    {"clientid_prefixes", &BrokerOptions::clientid_prefixes, Reload::new_connections,
+     "Only client ids that begin like this may connect. May be given several times. Not given: any."},
+    {"check_retain_source", &BrokerOptions::check_retain_source, Reload::at_once,
+     "Before a retained message is sent, look whether its publisher may still write to its topic."},
+    {"packet_buffer_size", &BrokerOptions::packet_buffer_size, Range{1024, 65'535}, Reload::new_connections,
+     "Largest HTTP request that opens a WebSocket, in bytes. Packets need no such limit. `websockets_headers_size` is the "
+     "same."},
+    {"connect_timeout", &BrokerOptions::connect_timeout, Range{1, 65'535}, Reload::new_connections,
+     "Seconds from the beginning of a connection within which its CONNECT has to come. Bramble's own."},
+    {"handshake_timeout", &BrokerOptions::handshake_timeout, Range{1, 65'535}, Reload::new_connections,
+     "Seconds for the handshakes of TLS and WebSocket. Bramble's own."},
+    {"password_rate", &BrokerOptions::password_rate, Range{0, 100'000}, Reload::at_start,
+     "Passwords that are checked for one address in a second, on average over ten; further clients from there are told "
+     "to come later. One that was right before is not counted. 0: no limit. Bramble's own."},
     {"max_output_bytes", &BrokerOptions::max_output_bytes, Range{1}, Reload::new_connections,
      "Bytes waiting to be written to one client. Above it QoS 0 messages to that client are dropped and counted, "
      "others "
@@ -139,6 +161,8 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
     {"log_timestamp", &BrokerOptions::log_timestamp, Reload::at_once, "Begin each log line with the time."},
     {"log_timestamp_format", Special<BrokerOptions>{read_log_timestamp_format, show_log_timestamp_format},
      Reload::at_once, "That time, as strftime writes it: %Y-%m-%dT%H:%M:%S. Not given: seconds since 1970."},
+    {"log_facility", &BrokerOptions::log_facility, Range{0, 7, -1}, Reload::at_once,
+     "Facility of `log_dest syslog`: local0 to local7, by number. -1: daemon."},
     {"connection_messages", &BrokerOptions::connection_messages, Reload::at_once,
      "Log clients that connect and disconnect."},
 };

@@ -19,7 +19,7 @@ struct Config {
   BrokerOptions broker;
   AuthOptions auth;
   StoreOptions store;
-  std::vector<ListenerOptions> listeners;  ///< never empty; allow_anonymous is set in each
+  std::vector<ListenerOptions> listeners;  ///< never empty
   bool local_only = false;                 ///< no listener was configured: only this machine is served
   std::vector<std::string> warnings;       ///< one line each, to be logged at start
   std::vector<ConfigLine> lines;           ///< what it was made from

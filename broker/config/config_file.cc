@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::string_view kBlanks = " \t\r\n";
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-constexpr std::size_t kFileBytesMax = 1 << 20;
+constexpr std::size_t kFileBytesMax = 16 << 20;
 
 std::string_view trim(std::string_view text) {
   const auto first = text.find_first_not_of(kBlanks);
@@ -30,23 +30,6 @@ tl::unexpected<std::string> wrong(std::string message) { return tl::unexpected<s
 
 tl::unexpected<std::string> unreadable(int error) {
   return wrong(": cannot be read: " + std::generic_category().message(error) + "; " + read_remedy(error));
-}
-
-/// Errors: the end of "FILE...".
-OrMessage<std::string> read_text(const std::string& path) {
-  std::error_code unknown;
-  if (std::filesystem::is_directory(path, unknown)) return wrong(": cannot be read: it is a folder; name a file in it");
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);
-  if (!file) return unreadable(errno);
-  std::string text(kFileBytesMax + 1, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
-  if (std::ferror(file.get()) != 0) return unreadable(errno);
-  if (text.size() > kFileBytesMax) return wrong(": has more than 1 MiB; is it a configuration?");
-  if (const auto nul = text.find('\0'); nul != std::string::npos) {
-    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
-    return wrong(":" + std::to_string(line) + ": holds a zero byte, so it is no text file; save it as UTF-8");
-  }
-  return text;
 }
 
 bool before(const std::string& left, const std::string& right) {
@@ -74,6 +57,22 @@ OrMessage<std::vector<std::string>> conf_files(const std::string& folder) {
 
 }  // namespace
 
+OrMessage<std::string> read_text_file(const std::string& path) {
+  std::error_code unknown;
+  if (std::filesystem::is_directory(path, unknown)) return wrong(": cannot be read: it is a folder; name a file in it");
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);
+  if (!file) return unreadable(errno);
+  std::string text(kFileBytesMax + 1, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+  if (std::ferror(file.get()) != 0) return unreadable(errno);
+  if (text.size() > kFileBytesMax) return wrong(": has more than 16 MiB; is it the right file?");
+  if (const auto nul = text.find('\0'); nul != std::string::npos) {
+    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
+    return wrong(":" + std::to_string(line) + ": holds a zero byte, so it is no text file; save it as UTF-8");
+  }
+  return text;
+}
+
 std::vector<ConfigLine> split_config(std::string_view text, std::string_view file_name, std::size_t file) {
   std::vector<ConfigLine> lines;
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
@@ -90,7 +89,7 @@ std::vector<ConfigLine> split_config(std::string_view text, std::string_view fil
 }
 
 OrMessage<std::vector<ConfigLine>> read_config_file(const std::string& path) {
-  const auto text = read_text(path);
+  const auto text = read_text_file(path);
   if (!text) return wrong(path + text.error());
   std::vector<ConfigLine> all;
   std::size_t files = 0;
@@ -103,7 +102,7 @@ OrMessage<std::vector<ConfigLine>> read_config_file(const std::string& path) {
     const auto included = conf_files(line.value);
     if (!included) return wrong(line.where + ": include_dir: " + included.error());
     for (const std::string& name : *included) {
-      const auto included_text = read_text(name);
+      const auto included_text = read_text_file(name);
       if (!included_text) return wrong(line.where + ": include_dir: " + name + included_text.error());
       std::ranges::move(split_config(*included_text, name, ++files), std::back_inserter(all));
     }

@@ -17,6 +17,10 @@ struct ConfigLine {
   std::size_t file = 0;  ///< 0 is the file that was asked for, then one number for each included file
 };
 
+/// The text of a file that a person writes. Errors: why it cannot be read, holds a zero byte or has more than 16 MiB, as
+/// the end of "FILE".
+OrMessage<std::string> read_text_file(const std::string& path);
+
 /// The lines of one text in mosquitto.conf's language: `#` as the first character of a line begins a comment, empty
 /// lines do not count, lines end in LF or CR LF, and a byte order mark before the first is skipped. Never fails: any
 /// bytes are lines.  Threads: any.
@@ -24,7 +28,7 @@ std::vector<ConfigLine> split_config(std::string_view text, std::string_view fil
 
 /// The lines of the file at `path`, and of every *.conf of each `include_dir` in its place, in Mosquitto's order:
 /// letter by letter, the upper case of a letter before its lower case. An included file may not include others. Errors:
-/// a file or folder that cannot be read, holds a zero byte or has more than 1 MiB, by name and by the line that asked
+/// a file or folder that cannot be read, holds a zero byte or has more than 16 MiB, by name and by the line that asked
 /// for it.
 OrMessage<std::vector<ConfigLine>> read_config_file(const std::string& path);
 

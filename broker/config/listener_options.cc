@@ -1,6 +1,9 @@
 #include "broker/config/listener_options.h"
 
 #include <algorithm>
+#include <charconv>
+
+#include "core/topic/topic.h"
 
 namespace bramble {
 
@@ -45,5 +48,75 @@ std::string show_protocol_versions(const ListenerOptions& options) {
   if (options.accept_v5) shown += ",5";
   return shown.empty() ? shown : shown.substr(1);
 }
+
+std::string read_protocol(ListenerOptions& options, std::string_view value) {
+  value = one_word(value);
+  if (value == "mqtt") {
+    options.protocol = Protocol::mqtt;
+  } else if (value == "websockets") {
+    options.protocol = Protocol::websockets;
+  } else if (value == "http_api") {
+    return "http_api is known to Mosquitto, not in Bramble: $SYS topics and bramble-ctl tell what it would";
+  } else if (value == "mqttsn") {
+    return "mqttsn is spoken neither by Mosquitto nor by Bramble: mqtt or websockets";
+  } else {
+    return std::string(value) + " is no protocol: mqtt or websockets";
+  }
+  return {};
+}
+
+std::string show_protocol(const ListenerOptions& options) {
+  return options.protocol == Protocol::websockets ? "websockets" : "mqtt";
+}
+
+std::string read_socket_domain(ListenerOptions& options, std::string_view value) {
+  value = one_word(value);
+  if (value == "ipv4") {
+    options.socket_domain = SocketDomain::ipv4;
+  } else if (value == "ipv6") {
+    options.socket_domain = SocketDomain::ipv6;
+  } else {
+    return std::string(value) + " is no domain: ipv4 or ipv6";
+  }
+  return {};
+}
+
+std::string show_socket_domain(const ListenerOptions& options) {
+  if (options.socket_domain == SocketDomain::any) return {};
+  return options.socket_domain == SocketDomain::ipv4 ? "ipv4" : "ipv6";
+}
+
+std::string read_listener_auto_id_prefix(ListenerOptions& options, std::string_view value) {
+  return read_auto_id_prefix(options.listener_auto_id_prefix, value);
+}
+
+std::string show_listener_auto_id_prefix(const ListenerOptions& options) { return options.listener_auto_id_prefix; }
+
+std::string read_unix_socket_mode(ListenerOptions& options, std::string_view value) {
+  value = one_word(value);
+  unsigned mode = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), mode, 8);
+  if (error != std::errc{} || end != value.data() + value.size() || mode > 0777) {
+    return std::string(value) + " is no mode: three digits from 0 to 7, such as 660";
+  }
+  options.unix_socket_mode = mode;
+  return {};
+}
+
+std::string show_unix_socket_mode(const ListenerOptions& options) {
+  std::string digits;
+  for (const int shift : {6, 3, 0}) digits += static_cast<char>('0' + (options.unix_socket_mode >> shift & 7));
+  return digits;
+}
+
+std::string read_mount_point(ListenerOptions& options, std::string_view value) {
+  if (const auto name = TopicName::parse(value); !name) {
+    return std::string(value) + " cannot begin a topic: UTF-8 without + and #";
+  }
+  options.mount_point = value;
+  return {};
+}
+
+std::string show_mount_point(const ListenerOptions& options) { return options.mount_point; }
 
 }  // namespace bramble

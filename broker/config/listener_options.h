@@ -4,31 +4,64 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "broker/config/auth_options.h"
 #include "broker/config/option_row.h"
+#include "broker/config/tls_options.h"
 #include "core/mqtt/types.h"
 
 namespace bramble {
 
-/// Options of one listener. Each field has a row below.
+enum class Protocol : std::uint8_t { mqtt, websockets };
+enum class SocketDomain : std::uint8_t { any, ipv4, ipv6 };
+
+/// Options of one listener. Each field but the last has a row below, or in the options of its type.
 struct ListenerOptions {
-  std::uint16_t port = 1883;            ///< 0: the system picks one
-  std::string bind_address;             ///< empty: all interfaces, IPv4 and IPv6
-  std::optional<bool> allow_anonymous;  ///< set in every Config
-  std::int32_t max_connections = -1;    ///< -1: no limit
+  std::uint16_t port = 1883;  ///< 0: the system picks one
+  std::string bind_address;   ///< empty: all interfaces, IPv4 and IPv6; from '/' on: a Unix socket
+  std::string bind_interface;
+  SocketDomain socket_domain = SocketDomain::any;
+  Protocol protocol = Protocol::mqtt;
+  std::optional<bool> listener_allow_anonymous;
+  std::string listener_auto_id_prefix;
+  std::int32_t max_connections = -1;  ///< -1: no limit
   mqtt::Qos max_qos = mqtt::Qos::exactly_once;
   std::uint16_t max_topic_alias = 10;
   std::uint16_t max_topic_alias_broker = 10;
   bool accept_v3 = true, accept_v4 = true, accept_v5 = true;  ///< accept_protocol_versions 3,4,5
+  std::string mount_point;
+  bool use_username_as_clientid = false;
+  std::uint16_t enable_proxy_protocol = 0;  ///< 0: no header
+  bool proxy_protocol_v2_require_tls = false;
+  unsigned unix_socket_mode = 0660;
+  std::vector<std::string> websockets_origin;
+  std::string http_dir;
+  std::vector<std::string> trusted_proxies;
+  std::uint32_t websockets_log_level = 0;
+  TlsOptions tls;
+  AuthOptions auth;  ///< those that hold here: the listener's own or the broker's; allow_anonymous is set
   // not options
   bool optional = false;    ///< not being able to open it is a warning: ::1 on a machine without IPv6
   std::string declared_at;  ///< FILE:LINE, for messages
+
+  bool unix_socket() const { return bind_address.starts_with('/'); }
 };
 
 std::string read_max_qos(ListenerOptions& options, std::string_view value);
 std::string show_max_qos(const ListenerOptions& options);
 std::string read_protocol_versions(ListenerOptions& options, std::string_view value);
 std::string show_protocol_versions(const ListenerOptions& options);
+std::string read_protocol(ListenerOptions& options, std::string_view value);
+std::string show_protocol(const ListenerOptions& options);
+std::string read_socket_domain(ListenerOptions& options, std::string_view value);
+std::string show_socket_domain(const ListenerOptions& options);
+std::string read_listener_auto_id_prefix(ListenerOptions& options, std::string_view value);
+std::string show_listener_auto_id_prefix(const ListenerOptions& options);
+std::string read_unix_socket_mode(ListenerOptions& options, std::string_view value);
+std::string show_unix_socket_mode(const ListenerOptions& options);
+std::string read_mount_point(ListenerOptions& options, std::string_view value);
+std::string show_mount_point(const ListenerOptions& options);
 
 /// `listener PORT [ADDRESS]` opens a listener and is no row; what follows it applies to it.
 inline constexpr OptionRow<ListenerOptions> kListenerOptions[] = {
@@ -37,8 +70,16 @@ inline constexpr OptionRow<ListenerOptions> kListenerOptions[] = {
      "not."},
     {"bind_address", &ListenerOptions::bind_address, Reload::at_start,
      "Address or host name of the default listener. Older form of `listener`."},
-    {"listener_allow_anonymous", &ListenerOptions::allow_anonymous, Reload::new_connections,
+    {"bind_interface", &ListenerOptions::bind_interface, Reload::at_start,
+     "Listen only on this network device: eth0."},
+    {"socket_domain", Special<ListenerOptions>{read_socket_domain, show_socket_domain}, Reload::at_start,
+     "ipv4 or ipv6: listen only there. Not given: both."},
+    {"protocol", Special<ListenerOptions>{read_protocol, show_protocol}, Reload::at_start,
+     "What clients speak here: mqtt, or websockets for MQTT over WebSocket."},
+    {"listener_allow_anonymous", &ListenerOptions::listener_allow_anonymous, Reload::new_connections,
      "allow_anonymous for this listener alone."},
+    {"listener_auto_id_prefix", Special<ListenerOptions>{read_listener_auto_id_prefix, show_listener_auto_id_prefix},
+     Reload::new_connections, "auto_id_prefix for this listener alone: at most 50 bytes."},
     {"max_connections", &ListenerOptions::max_connections, Range{-1, 2'147'483'647}, Reload::new_connections,
      "Clients connected through this listener at the same time. -1: no limit."},
     {"max_qos", Special<ListenerOptions>{read_max_qos, show_max_qos}, Reload::new_connections,
@@ -50,6 +91,27 @@ inline constexpr OptionRow<ListenerOptions> kListenerOptions[] = {
      "Topic Aliases the broker sets up towards an MQTT 5 client that allows them. 0: none."},
     {"accept_protocol_versions", Special<ListenerOptions>{read_protocol_versions, show_protocol_versions},
      Reload::new_connections, "Protocol versions let in, with commas between: 3 (MQTT 3.1), 4 (3.1.1), 5 (5.0)."},
+    {"mount_point", Special<ListenerOptions>{read_mount_point, show_mount_point}, Reload::new_connections,
+     "Put before every topic and filter of this listener's clients, and taken off again towards them: they live in a "
+     "part of the topics that they take for the whole."},
+    {"use_username_as_clientid", &ListenerOptions::use_username_as_clientid, Reload::new_connections,
+     "The user name is the client id, so one user has one session. Clients without a user name are refused."},
+    {"enable_proxy_protocol", &ListenerOptions::enable_proxy_protocol, Range{1, 2, 0}, Reload::new_connections,
+     "Expect a PROXY header of version 1 or 2, which says where the client is, on each connection. Only for listeners "
+     "that nobody but the proxy reaches. 0: none."},
+    {"proxy_protocol_v2_require_tls", &ListenerOptions::proxy_protocol_v2_require_tls, Reload::new_connections,
+     "With enable_proxy_protocol 2: refuse clients that the header does not say came by TLS."},
+    {"unix_socket_mode", Special<ListenerOptions>{read_unix_socket_mode, show_unix_socket_mode}, Reload::at_start,
+     "Who may use a listener that is a Unix socket, as chmod writes it. Bramble's own."},
+    {"websockets_origin", &ListenerOptions::websockets_origin, Reload::new_connections,
+     "Only web pages from here may open a WebSocket: https://example.org. May be given several times. Not given: any."},
+    {"trusted_proxies", &ListenerOptions::trusted_proxies, Reload::new_connections,
+     "Address of a proxy whose X-Forwarded-For is believed, with protocol websockets. May be given several times. "
+     "Bramble's own."},
+    {"http_dir", &ListenerOptions::http_dir, Reload::new_connections,
+     "Folder whose files a listener with protocol websockets serves by HTTP."},
+    {"websockets_log_level", &ListenerOptions::websockets_log_level, Range{}, Reload::at_once,
+     "Of a library that neither Mosquitto 2.1 nor Bramble uses any more: accepted, without effect."},
 };
 
 }  // namespace bramble

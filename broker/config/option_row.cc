@@ -54,6 +54,11 @@ std::string read_value(std::string& to, std::string_view value, const Range&) {
   return {};
 }
 
+std::string read_value(std::vector<std::string>& to, std::string_view value, const Range&) {
+  to.emplace_back(value);
+  return {};
+}
+
 std::string read_value(std::chrono::seconds& to, std::string_view value, const Range& range) {
   std::int64_t number = 0;
   std::string wrong = read_number(number, value, range);
@@ -69,6 +74,12 @@ std::string read_number(std::int64_t& to, std::string_view value, const Range& r
   }
   to = *number;
   return {};
+}
+
+std::string show_value(const std::vector<std::string>& value) {
+  std::string shown;
+  for (const std::string& each : value) shown += (shown.empty() ? "" : ", ") + each;
+  return shown;
 }
 
 std::string show_value(bool value) { return value ? "true" : "false"; }

@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "core/base/result.h"
 
@@ -35,11 +36,12 @@ struct Special {
 };
 
 /// Where an option lives: a field of its struct. Numbers have a Range; seconds are whole numbers; a flag that is
-/// optional has no value until one is given.
+/// optional has no value until one is given; a list has one item a line.
 template <class Options>
 using Field = std::variant<bool Options::*, std::optional<bool> Options::*, std::uint16_t Options::*,
                            std::uint32_t Options::*, std::int32_t Options::*, std::uint64_t Options::*,
-                           std::string Options::*, std::chrono::seconds Options::*, Special<Options>>;
+                           std::string Options::*, std::vector<std::string> Options::*,
+                           std::chrono::seconds Options::*, Special<Options>>;
 
 /// One option: its name in the file, the field it sets, its range, when a reload takes it, its help. Parsing, the
 /// reference file and its defaults all come from here.  Threads: constant.
@@ -67,6 +69,7 @@ std::string_view one_word(std::string_view value);
 std::string read_value(bool& to, std::string_view value, const Range&);
 std::string read_value(std::optional<bool>& to, std::string_view value, const Range&);
 std::string read_value(std::string& to, std::string_view value, const Range&);
+std::string read_value(std::vector<std::string>& to, std::string_view value, const Range&);
 std::string read_value(std::chrono::seconds& to, std::string_view value, const Range& range);
 std::string read_number(std::int64_t& to, std::string_view value, const Range& range);
 
@@ -91,6 +94,7 @@ std::string show_value(Number value) {
 }
 inline std::string show_value(std::optional<bool> value) { return value ? show_value(*value) : ""; }
 inline std::string show_value(const std::string& value) { return value; }
+std::string show_value(const std::vector<std::string>& value);
 inline std::string show_value(std::chrono::seconds value) { return std::to_string(value.count()); }
 
 /// Sets the field that `row` names. Answers what is wrong, as the end of "name: ...", or nothing.

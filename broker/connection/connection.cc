@@ -15,7 +15,6 @@ using mqtt::ReasonCode;
 using mqtt::Version;
 
 namespace {
-constexpr Seconds kConnectWithin{30};
 constexpr Seconds kLookAgain{1};
 constexpr std::size_t kSipBytes = 4096;
 constexpr std::size_t kSlowPacket = 1024;
@@ -33,13 +32,17 @@ Connection::Connection(ShardParts& parts, ConnectionAccepted accepted)
       transport_(std::move(accepted.transport)),
       number_(accepted.number),
       output_max_(parts.config->broker.max_output_bytes),
-      listener_(accepted.listener) {}
+      listener_(accepted.listener),
+      mounted_(!listener().mount_point.empty()) {}
 
 Connection::~Connection() = default;
 
 void Connection::start(const OnReactor& here) {
   heard_ = here.now();
-  here.reactor().timers(here).arm(*this, here.now() + kConnectWithin);
+  const BrokerOptions& options = parts_.config->broker;
+  shaking_hands_ = !transport_->established();
+  here.reactor().timers(here).arm(*this,
+                                  here.now() + (shaking_hands_ ? options.handshake_timeout : options.connect_timeout));
   interest_ = wanted_events();
   if (!here.reactor().readiness(here).add(transport_->descriptor(), *this, interest_)) {
     lost(here, "the kernel cannot watch another socket");
@@ -48,6 +51,15 @@ void Connection::start(const OnReactor& here) {
 
 std::string Connection::describe() const {
   return session_ ? fmt::format("{} [{}]", session_->client_id(), peer()) : peer();
+}
+
+std::string Connection::mount(std::string_view filter) const {
+  if (!mounted_) return {};
+  const std::string& point = listener().mount_point;
+  constexpr std::string_view kShare = "$share/";
+  if (!filter.starts_with(kShare)) return point + std::string(filter);
+  const auto name_end = std::min(filter.find('/', kShare.size()), filter.size() - 1) + 1;
+  return std::string(filter.substr(0, name_end)) + point + std::string(filter.substr(name_end));
 }
 
 TopicMemo& Connection::memo() {
@@ -92,8 +104,7 @@ void Connection::read(const OnReactor& here, std::size_t size_max) {
   TurnBuffer& buffer = here.reactor().turn_buffer(here);
   const std::size_t before = unread_ ? unread_->size() : 0;
   char* const bytes = buffer.room(before + size_max);
-  const auto moved = transport_->read(bytes + before, size_max);
-  if (moved.state == Transport::State::closed) return lost(here, "closed its connection");
+  const auto moved = receive(here, bytes + before, size_max);
   if (moved.bytes == 0) return;
   if (before != 0) std::memcpy(bytes, unread_->data(), before);
   buffer.take(before + moved.bytes);
@@ -105,11 +116,39 @@ void Connection::read(const OnReactor& here, std::size_t size_max) {
   handle_lasting(here, {bytes, before + moved.bytes});
 }
 
+Transport::Moved Connection::receive(const OnReactor& here, char* to, std::size_t size_max) {
+  const auto moved = transport_->read(to, size_max);
+  if (transport_->has_unseen_bytes()) look_for_unseen(here);
+  if (transport_->wants_write() && !blocked_) mark_dirty();
+  if (moved.state == Transport::State::closed) {
+    lost(here, *transport_->fault() != '\0' ? transport_->fault() : "closed its connection");
+  }
+  return moved;
+}
+
+void Connection::look_for_unseen(const OnReactor& here) {
+  if (unseen_) return;
+  unseen_ = true;
+  parts_.connections.read_later(*this);
+  here.reactor().want_turn(here);
+}
+
+bool Connection::read_unseen(const OnReactor& here) {
+  if (state_ >= State::closing || !transport_->has_unseen_bytes()) {
+    unseen_ = false;
+  } else if (held_ || paused_ || connect_waits_ || waits_at_ || replies_pile_up()) {
+    return false;
+  } else {
+    unseen_ = false;
+    read_what_is_fair(here);
+  }
+  return true;
+}
+
 /// More of a packet of which much is there already: copied once it is whole.
 void Connection::read_more(const OnReactor& here, std::size_t size_max) {
   char* const bytes = here.reactor().turn_buffer(here).room(size_max);
-  const auto moved = transport_->read(bytes, size_max);
-  if (moved.state == Transport::State::closed) return lost(here, "closed its connection");
+  const auto moved = receive(here, bytes, size_max);
   if (moved.bytes == 0) return;
   parts_.counters.add(Metric::bytes_received, static_cast<std::int64_t>(moved.bytes));
   unread_->append(bytes, moved.bytes);
@@ -243,7 +282,7 @@ bool Connection::replies_pile_up() const { return blocked_ && out_.bytes() > out
 
 std::uint32_t Connection::wanted_events() const {
   std::uint32_t wanted = paused_ || replies_pile_up() ? 0u : static_cast<std::uint32_t>(EPOLLIN | EPOLLRDHUP);
-  if (blocked_) wanted |= EPOLLOUT;
+  if (blocked_ || transport_->wants_write()) wanted |= EPOLLOUT;
   if (wanted != 0 && newcomer_) wanted |= EPOLLONESHOT;
   return wanted;
 }
@@ -251,6 +290,7 @@ std::uint32_t Connection::wanted_events() const {
 void Connection::update_interest(const OnReactor& here) {
   if (at_door_ == AtDoor::going) return;  // it is not watched any more
   const std::uint32_t wanted = wanted_events();
+  if (unseen_) here.reactor().want_turn(here);
   if (wanted == interest_) return;
   interest_ = wanted;
   here.reactor().readiness(here).change(transport_->descriptor(), *this, interest_);
@@ -275,11 +315,13 @@ void Connection::established(const OnReactor& here, OwnedSession& session, const
     here.reactor().timers(here).arm(*this, here.now() + Milliseconds(1500 * keep_alive_));
   }
   if (parts_.config->broker.connection_messages) {
-    log::write(LogType::notice, "New client connected from {} as {} (p{}, c{}, k{}).", peer(), session.client_id(),
+    const std::string user =
+        session.access() && session.access()->user ? fmt::format(", u'{}'", *session.access()->user) : "";
+    log::write(LogType::notice, "New client connected from {} as {} (p{}, c{}, k{}{}).", peer(), session.client_id(),
                version_ == Version::v5       ? 5
                : version_ == Version::v3_1_1 ? 2
                                              : 1,
-               settled.clean_start ? 1 : 0, keep_alive_);
+               settled.clean_start ? 1 : 0, keep_alive_, user);
   }
   parts_.sessions.present(here, session, *this, settled.receive_maximum, here.reactor().turn_buffer(here));
   if (!session.replays.empty()) parts_.connections.replay_later(here, *this);
@@ -293,8 +335,13 @@ void Connection::due(const OnReactor& here) {
     here.reactor().timers(here).arm(*this, due);  // it has been heard since: one timer re-armed, not one a packet
   } else if (has_unheard_bytes()) {
     here.reactor().timers(here).arm(*this, here.now() + kLookAgain);  // it is us who stood still
+  } else if (shaking_hands_ && transport_->established()) {
+    shaking_hands_ = false;
+    const BrokerOptions& options = parts_.config->broker;
+    here.reactor().timers(here).arm(
+        *this, here.now() + std::max(options.connect_timeout - options.handshake_timeout, Seconds(0)));
   } else if (state_ == State::awaiting_connect) {
-    lost(here, "did not send CONNECT in time");
+    lost(here, shaking_hands_ ? "did not end its handshake in time" : "did not send CONNECT in time");
   } else {
     close(here, ReasonCode::keep_alive_timeout, "has exceeded timeout, disconnecting", false);  // [MQTT-3.1.2-22]
   }
@@ -371,6 +418,7 @@ void Connection::move_to(const OnReactor& here, ReactorId owner, const std::stri
   moved->accepted.number = number_;
   moved->unread = std::string(unread);
   moved->client_id = client_id;
+  moved->password_right = login_ == Login::right;
   here.reactor().timers(here).disarm(*this);
   here.reactor().readiness(here).remove(transport_->descriptor(), *this);
   if (at_door_ == AtDoor::going) count_as_leaving(false);  // it is found to have hung up there once more

@@ -33,7 +33,9 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   ~Connection();
 
   ShardParts& parts() const { return parts_; }
-  const ListenerOptions& listener() const { return parts_.listeners[listener_]->options(); }
+  const ListenerRules& rules() const { return *parts_.rules[listener_]; }
+  const ListenerOptions& listener() const { return rules().options; }
+  std::uint32_t listener_number() const { return listener_; }
   State state() const { return state_; }
   mqtt::Version version() const { return version_; }
   bool is_v5() const { return version_ == mqtt::Version::v5; }
@@ -41,6 +43,9 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   TopicMemo& memo();
   /// The packet at hand lies in the turn's memory.
   bool packet_lasts() const { return parts_.packet_lasts; }
+  bool mounted() const { return mounted_; }
+  /// The filter or topic with the listener's mount point before it; empty if there is none.
+  std::string mount(std::string_view filter) const;
   std::string peer() const { return transport_ ? transport_->peer() : std::string(); }
 
   // --- in ---
@@ -59,6 +64,8 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   /// Reads and handles a little of what a slowed publisher has sent  (docs/design.md, Slowing).
   void sip(const OnReactor& here);
   void set_paused(const OnReactor& here, bool paused);
+  /// What its transport has and epoll cannot see. False: not now.
+  bool read_unseen(const OnReactor& here);
   bool paused() const { return paused_; }
 
   // --- out ---
@@ -104,6 +111,12 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   /// The client said DISCONNECT; `with_will`: it wants its Will published  (0x04).
   void disconnect(const OnReactor& here, bool with_will);
 
+  /// Is the password right? `asked`: it is being found out, and the CONNECT is handled again then.
+  enum class Login : std::uint8_t { unknown, asked, right, wrong, too_many };
+  Login ask_for_password(const OnReactor& here, std::string_view user, std::string_view password);
+  void password_checked(const OnReactor& here, bool right);
+  ProvenIdentity identity() const { return transport_->identity(); }
+
   /// It subscribes or unsubscribes.
   void settling() { settling_ = true; }
 
@@ -133,6 +146,7 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   /// Its CONNECT does.
   void wait_behind(Connection& ahead);
   void count_as_leaving(bool leaving);
+  void count_as_connected(int change);
   /// What kept it from being served there is over.
   void wanted_at_door(const OnReactor& here);
   /// Its turn at the door.
@@ -146,6 +160,8 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   void handle_unread(const OnReactor& here);
   void handle_lasting(const OnReactor& here, std::string_view bytes);
   void read_more(const OnReactor& here, std::size_t size_max);
+  Transport::Moved receive(const OnReactor& here, char* to, std::size_t size_max);
+  void look_for_unseen(const OnReactor& here);
   void heard(const OnReactor& here, bool packet);
   void move_to(const OnReactor& here, ReactorId owner, const std::string& client_id, std::string_view unread);
   void lost(const OnReactor& here, const char* why);
@@ -161,6 +177,8 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   bool replies_pile_up() const;       ///< it asks and does not read the answers: nothing more is read from it
   std::uint32_t wanted_events() const;
   void update_interest(const OnReactor& here);
+  Sent send_mounted(Publication& publication, mqtt::PublishHeader header);
+  Sent send_content(Publication& publication, const mqtt::PublishContent& content, mqtt::PublishHeader header);
   void choose_alias(mqtt::PublishHeader& header, const mqtt::PublishContent& content);
   bool too_large(const mqtt::PublishHeader& header, const mqtt::PublishContent& content) const;
   std::string describe() const;
@@ -186,18 +204,22 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   State state_ = State::awaiting_connect;
   mqtt::Version version_ = mqtt::Version::v3_1_1;
   AtDoor at_door_ = AtDoor::no;
+  Login login_ = Login::unknown;
   bool connect_waits_ = false;  ///< is first in unread_, for its turn at the door
-  bool newcomer_ = true;        ///< so far it has connected and subscribed, nothing else
-  bool settling_ = false;       ///< and does so in what is read just now
-  bool reason_strings_ = false;
+  bool newcomer_ : 1 = true;        ///< so far it has connected and subscribed, nothing else
+  bool settling_ : 1 = false;       ///< and does so in what is read just now
+  bool reason_strings_ : 1 = false;
   bool dirty_ = false;     ///< on the list of those who are written to in this turn
   bool late_ = false;      ///< on the list of those who are written to in this turn or one of the next
   bool held_ = false;      ///< on the list of those with packets that wait for their turn
   bool paused_ = false;    ///< slowed: read a little now and then
   bool blocked_ = false;   ///< the socket takes no more for now
-  bool broken_ = false;    ///< a write has failed: it ends when the turn does
+  bool broken_ : 1 = false;    ///< a write has failed: it ends when the turn does
   bool was_full_ = false;  ///< since it was last looked whether something waits for room
-  bool replaying_ = false;
+  bool replaying_ : 1 = false;
+  const bool mounted_ : 1;  ///< its listener has a mount point
+  bool shaking_hands_ : 1 = false;  ///< its transport is, and has a time for it
+  bool unseen_ : 1 = false;         ///< on the list of those whose transport has bytes that epoll cannot see
 };
 static_assert(sizeof(Connection) <= 256, "one of mimalloc's sizes; the next is 320 (docs/design.md, Memory)");
 

@@ -61,7 +61,19 @@ bool Connection::too_large(const mqtt::PublishHeader& header, const mqtt::Publis
 }
 
 PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::PublishHeader header) {
-  const mqtt::PublishContent& content = publication.content();
+  if (mounted_) return send_mounted(publication, header);
+  return send_content(publication, publication.content(), header);
+}
+
+/// Without the mount point, which the client does not know of. Nobody shares what is encoded.
+PacketSink::Sent Connection::send_mounted(Publication& publication, mqtt::PublishHeader header) {
+  mqtt::PublishContent content = publication.content();
+  if (content.topic.starts_with(listener().mount_point)) content.topic.remove_prefix(listener().mount_point.size());
+  return send_content(publication, content, header);
+}
+
+PacketSink::Sent Connection::send_content(Publication& publication, const mqtt::PublishContent& content,
+                                          mqtt::PublishHeader header) {
   const bool large = content.payload.size() >= WriteQueue::kReferenceFrom;
   bool may_be_too_large = large;
   if (is_v5()) {
@@ -73,7 +85,7 @@ PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::Publis
   parts_.counters.add(Metric::messages_sent);
   parts_.counters.add(Metric::publish_sent);
   parts_.counters.add(Metric::publish_bytes_sent, static_cast<std::int64_t>(content.payload.size()));
-  const bool plain = header.topic_alias == 0 && header.subscription_identifiers.empty() && !header.dup;
+  const bool plain = !mounted_ && header.topic_alias == 0 && header.subscription_identifiers.empty() && !header.dup;
   if (plain && (!large || goes_on_uncopied(publication, header))) {
     // what waits for a later turn may not refer to this one's memory: see Connections::flush_late
     const bool this_turn = !late_ || out_.lasts_one_turn();
@@ -100,8 +112,8 @@ bool Connection::goes_on_uncopied(Publication& publication, const mqtt::PublishH
 
 void Connection::flush(const OnReactor& here) {
   dirty_ = false;
-  if (blocked_ || state_ == State::closed) return;
-  if (broken_ || (!out_.empty() && !write(here))) {
+  if (blocked_ || state_ == State::closed || !transport_) return;  // it has moved away, or takes no more
+  if (broken_ || ((!out_.empty() || transport_->wants_write()) && !write(here))) {
     out_.clear();
     if (state_ < State::closing && at_door_ != AtDoor::going) hang_up(here);  // what it said before is still read
     return;
@@ -113,14 +125,14 @@ void Connection::flush(const OnReactor& here) {
 
 bool Connection::write(const OnReactor& here) {
   was_full_ |= !has_room();
-  const auto moved = out_.flush(*transport_);
+  const auto moved = out_.empty() ? transport_->write({}) : out_.flush(*transport_);
   parts_.counters.add(Metric::bytes_sent, static_cast<std::int64_t>(moved.bytes));
   if (moved.state == Transport::State::closed) {
     out_.clear();
     broken_ = true;
     return false;
   }
-  blocked_ = !out_.empty();
+  blocked_ = !out_.empty() || transport_->wants_write();
   if (state_ != State::closing) update_interest(here);
   return true;
 }

@@ -31,7 +31,9 @@ Connection& Connections::accept(const OnReactor& here, ConnectionAccepted accept
 void Connections::adopt(const OnReactor& here, ConnectionMoved moved) {
   here.reactor().load().fetch_add(1, std::memory_order_relaxed);
   parts_.directory.arrived(moved.client_id);
-  accept(here, std::move(moved.accepted)).come_with_connect(here, std::move(moved.unread));
+  Connection& connection = accept(here, std::move(moved.accepted));
+  if (moved.password_right) connection.login_ = Connection::Login::right;
+  connection.come_with_connect(here, std::move(moved.unread));
 }
 
 void Connections::slow_down(const OnReactor& here, Connection& connection, std::uint64_t reactors) {
@@ -67,7 +69,8 @@ void Connections::replay_later(const OnReactor& here, Connection& connection) {
 bool Connections::work_off(const OnReactor& here) {
   work_off_replays(here);
   work_off_slices(here);
-  const bool more = !replaying_.empty() || !sliced_.empty();
+  const bool unseen = work_off_unseen(here);
+  const bool more = !replaying_.empty() || !sliced_.empty() || unseen;
   if (held_.empty()) return more;
   here.reactor().drain_inbox(here);  // as after a read: what they publish may follow from what has come since
   auto held = std::exchange(held_, {});
@@ -103,6 +106,21 @@ void Connections::work_off_slices(const OnReactor& here) {
     waiting[done]->resume(here);
   }
   sliced_.insert(sliced_.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(done), waiting.end());
+}
+
+bool Connections::work_off_unseen(const OnReactor& here) {
+  if (unseen_.empty()) return false;
+  const TurnBuffer& buffer = here.reactor().turn_buffer(here);
+  const std::size_t enough = buffer.bytes() + TurnBuffer::kEnough;
+  const auto waiting = std::exchange(unseen_, {});
+  std::size_t done = 0;
+  bool more = false;
+  for (; done < waiting.size() && buffer.bytes() < enough; ++done) {
+    if (!waiting[done]->read_unseen(here)) unseen_.push_back(waiting[done]);
+  }
+  more = done < waiting.size();
+  unseen_.insert(unseen_.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(done), waiting.end());
+  return more;
 }
 
 bool Connections::replay(const OnReactor& here, Connection& connection, std::size_t leave) {
@@ -141,7 +159,13 @@ bool Connections::replay_step(const OnReactor& here, OwnedSession& session) {
   return true;
 }
 
+void Connections::password_checked(const OnReactor& here, std::uint64_t number, bool right) {
+  const auto asking = asking_.extract(number);
+  if (asking) asking.mapped()->password_checked(here, right);
+}
+
 void Connections::closed(Connection& connection) {
+  if (connection.login_ == Connection::Login::asked) asking_.erase(connection.number_);
   door_.forget(connection);
   closed_.push_back(&connection);
 }
@@ -180,13 +204,13 @@ void Connections::end_turn(const OnReactor& here) {
       } else {
         here.reactor().readiness(here).remove(connection->transport_->descriptor(), *connection);
         // first: a client that connects again when it sees the close finds its place free (max_connections)
-        parts_.listeners[connection->listener_]->connections().fetch_sub(1, std::memory_order_relaxed);
+        connection->count_as_connected(-1);
       }
       connection->transport_->finish();
     }
     here.reactor().load().fetch_sub(1, std::memory_order_relaxed);
   }
-  for (auto* list : {&late_, &held_, &sliced_, &replaying_, &paused_}) std::erase_if(*list, is_closed);
+  for (auto* list : {&late_, &held_, &sliced_, &replaying_, &paused_, &unseen_}) std::erase_if(*list, is_closed);
   late_owned_ = late_.size();
   for (Connection* connection : std::exchange(closed_, {})) {
     const std::uint32_t hole = connection->index_;

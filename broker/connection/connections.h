@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "broker/connection/connection.h"
@@ -22,6 +23,7 @@ class Connections {
   /// In this turn or one of the next: one of many who got the same message. Writing to 10,000 takes 60 ms.
   void flush_some_turn(Connection& connection) { late_.push_back(&connection); }
   void resume_later(Connection& connection) { held_.push_back(&connection); }
+  void read_later(Connection& connection) { unseen_.push_back(&connection); }
   void slice_later(Connection& connection) { sliced_.push_back(&connection); }
   void replay_later(const OnReactor& here, Connection& connection);
   /// Reads it slowly until one of the reactors (a bit each) says that its inbox has eased, and as long as it has not.
@@ -29,6 +31,9 @@ class Connections {
   void eased(const OnReactor& here);
 
   Door& door() { return door_; }
+
+  void wait_for_password(std::uint64_t number, Connection& connection) { asking_[number] = &connection; }
+  void password_checked(const OnReactor& here, std::uint64_t number, bool right);
 
   /// Goes on with replays and held packets. True: some is left that could go on at once.
   bool work_off(const OnReactor& here);
@@ -56,6 +61,7 @@ class Connections {
   void flush_late(const OnReactor& here);
   void work_off_replays(const OnReactor& here);
   void work_off_slices(const OnReactor& here);
+  bool work_off_unseen(const OnReactor& here);
   /// Until the turn's budget is down to `leave`. True: it could go on at once, so it is asked again.
   bool replay(const OnReactor& here, Connection& connection, std::size_t leave);
   /// False: the client has no room for more now.
@@ -71,7 +77,9 @@ class Connections {
   std::vector<Connection*> sliced_;
   std::vector<Connection*> replaying_;
   std::vector<Connection*> paused_;
+  std::vector<Connection*> unseen_;
   std::vector<Connection*> closed_;
+  std::unordered_map<std::uint64_t, Connection*> asking_;  ///< whose password is being checked, by their numbers
   std::vector<MessagePtr> found_;  ///< by the replay at hand
   Sips sips_{*this};
 };

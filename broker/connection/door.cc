@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "broker/connection/connections.h"
+#include "broker/net/tcp.h"
 
 namespace bramble {
 
@@ -81,6 +82,7 @@ void Connection::come_to_door(const OnReactor& here) {
 void Connection::come_with_connect(const OnReactor& here, std::string bytes) {
   take_unread(std::move(bytes));
   connect_waits_ = true;
+  if (transport_->has_unseen_bytes()) look_for_unseen(here);
   come_to_door(here);
 }
 
@@ -95,7 +97,12 @@ void Connection::hang_up(const OnReactor& here) {
 /// Whoever leaves has given its place to whoever comes back.
 void Connection::count_as_leaving(bool leaving) {
   parts_.mesh.leaving().fetch_add(leaving ? 1 : -1, std::memory_order_relaxed);
-  parts_.listeners[listener_]->connections().fetch_add(leaving ? -1 : 1, std::memory_order_relaxed);
+  count_as_connected(leaving ? -1 : 1);
+}
+
+void Connection::count_as_connected(int change) {
+  rules().connections->fetch_add(change, std::memory_order_relaxed);
+  parts_.mesh.connections().fetch_add(change, std::memory_order_relaxed);
 }
 
 bool Connection::to_be_heard_out(const OnReactor& here) {
@@ -104,13 +111,34 @@ bool Connection::to_be_heard_out(const OnReactor& here) {
 }
 
 void Connection::wanted_at_door(const OnReactor& here) {
-  if (at_door_ != AtDoor::no) here.reactor().want_turn(here);
+  if (at_door_ != AtDoor::no || unseen_) here.reactor().want_turn(here);
 }
 
 /// Whoever had the session of its client, hung up, and is not read to the end yet, goes first.
 void Connection::wait_behind(Connection& ahead) {
   connect_waits_ = true;
   parts_.connections.door().wait_behind(ahead, *this);
+}
+
+Connection::Login Connection::ask_for_password(const OnReactor& here, std::string_view user,
+                                                std::string_view password) {
+  if (login_ != Login::unknown) return login_;
+  const std::shared_ptr<Users>& users = rules().users;
+  if (users->remembers(user, password)) return login_ = Login::right;
+  const auto answer = parts_.passwords.ask({users, std::string(user), std::string(password), here.id(), number_},
+                                           host_of(peer()), here.now());
+  if (answer == PasswordChecks::Answer::too_many) return login_ = Login::too_many;
+  parts_.connections.wait_for_password(number_, *this);
+  connect_waits_ = true;
+  return login_ = Login::asked;
+}
+
+/// Once more, at its turn: now it is known.
+void Connection::password_checked(const OnReactor& here, bool right) {
+  if (state_ >= State::closing) return;
+  login_ = right ? Login::right : Login::wrong;
+  parts_.connections.door().join(*this);
+  here.reactor().want_turn(here);
 }
 
 bool Connection::given_up_for(const Connection& other) const {
@@ -127,7 +155,7 @@ Connection::Served Connection::serve(const OnReactor& here) {
   }
   if (broken_ && !Readiness::shows(transport_->descriptor(), POLLIN)) lost(here, "closed its connection");
   if (state_ >= State::closing) return Served::done;
-  if (waits_at_) return Served::done;
+  if (waits_at_ || login_ == Login::asked) return Served::done;
   if (at_door_ == AtDoor::going) return Served::in_part;
   at_door_ = AtDoor::no;
   newcomer_ = settling_ || state_ == State::awaiting_connect;

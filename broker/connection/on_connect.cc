@@ -1,8 +1,8 @@
 #include <algorithm>
-#include <atomic>
 #include <fmt/format.h>
 #include <random>
 
+#include "broker/connection/admission.h"
 #include "broker/connection/handlers.h"
 
 namespace bramble {
@@ -12,57 +12,6 @@ using mqtt::Version;
 
 namespace {
 
-bool accepts(const ListenerOptions& listener, Version version) {
-  switch (version) {
-    case Version::v3_1: return listener.accept_v3;
-    case Version::v3_1_1: return listener.accept_v4;
-    case Version::v5: return listener.accept_v5;
-  }
-  return false;
-}
-
-/// May this client be served at all? What the answer does not depend on is its session.
-Result<void> admit(const Connection& from, const mqtt::Connect& connect) {
-  const ListenerOptions& listener = from.listener();
-  const BrokerOptions& options = from.parts().config->broker;
-  const bool v5 = connect.version == Version::v5;
-  if (!accepts(listener, connect.version)) {
-    return failure(ReasonCode::unsupported_protocol_version, "this listener does not accept its protocol version");
-  }
-  if (connect.authentication_method) {
-    return failure(ReasonCode::bad_authentication_method, "no enhanced authentication method is available");
-  }
-  if (connect.client_id.empty()) {
-    // 3.1 knows no empty identifiers; 3.1.1 only with Clean Session  [3.1.1: MQTT-3.1.3-8]
-    const bool allowed =
-        options.allow_zero_length_clientid && (v5 || (connect.version == Version::v3_1_1 && connect.clean_start));
-    if (!allowed) return failure(ReasonCode::client_identifier_not_valid, "an empty client identifier");
-  }
-  if (!*listener.allow_anonymous) {
-    return failure(ReasonCode::not_authorized, "anonymous clients are not allowed (allow_anonymous false)");
-  }
-  if (!v5 && options.max_keepalive != 0 && (connect.keep_alive == 0 || connect.keep_alive > options.max_keepalive)) {
-    return failure(ReasonCode::client_identifier_not_valid, "its keep alive is above max_keepalive");
-  }
-  if (connect.will) {
-    if (connect.will->qos > listener.max_qos) {
-      return failure(ReasonCode::qos_not_supported, "its Will is above max_qos");  // [MQTT-3.2.2-12]
-    }
-    if (connect.will->retain && !options.retain_available) {
-      return failure(ReasonCode::retain_not_supported, "its Will is retained, which is off");  // [MQTT-3.2.2-13]
-    }
-    const auto topic = TopicName::parse(connect.will->topic);
-    if (!topic) return failure(ReasonCode::topic_name_invalid, "its Will Topic is not a valid topic name");
-    if (topic->broker_owned()) {
-      return failure(ReasonCode::not_authorized, "its Will is for $SYS, which is the broker's own");
-    }
-    if (options.message_size_limit != 0 && connect.will->payload.size() > options.message_size_limit) {
-      return failure(ReasonCode::quota_exceeded, "its Will is above message_size_limit");
-    }
-  }
-  return {};
-}
-
 /// Unlike any other client's, and not to be guessed: a client id is what a session is taken over by.
 std::string made_up_client_id(const std::string& prefix) {
   thread_local std::random_device random;  // the system's, not a generator whose state could be found out
@@ -70,6 +19,22 @@ std::string made_up_client_id(const std::string& prefix) {
   const std::uint64_t a = word(), b = word();
   return fmt::format("{}{:08X}-{:04X}-{:04X}-{:04X}-{:012X}", prefix, a >> 32, a >> 16 & 0xFFFF, a & 0xFFFF, b >> 48,
                      b & 0xFFFF'FFFF'FFFF);
+}
+
+bool may_leave_will(const Connection& from, const Who& who, std::string_view client_id, const mqtt::WillFields& will) {
+  const AccessList* const list = from.rules().access.get();
+  if (!list) return true;
+  std::optional<std::string_view> user;
+  if (who.user) user = *who.user;
+  const std::string mounted = from.mount(will.topic);
+  return list->rights_of(user, client_id)->decide(Access::write, mounted.empty() ? will.topic : mounted).allowed;
+}
+
+/// For a session more, if it is one.
+bool room_for(const ShardParts& parts, std::string_view client_id) {
+  const auto limit = parts.config->broker.global_max_clients;
+  if (limit < 0 || parts.directory.knows(client_id)) return true;
+  return parts.directory.size() < static_cast<std::size_t>(limit);
 }
 
 /// The connection that this client has already.
@@ -131,21 +96,30 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   from.set_version(version);
   if (!decoded) return from.refuse(here, decoded.error()), done;
   const mqtt::Connect& connect = *decoded;
-  if (const auto admitted = admit(from, connect); !admitted) {
-    return from.refuse(here, admitted.error(), connect.maximum_packet_size), done;
-  }
+  const auto refuse = [&](const Error& error) { from.refuse(here, error, connect.maximum_packet_size); };
+  if (const auto admitted = admit(from, connect); !admitted) return refuse(admitted.error()), done;
+  const auto who = who_is(here, from, connect);
+  if (!who) return refuse(who.error()), done;
+  if (who->asked) return done;
+  const auto named = client_id_of(from, connect, *who);
+  if (!named) return refuse(named.error()), done;
 
-  const bool assigned = connect.client_id.empty();
+  const bool assigned = named->empty();
   const std::string client_id =
-      assigned ? made_up_client_id(parts.config->broker.auto_id_prefix) : std::string(connect.client_id);
+      assigned ? made_up_client_id(from.listener().auth.auto_id_prefix) : std::string(*named);
+  if (!room_for(parts, client_id)) {
+    return refuse({ReasonCode::quota_exceeded, "there are as many sessions as global_max_clients allows"}), done;
+  }
   mqtt::Connack connack = accepted(from, connect);
   if (assigned && connect.version == Version::v5) connack.assigned_client_identifier = client_id;  // [MQTT-3.1.3-7]
   if (!fits(connack, connect, parts.packet)) {
-    const Error error{ReasonCode::packet_too_large, "its Maximum Packet Size leaves no room for a CONNACK"};
-    return from.refuse(here, error, connect.maximum_packet_size), done;
+    return refuse({ReasonCode::packet_too_large, "its Maximum Packet Size leaves no room for a CONNACK"}), done;
   }
   if (const ReactorId owner = parts.directory.claim(client_id, here.id()); owner != here.id()) {
     return {owner, client_id};
+  }
+  if (connect.will && !may_leave_will(from, *who, client_id, *connect.will)) {
+    return refuse({ReasonCode::not_authorized, "it may not publish its Will (acl_file)"}), done;
   }
   OwnedSession* const kept = parts.sessions.find(client_id);
   if (Connection* const there = current(kept)) {
@@ -161,7 +135,11 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   const auto [session, present] = find_session(here, parts, kept, client_id, connect.clean_start);
   parts.router.settle_leftovers(here, parts.sessions);  // its last Will goes before what it says now
   session.expiry_seconds = connect.session_expiry;
-  if (connect.will) session.will = std::make_unique<Will>(Will::copy(*connect.will));
+  session.set_access(who->user, from.listener_number(), from.rules().access.get());
+  if (connect.will) {
+    session.will = std::make_unique<Will>(Will::copy(*connect.will));
+    if (from.mounted()) session.will->topic = from.mount(connect.will->topic);
+  }
 
   connack.session_present = present;
   from.send([&](std::string& out) { mqtt::append_connack(out, connect.version, connack); });

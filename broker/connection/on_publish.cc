@@ -29,6 +29,12 @@ Result<std::string_view> topic_of(Connection& from, const mqtt::Publish& publish
   return known->second;
 }
 
+/// The topic as the broker knows it, below the listener's mount point.
+std::string_view mounted(Connection& from, std::string_view topic) {
+  if (!from.mounted()) return topic;
+  return from.parts().mounted_topic = from.mount(topic);
+}
+
 /// What may not be sent at all ends the connection.
 Result<void> allowed(const Connection& from, const mqtt::Publish& publish) {
   const BrokerOptions& options = from.parts().config->broker;
@@ -48,7 +54,7 @@ Result<void> allowed(const Connection& from, const mqtt::Publish& publish) {
 }
 
 bool goes_on_as_it_came(const Connection& from, const mqtt::Publish& publish) {
-  return from.packet_lasts() && publish.qos == Qos::at_most_once && publish.forwarded_whole;
+  return from.packet_lasts() && !from.mounted() && publish.qos == Qos::at_most_once && publish.forwarded_whole;
 }
 
 void acknowledge(Connection& from, const mqtt::Publish& publish, ReasonCode code) {
@@ -70,29 +76,31 @@ Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Fra
   counters.add(Metric::publish_received);
   counters.add(Metric::publish_bytes_received, static_cast<std::int64_t>(publish.payload.size()));
 
-  const auto topic = topic_of(from, publish);
-  if (!topic) return Failure(topic.error());
+  const auto named = topic_of(from, publish);
+  if (!named) return Failure(named.error());
   if (const auto may = allowed(from, publish); !may) return may;
   if (publish.qos == Qos::exactly_once && from.session().awaits_release(publish.packet_id)) {
     from.send_ack(PacketType::pubrec, publish.packet_id, ReasonCode::success);  // had it already  [MQTT-4.3.3-10]
     return {};
   }
+  const std::string_view topic = mounted(from, *named);
   TopicMemo& memo = from.memo();
-  const auto checked = memo.check(*topic);
+  const auto checked = memo.check(topic);
   if (!checked) return Failure(checked.error());
   if (const auto limit = parts.config->broker.message_size_limit; limit != 0 && publish.payload.size() > limit) {
     counters.add(Metric::dropped_too_large);
     acknowledge(from, publish, ReasonCode::quota_exceeded);  // a PUBACK may not carry 0x95  (table 3-4)
     return {};
   }
-  if (checked->name.broker_owned()) {
+  // one that the memo knows was allowed when it was remembered
+  if (checked->name.broker_owned() || (!checked->known && !from.session().may_publish(here, topic))) {
     acknowledge(from, publish, ReasonCode::not_authorized);
     return {};
   }
 
   const ApplicationMessage::Facts facts{publish.qos, publish.retain, publish.message_expiry, here.now(),
                                         from.session().publisher()};
-  Publication publication({*topic, publish.properties, publish.payload}, facts, here.now(),
+  Publication publication({topic, publish.properties, publish.payload}, facts, here.now(),
                           here.reactor().turn_buffer(here));
   if (goes_on_as_it_came(from, publish)) publication.came_as(frame.whole(), from.version());
   if (publish.retain) parts.router.retain(here, publication);

@@ -90,13 +90,17 @@ Result<void> on_subscribe(const OnReactor& here, Connection& from, const mqtt::F
   }
   const auto slice = mqtt::decode_subscribe(frame, from.version(), {partial.next, kFiltersASlice});
   for (const auto& entry : slice->entries) {
+    const std::string mounted = from.mount(entry.filter);
+    const auto filter = TopicFilter::parse(mounted.empty() ? entry.filter : mounted);
+    if (!filter) return Failure(filter.error());  // with its mount point it is too long
     Subscriber subscriber;
     subscriber.recipient = &from.session();
     subscriber.subscription_identifier = slice->subscription_identifier;
     subscriber.qos = std::min(entry.options.qos, from.listener().max_qos);
     subscriber.no_local = entry.options.no_local;
+    subscriber.all_readable = from.session().may_read_all(*filter);
     subscriber.retain_as_published = entry.options.retain_as_published;
-    subscribe(here, from, *TopicFilter::parse(entry.filter), subscriber, entry.options.retain_handling);
+    subscribe(here, from, *filter, subscriber, entry.options.retain_handling);
     partial.codes.push_back(static_cast<ReasonCode>(subscriber.qos));
   }
   if (!slice_done(here, from, frame, slice->next, slice->entries.size())) return {};
@@ -116,7 +120,9 @@ Result<void> on_unsubscribe(const OnReactor& here, Connection& from, const mqtt:
   }
   const auto slice = mqtt::decode_unsubscribe(frame, from.version(), {partial.next, kFiltersASlice});
   for (const std::string_view text : slice->filters) {
-    const bool was_on_it = from.parts().sessions.unsubscribe(here, from.session(), *TopicFilter::parse(text));
+    const std::string mounted = from.mount(text);
+    const auto filter = TopicFilter::parse(mounted.empty() ? text : mounted);
+    const bool was_on_it = filter && from.parts().sessions.unsubscribe(here, from.session(), *filter);
     log::write(LogType::unsubscribe, "{} {}", from.session().client_id(), text);
     partial.codes.push_back(was_on_it ? ReasonCode::success : ReasonCode::no_subscription_existed);
   }

@@ -3,20 +3,21 @@
 #include <cerrno>
 #include <cstring>
 #include <fmt/format.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "broker/log.h"
+#include "broker/net/proxy_protocol.h"
 #include "broker/net/tcp.h"
+#include "broker/net/tls.h"
+#include "broker/net/websocket.h"
 #include "broker/reactor/reactor_timer.h"
 
 namespace bramble {
 
 namespace {
-constexpr int kBacklog = 4096;
 constexpr int kAcceptsPerEvent = 64;
 constexpr Milliseconds kRestWhenExhausted{250};
 constexpr Milliseconds kRestWhileSomeLeave{1};
@@ -25,21 +26,23 @@ constexpr Milliseconds kRestWhileSomeLeave{1};
 /// One bound socket, and what accepts from it.
 class Listener::Socket final : public Watcher {
  public:
-  Socket(Listener& listener, int descriptor) : listener_(listener), descriptor_(descriptor) {}
-  ~Socket() { ::close(descriptor_); }
+  Socket(Listener& listener, BoundSocket bound) : listener_(listener), bound_(std::move(bound)) {}
   Socket(const Socket&) = delete;
 
-  int descriptor() const { return descriptor_; }
-  void start(const OnReactor& here, Mesh& mesh) {
-    mesh_ = &mesh;
-    watch(here);
+  std::string address() const { return bound_.address(); }
+  void watch(const OnReactor& here) {
+    check(here.reactor().readiness(here).add(bound_.descriptor(), *this, EPOLLIN), "epoll_ctl for a listener");
+  }
+  void unwatch(const OnReactor& here) {
+    here.reactor().readiness(here).remove(bound_.descriptor(), *this);
+    here.reactor().timers(here).disarm(rest_);
   }
 
   void ready(const OnReactor& here, std::uint32_t) override {
     for (int i = 0; i < kAcceptsPerEvent; ++i) {
-      const int socket = ::accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      const int socket = ::accept4(bound_.descriptor(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (socket >= 0) {
-        give_away(here, socket);
+        listener_.give_away(here, make_tcp_transport(socket), bound_.tcp());
       } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
         return rest(here);
       } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -58,123 +61,98 @@ class Listener::Socket final : public Watcher {
     Socket& socket_;
   };
 
-  void watch(const OnReactor& here) {
-    check(here.reactor().readiness(here).add(descriptor_, *this, EPOLLIN), "epoll_ctl for a listener");
-  }
-
-  void give_away(const OnReactor& here, int socket) {
-    auto transport = make_tcp_transport(socket);
-    here.reactor().counters(here).add(Metric::sockets_opened);
-    const auto limit = listener_.options_.max_connections;
-    if (limit >= 0 && listener_.connections_.load(std::memory_order_relaxed) >= limit) {
-      if (line_.allow(here.now())) {
-        log::write(LogType::notice, "Client connection from {} denied: max_connections ({}) exceeded.",
-                   transport->peer(), limit);
-      }
-      return;
-    }
-    listener_.connections_.fetch_add(1, std::memory_order_relaxed);
-    if (listener_.nodelay_) {
-      const int on = 1;
-      ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    }
-    const ReactorId target = mesh_->least_loaded(here.id());
-    (*mesh_)[target].load().fetch_add(1, std::memory_order_relaxed);
-    mesh_->post(here, target, ConnectionAccepted{std::move(transport), listener_.number_, mesh_->next_number()});
-  }
-
   /// No descriptors left: trying on would spin, so wait until some client has gone.
   void rest(const OnReactor& here) {
-    const bool soon = mesh_->leaving().load(std::memory_order_relaxed) > 0;
+    const bool soon = listener_.mesh_->leaving().load(std::memory_order_relaxed) > 0;
     if (!soon && line_.allow(here.now())) {
       log::write(LogType::error, "Cannot accept a connection: {}. Raise the limit of open files (ulimit -n).",
                  std::strerror(errno));
     }
-    here.reactor().readiness(here).remove(descriptor_, *this);
+    here.reactor().readiness(here).remove(bound_.descriptor(), *this);
     here.reactor().timers(here).arm(rest_, here.now() + (soon ? kRestWhileSomeLeave : kRestWhenExhausted));
   }
 
   Listener& listener_;
-  const int descriptor_;
-  Mesh* mesh_ = nullptr;
+  BoundSocket bound_;
   Rest rest_{*this};
   log::LinePerMinute line_;
 };
 
-Listener::Listener(std::uint32_t number, const ListenerOptions& options, bool nodelay)
-    : number_(number), options_(options), nodelay_(nodelay) {}
+Listener::Listener(std::uint32_t number, std::shared_ptr<const ListenerRules> rules, const BrokerOptions& options)
+    : number_(number),
+      rules_(std::move(rules)),
+      connections_max_(options.global_max_connections),
+      nodelay_(options.set_tcp_nodelay),
+      head_bytes_max_(options.packet_buffer_size) {}
 Listener::~Listener() = default;
 
-namespace {
-
-/// A listening socket on `address`, or -1 with errno set.
-int listen_on(const addrinfo& address) {
-  const int socket = ::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (socket < 0) return -1;
-  const int on = 1;
-  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (address.ai_family == AF_INET6) ::setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  if (::bind(socket, address.ai_addr, address.ai_addrlen) == 0 && ::listen(socket, kBacklog) == 0) return socket;
-  const int error = errno;
-  ::close(socket);
-  errno = error;
-  return -1;
+std::string Listener::full() const {
+  const auto limit = rules_->options.max_connections;
+  if (limit >= 0 && rules_->connections->load(std::memory_order_relaxed) >= limit) {
+    return fmt::format("max_connections ({})", limit);
+  }
+  if (connections_max_ >= 0 && mesh_->connections().load(std::memory_order_relaxed) >= connections_max_) {
+    return fmt::format("global_max_connections ({})", connections_max_);
+  }
+  return {};
 }
 
-std::string remedy(int error) {
-  switch (error) {
-    case EADDRINUSE: return "another program, or another listener of this file, has it; choose another port or stop it";
-    case EACCES: return "ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another port";
-    case EADDRNOTAVAIL: return "no interface of this machine has that address; give one that `ip address` shows";
-    default: return "check the listener's port and address";
-  }
-}
-
-}  // namespace
-
-OrMessage<std::unique_ptr<Listener>> Listener::open(std::uint32_t number, const ListenerOptions& options,
-                                                    bool nodelay) {
-  const std::string where = options.declared_at.empty() ? "" : options.declared_at + ": ";
-  const std::string port = std::to_string(options.port);
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE;
-  addrinfo* found = nullptr;
-  const char* host = options.bind_address.empty() ? nullptr : options.bind_address.c_str();
-  if (const int error = ::getaddrinfo(host, port.c_str(), &hints, &found); error != 0) {
-    return tl::unexpected(fmt::format("{}Cannot listen on {}: {}; give an address or name of this machine", where,
-                                      options.bind_address, ::gai_strerror(error)));
-  }
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
-
-  std::unique_ptr<Listener> listener(new Listener(number, options, nodelay));
-  int refused = 0, missing = EADDRNOTAVAIL;
-  for (const addrinfo* address = found; address; address = address->ai_next) {
-    const int socket = listen_on(*address);
-    if (socket >= 0) {
-      listener->sockets_.push_back(std::make_unique<Socket>(*listener, socket));
-    } else if (errno != EAFNOSUPPORT && !(host == nullptr && errno == EADDRNOTAVAIL)) {
-      refused = errno;
-    } else {
-      missing = errno;  // a machine without IPv6 (or IPv4) is no error when all interfaces were asked for
+void Listener::give_away(const OnReactor& here, std::unique_ptr<Transport> transport, bool tcp) {
+  here.reactor().counters(here).add(Metric::sockets_opened);
+  if (const std::string limit = full(); !limit.empty()) {
+    if (full_line_.allow(here.now())) {
+      log::write(LogType::notice, "Client connection from {} denied: {} exceeded.", transport->peer(), limit);
     }
+    return;
   }
-  if (refused == 0 && listener->sockets_.empty()) refused = missing;
-  if (refused != 0) {
-    return tl::unexpected(fmt::format("{}Cannot listen on port {}{}{}: {}; {}", where, port, host ? " of " : "",
-                                      options.bind_address, std::strerror(refused), remedy(refused)));
+  rules_->connections->fetch_add(1, std::memory_order_relaxed);
+  mesh_->connections().fetch_add(1, std::memory_order_relaxed);
+  if (nodelay_ && tcp) {
+    const int on = 1;
+    ::setsockopt(transport->descriptor(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  const ListenerOptions& options = rules_->options;
+  if (options.enable_proxy_protocol != 0) transport = make_proxied_transport(std::move(transport), options);
+  if (rules_->tls) transport = make_tls_transport(std::move(transport), rules_->tls);
+  if (options.protocol == Protocol::websockets) {
+    transport = make_websocket_transport(std::move(transport), rules_, head_bytes_max_);
+  }
+  const ReactorId target = mesh_->least_loaded(here.id());
+  (*mesh_)[target].load().fetch_add(1, std::memory_order_relaxed);
+  mesh_->post(here, target, ConnectionAccepted{std::move(transport), number_, mesh_->next_number()});
+}
+
+OrMessage<std::unique_ptr<Listener>> Listener::open(std::uint32_t number, std::shared_ptr<const ListenerRules> rules,
+                                                    const BrokerOptions& options) {
+  auto sockets = BoundSocket::open(rules->options);
+  if (!sockets) return tl::unexpected<std::string>(std::move(sockets.error()));
+  std::unique_ptr<Listener> listener(new Listener(number, std::move(rules), options));
+  for (BoundSocket& bound : *sockets) {
+    listener->sockets_.push_back(std::make_unique<Socket>(*listener, std::move(bound)));
   }
   return listener;
 }
 
 std::vector<std::string> Listener::addresses() const {
   std::vector<std::string> names;
-  for (const auto& socket : sockets_) names.push_back(socket_name(socket->descriptor()));
+  for (const auto& socket : sockets_) names.push_back(socket->address());
   return names;
 }
 
 void Listener::start_accepting(const OnReactor& here, Mesh& mesh) {
-  for (const auto& socket : sockets_) socket->start(here, mesh);
+  mesh_ = &mesh;
+  for (const auto& socket : sockets_) socket->watch(here);
+}
+
+void Listener::stop_accepting(const OnReactor& here) {
+  for (const auto& socket : sockets_) socket->unwatch(here);
+}
+
+void Listener::apply(const OnReactor&, std::shared_ptr<const ListenerRules> rules, const BrokerOptions& options) {
+  rules_ = std::move(rules);
+  connections_max_ = options.global_max_connections;
+  nodelay_ = options.set_tcp_nodelay;
+  head_bytes_max_ = options.packet_buffer_size;
 }
 
 }  // namespace bramble

@@ -1,39 +1,47 @@
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "broker/config/config.h"
+#include "broker/log.h"
+#include "broker/net/bound_socket.h"
+#include "broker/net/listener_rules.h"
 #include "broker/reactor/mesh.h"
 
 namespace bramble {
 
-/// One listener of the configuration: its sockets, bound by main before any thread runs, accepted from by one reactor,
-/// which gives each connection to the least loaded reactor. Threads: open() and name() main; attach() and accepting its
-/// reactor; connections() any.
+/// One listener of the configuration: its sockets, bound by main before they are accepted from by one reactor, which
+/// gives each connection to the least loaded reactor.
+/// Threads: open() and addresses() main; the rest its reactor.
 class Listener final {
  public:
   /// Binds and listens. Errors: a line that names the listener, where it was declared, and what to do.
-  static OrMessage<std::unique_ptr<Listener>> open(std::uint32_t number, const ListenerOptions& options, bool nodelay);
+  static OrMessage<std::unique_ptr<Listener>> open(std::uint32_t number, std::shared_ptr<const ListenerRules> rules,
+                                                   const BrokerOptions& options);
   ~Listener();
 
+  std::uint32_t number() const { return number_; }
   std::vector<std::string> addresses() const;  ///< what it listens on, "127.0.0.1:1883"
-  const ListenerOptions& options() const { return options_; }
   void start_accepting(const OnReactor& here, Mesh& mesh);
-
-  /// Connections of this listener, counted while their Connection lives.
-  std::atomic<int>& connections() { return connections_; }
+  void stop_accepting(const OnReactor& here);
+  /// Connections accepted from now on.
+  void apply(const OnReactor& here, std::shared_ptr<const ListenerRules> rules, const BrokerOptions& options);
 
  private:
   class Socket;
-  Listener(std::uint32_t number, const ListenerOptions& options, bool nodelay);
+  Listener(std::uint32_t number, std::shared_ptr<const ListenerRules> rules, const BrokerOptions& options);
+  void give_away(const OnReactor& here, std::unique_ptr<Transport> transport, bool tcp);
+  /// Why not another; empty: there is room.
+  std::string full() const;
 
   const std::uint32_t number_;
-  const ListenerOptions options_;
-  const bool nodelay_;
-  std::atomic<int> connections_{0};
+  std::shared_ptr<const ListenerRules> rules_;
+  std::int32_t connections_max_;  ///< of all listeners
+  bool nodelay_;
+  std::uint32_t head_bytes_max_;  ///< of an HTTP request
+  Mesh* mesh_ = nullptr;
+  log::LinePerMinute full_line_;
   std::vector<std::unique_ptr<Socket>> sockets_;
 };
 

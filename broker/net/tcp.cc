@@ -37,7 +37,6 @@ class TcpTransport final : public Transport {
     message.msg_iovlen = pieces.size();
     return outcome(::sendmsg(socket_, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
   }
-  bool has_unseen_bytes() const override { return false; }
   void finish() override {
     if (read_to_its_end_) return;
     ::shutdown(socket_, SHUT_WR);
@@ -80,7 +79,13 @@ std::string peer_name(int socket) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   if (::getpeername(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+  if (address.ss_family == AF_UNIX) return "unix";
   return text_of(address, size);
+}
+
+std::string host_of(std::string_view name) {
+  if (name.starts_with('[')) return std::string(name.substr(1, name.find(']') - 1));
+  return std::string(name.substr(0, name.rfind(':')));
 }
 
 }  // namespace bramble

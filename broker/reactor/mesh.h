@@ -29,6 +29,8 @@ class Mesh {
   /// Where a new connection goes: fewest connections, `preferred` if it is among them. O(reactors).
   ReactorId least_loaded(ReactorId preferred);
 
+  /// Of all listeners; any thread, relaxed.
+  std::atomic<int>& connections() { return connections_; }
   /// Connections that have hung up and are soon to be ended, so that their descriptors come free; any thread, relaxed.
   std::atomic<int>& leaving() { return leaving_; }
 
@@ -40,6 +42,7 @@ class Mesh {
 
  private:
   std::vector<std::unique_ptr<Reactor>> reactors_;
+  std::atomic<int> connections_{0};
   std::atomic<int> leaving_{0};
   std::atomic<std::uint64_t> numbers_{0};
 };

@@ -75,6 +75,7 @@ struct ConnectionMoved {
   ConnectionAccepted accepted;
   std::string unread;
   std::string client_id;
+  bool password_right = false;  ///< it was checked before it moved
 };
 
 /// The sender's inbox has fallen below its level: whoever was slowed for it may go on.
@@ -87,10 +88,16 @@ struct BrokerPublish {
   MessagePtr message;
 };
 
+/// The password of the connection with this number was right, or wrong.
+struct PasswordChecked {
+  std::uint64_t connection = 0;
+  bool right = false;
+};
+
 struct Stop {};
 
 /// Everything that one thread may say to a reactor.
 using Message = std::variant<std::unique_ptr<Handoff>, ConnectionAccepted, std::unique_ptr<ConnectionMoved>, InboxEased,
-                             BrokerPublish, Stop>;
+                             BrokerPublish, PasswordChecked, Stop>;
 
 }  // namespace bramble

@@ -321,12 +321,13 @@ void Router::to_member(const OnReactor& here, Publication& publication, FilterId
   const bool now = kind == Entry::To::member_with_room;
   const auto online_can = [&](const Subscriber& member) {
     OwnedSession& session = session_of(member);
-    if (session.ended || !session.connection()) return false;
+    if (session.ended || !session.connection() || !session.may_get(here, publication, member)) return false;
     return now ? session.has_room(session.qos_for(publication, member), bytes) : session.has_queue_room(here, bytes);
   };
   const auto absent_can = [&](const Subscriber& member) {
     OwnedSession& session = session_of(member);
-    return !now && !session.ended && !session.connection() && session.has_queue_room(here, bytes);
+    return !now && !session.ended && !session.connection() && session.may_get(here, publication, member) &&
+           session.has_queue_room(here, bytes);
   };
   const Subscriber* member = subscribers_.next_member(group, online_can);
   if (!member) member = subscribers_.next_member(group, absent_can);

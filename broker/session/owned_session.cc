@@ -58,6 +58,7 @@ void OwnedSession::connected(const OnReactor& here, PacketSink& connection, std:
 
 OwnedSession::Delivered OwnedSession::deliver(const OnReactor& here, Publication& publication,
                                               const Subscriber& subscriber, FilterId share, bool retained) {
+  if (!may_get(here, publication, subscriber)) return Delivered::dropped;
   if (subscriber.no_local && publication.facts().publisher == publisher_) return Delivered::dropped;  // [MQTT-3.8.3-3]
   const Qos qos = qos_for(publication, subscriber);
   const bool retain = retained || (subscriber.retain_as_published && publication.facts().retain);
@@ -74,6 +75,51 @@ OwnedSession::Delivered OwnedSession::deliver(const OnReactor& here, Publication
   delivery.retain = retain;
   delivery.share = share;
   return keep(here, publication, std::move(delivery));
+}
+
+void OwnedSession::set_access(const std::optional<std::string>& user, std::uint32_t listener, const AccessList* list) {
+  if (!user && !list && !access_) return;
+  if (!access_) access_ = std::make_unique<SessionAccess>();
+  access_->user = user;
+  access_->listener = listener;
+  std::optional<std::string_view> name;
+  if (user) name = *user;
+  auto rights = list ? list->rights_of(name, client_id_) : nullptr;
+  if (subscriptions.size() == 0) {
+    access_->marks_are_old = false;
+  } else if (rights != access_->rights) {
+    access_->marks_are_old = true;
+  }
+  access_->rights = std::move(rights);
+  access_->last_denied_by = nullptr;
+  access_->default_denied = false;
+}
+
+bool OwnedSession::may_publish(const OnReactor& here, std::string_view topic) {
+  if (!access_ || !access_->rights) return true;
+  const auto decision = access_->rights->decide(Access::write, topic);
+  if (!decision.allowed) log_denial(here, "publish to", topic, decision.rule);
+  return decision.allowed;
+}
+
+bool OwnedSession::may_read(const OnReactor& here, Publication& publication) {
+  const Rights* const rights = access_->rights.get();
+  if (publication.read_asked_for == rights) return publication.read_allowed;  // by another subscriber with the same
+  const std::string_view topic = publication.content().topic;
+  const auto decision = rights->decide(Access::read, topic);
+  if (!decision.allowed) log_denial(here, "receive", topic, decision.rule);
+  publication.read_asked_for = rights;
+  publication.read_allowed = decision.allowed;
+  return decision.allowed;
+}
+
+/// Once for each client and rule: a client that tries on and on must not fill the log.
+void OwnedSession::log_denial(const OnReactor&, const char* what, std::string_view topic, const AccessRule* by) {
+  SessionAccess& access = *access_;
+  if (by ? std::exchange(access.last_denied_by, by) == by : std::exchange(access.default_denied, true)) return;
+  log::write(LogType::notice, "Client {}{}{}{} may not {} {}: {}.", client_id_, access.user ? " (" : "",
+             access.user.value_or(""), access.user ? ")" : "", what, topic,
+             by ? access.rights->where(*by) : "no rule of the acl_file allows it");
 }
 
 OwnedSession::Delivered OwnedSession::send_at_qos0(const OnReactor& here, Publication& publication,

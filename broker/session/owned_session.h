@@ -10,6 +10,7 @@
 #include "broker/log.h"
 #include "broker/metrics/counters.h"
 #include "broker/reactor/reactor_timer.h"
+#include "broker/session/session_access.h"
 #include "core/session/outbound.h"
 #include "core/session/packet_ids.h"
 #include "core/session/subscriptions.h"
@@ -101,6 +102,20 @@ class OwnedSession final : public Recipient {
   /// Of this connection, about: Receive Maximum does not count those of the connections before  (4.9).
   std::size_t unreleased_now() const { return unreleased() - unreleased_before_; }
 
+  // --- whose it is, and what its client may do ---
+  /// `list` null: all.
+  void set_access(const std::optional<std::string>& user, std::uint32_t listener, const AccessList* list);
+  const SessionAccess* access() const { return access_.get(); }  ///< null: nobody's in particular, and may do all
+  bool may_publish(const OnReactor& here, std::string_view topic);
+  /// Delivery is what is checked; a SUBSCRIBE is always granted, as Mosquitto's acl_file does.
+  bool may_get(const OnReactor& here, Publication& publication, const Subscriber& subscriber) {
+    return !access_ || !access_->rights || (subscriber.all_readable && !access_->marks_are_old) ||
+           may_read(here, publication);
+  }
+  bool may_read_all(const TopicFilter& filter) const {
+    return !access_ || !access_->rights || access_->rights->all_readable(filter.filter());
+  }
+
   Subscriptions subscriptions;
   PendingReplays replays;
   std::unique_ptr<Will> will;
@@ -119,6 +134,11 @@ class OwnedSession final : public Recipient {
     OwnedSession& session_;
   };
 
+  bool may_read(const OnReactor& here, Publication& publication);
+  void log_denial(const OnReactor& here, const char* what, std::string_view topic, const AccessRule* by);
+  static constexpr SteadyTime kPresent = SteadyTime::min();
+  bool away() const { return ends_at_ != kPresent; }
+
   Delivered send_at_qos0(const OnReactor& here, Publication& publication, const std::uint32_t& subscription_identifier,
                          bool retain);
   Delivered keep(const OnReactor& here, Publication& publication, Delivery&& delivery);
@@ -136,10 +156,11 @@ class OwnedSession final : public Recipient {
   PacketSink* connection_ = nullptr;
   std::unique_ptr<Outbound> outbound_;
   std::unique_ptr<log::LinePerMinute> drop_line_;
+  std::unique_ptr<SessionAccess> access_;
   std::unique_ptr<PacketIds> inbound_;
   std::size_t unreleased_before_ = 0;  ///< when this connection came
   Absence absence_{*this};
-  std::optional<SteadyTime> ends_at_;
+  SteadyTime ends_at_ = kPresent;  ///< max: never
   std::uint16_t receive_maximum_ = mqtt::kReceiveMaximumDefault;
 };
 static_assert(sizeof(OwnedSession) <= 224, "one of mimalloc's sizes; the next is 256 (docs/design.md, Memory)");

@@ -37,6 +37,12 @@ void SessionDirectory::arrived(std::string_view client_id) {
   if (--entry.in_transit == 0 && !entry.session) slice.entries.erase(found);
 }
 
+bool SessionDirectory::knows(std::string_view client_id) const {
+  const Slice& in = slice(client_id);
+  const std::lock_guard lock(in.mutex);
+  return in.entries.find(client_id) != in.entries.end();
+}
+
 OwnedSession* SessionDirectory::session(std::string_view client_id) const {
   const Slice& slice = this->slice(client_id);
   const std::lock_guard lock(slice.mutex);

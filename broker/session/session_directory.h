@@ -24,6 +24,8 @@ class SessionDirectory {
   /// transit from now on, and the entry stays until the owner has said arrived().
   ReactorId claim(std::string_view client_id, ReactorId here);
 
+  bool knows(std::string_view client_id) const;
+
   // --- the owner ---
   OwnedSession* session(std::string_view client_id) const;  ///< null: none yet, or it has ended
   void set_session(std::string_view client_id, OwnedSession& session);

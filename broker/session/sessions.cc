@@ -29,8 +29,8 @@ OwnedSession& Sessions::create(const OnReactor& here, std::string_view client_id
 void Sessions::present(const OnReactor& here, OwnedSession& session, PacketSink& connection,
                        std::uint16_t receive_maximum, TurnBuffer& buffer) {
   here.reactor().timers(here).disarm(session.absence_);
-  if (session.ends_at_) count_members(here, session, +1, -1);
-  session.ends_at_.reset();
+  if (session.away()) count_members(here, session, +1, -1);
+  session.ends_at_ = OwnedSession::kPresent;
   session.connected(here, connection, receive_maximum, buffer);
 }
 
@@ -44,8 +44,8 @@ void Sessions::absent(const OnReactor& here, OwnedSession& session, Seconds expi
     session.ends_at_ = here.now() + Seconds(session.expiry_seconds);
   }
   if (expiry_limit.count() != 0)
-    session.ends_at_ = std::min(*session.ends_at_, here.now() + std::min(expiry_limit, kAbsenceMax));
-  SteadyTime wait_until = *session.ends_at_;
+    session.ends_at_ = std::min(session.ends_at_, here.now() + std::min(expiry_limit, kAbsenceMax));
+  SteadyTime wait_until = session.ends_at_;
   if (session.will) {
     if (session.will->delay.count() == 0) {
       publish_will(here, session);
@@ -57,12 +57,12 @@ void Sessions::absent(const OnReactor& here, OwnedSession& session, Seconds expi
 }
 
 void Sessions::absence_over(const OnReactor& here, OwnedSession& session) {
-  if (here.now() >= *session.ends_at_) {
+  if (here.now() >= session.ends_at_) {
     here.reactor().counters(here).add(Metric::clients_expired);
     return end(here, session);
   }
   publish_will(here, session);  // the Will Delay has passed  [MQTT-3.1.3-9]
-  if (*session.ends_at_ != SteadyTime::max()) here.reactor().timers(here).arm(session.absence_, *session.ends_at_);
+  if (session.ends_at_ != SteadyTime::max()) here.reactor().timers(here).arm(session.absence_, session.ends_at_);
 }
 
 void Sessions::publish_will(const OnReactor& here, OwnedSession& session) {
@@ -164,7 +164,7 @@ void Sessions::leave(const OnReactor& here, OwnedSession& session, const Session
   counters.subtract(Metric::subscriptions);
   if (SharedGroup* group = subscription.group()) {
     counters.subtract(Metric::shared_subscriptions);
-    table_.leave(here.id(), *group, !session.ends_at_.has_value());
+    table_.leave(here.id(), *group, !session.away());
   } else if (removed == ShardSubscribers::Removed::last) {
     table_.remove(here.id(), subscription.filter());
   }

@@ -51,6 +51,9 @@ class Publication {
   const mqtt::PublishContent& content() const { return content_; }
   /// Goes to so many that their writes may wait for those of others.
   bool wide = false;
+  /// Whose rights were asked for last, and what they said: many subscribers have the same.
+  const void* read_asked_for = nullptr;
+  bool read_allowed = false;
   const Facts& facts() const { return facts_; }
   SteadyTime now() const { return now_; }
   std::uint32_t expiry_left() const;

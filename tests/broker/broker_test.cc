@@ -14,7 +14,7 @@ ListenerOptions on_loopback(std::uint16_t port) {
   ListenerOptions options;
   options.port = port;
   options.bind_address = "127.0.0.1";
-  options.allow_anonymous = true;
+  options.auth.allow_anonymous = true;
   options.declared_at = "b.conf:1";
   return options;
 }
@@ -33,7 +33,9 @@ TEST_CASE("a listener that need not open is left out with a warning; any other t
   to_file.broker.log_dest = {"file " + path};
   REQUIRE(log::open(to_file).has_value());
 
-  const auto first = Listener::open(0, on_loopback(0), true);
+  auto rules = std::make_shared<ListenerRules>();
+  rules->options = on_loopback(0);
+  const auto first = Listener::open(0, std::move(rules), to_file.broker);
   REQUIRE(first.has_value());
   const std::string taken = (*first)->addresses().at(0);
   ListenerOptions cannot = on_loopback(static_cast<std::uint16_t>(std::stoi(taken.substr(taken.rfind(':') + 1))));

@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   bramble::check(!config->listeners.empty(), "there is a listener");
   for (const auto& listener : config->listeners) {
-    bramble::check(listener.allow_anonymous.has_value(), "it is known who may log in");
+    bramble::check(listener.auth.allow_anonymous.has_value(), "it is known who may log in");
   }
   return 0;
 }

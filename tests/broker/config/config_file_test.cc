@@ -62,7 +62,7 @@ TEST_CASE("a byte order mark at the beginning is skipped, as editors of Windows 
 }
 
 TEST_CASE("a file without end is not read to its end") {
-  CHECK(bramble::read_config_file("/dev/zero").error() == "/dev/zero: has more than 1 MiB; is it a configuration?");
+  CHECK(bramble::read_config_file("/dev/zero").error() == "/dev/zero: has more than 16 MiB; is it the right file?");
 }
 
 TEST_CASE("an empty file, /dev/null too, says nothing") {

@@ -40,7 +40,7 @@ TEST_CASE("without any option only this machine is served, and everybody on it i
   CHECK(config.listeners[1].optional);
   for (const auto& listener : config.listeners) {
     CHECK(listener.port == 1883);
-    CHECK(listener.allow_anonymous == true);
+    CHECK(listener.auth.allow_anonymous == true);
   }
   CHECK(config.warnings.empty());
 }
@@ -77,7 +77,7 @@ TEST_CASE("a listener opens all interfaces, and what follows applies to it") {
 
 TEST_CASE("anonymous clients are refused as soon as a listener is configured, and the warning says what to do") {
   const Config config = must_read("\nlistener 1883\n");
-  CHECK(config.listeners.at(0).allow_anonymous == false);
+  CHECK(config.listeners.at(0).auth.allow_anonymous == false);
   REQUIRE(config.warnings.size() == 1);
   CHECK(config.warnings[0].starts_with("b.conf:2: nobody can log in on port 1883"));
   CHECK(contains(config.warnings[0], "`allow_anonymous true`"));
@@ -85,14 +85,14 @@ TEST_CASE("anonymous clients are refused as soon as a listener is configured, an
 
 TEST_CASE("allow_anonymous is of the whole broker wherever it stands; listener_allow_anonymous of one listener") {
   const Config config = must_read("listener 1\nlistener_allow_anonymous false\nlistener 2\nallow_anonymous true\n");
-  CHECK(config.listeners.at(0).allow_anonymous == false);
-  CHECK(config.listeners.at(1).allow_anonymous == true);
+  CHECK(config.listeners.at(0).auth.allow_anonymous == false);
+  CHECK(config.listeners.at(1).auth.allow_anonymous == true);
 }
 
 TEST_CASE("allow_anonymous false holds without a listener too") {
   const Config config = must_read("allow_anonymous false\n");
   CHECK(config.local_only);
-  CHECK(config.listeners.at(0).allow_anonymous == false);
+  CHECK(config.listeners.at(0).auth.allow_anonymous == false);
   CHECK(warns(config, "nobody can log in"));
 }
 
@@ -103,7 +103,7 @@ TEST_CASE("port and bind_address configure the default listener, and end the tim
   CHECK(config.listeners[0].port == 1999);
   CHECK(config.listeners[0].bind_address == "192.0.2.1");
   CHECK(config.listeners[0].max_connections == 5);
-  CHECK(config.listeners[0].allow_anonymous == false);
+  CHECK(config.listeners[0].auth.allow_anonymous == false);
 }
 
 TEST_CASE("max_qos before any listener applies to the default listener, which then opens beside the others") {
@@ -159,8 +159,8 @@ TEST_CASE("every option of the broker reaches its field") {
   CHECK(broker.user == "nobody");
   CHECK(broker.pid_file == "/run/b.pid");
   CHECK(broker.threads == 3);
-  CHECK_FALSE(broker.allow_zero_length_clientid);
-  CHECK(broker.auto_id_prefix == "x-");
+  CHECK_FALSE(config.auth.allow_zero_length_clientid);
+  CHECK(config.auth.auto_id_prefix == "x-");
   CHECK(broker.max_inflight_bytes == 7);
   CHECK(broker.max_inflight_messages == 8);
   CHECK(broker.max_keepalive == 9);
@@ -206,7 +206,7 @@ TEST_CASE("an error names the file, the line, what is wrong and what would be ri
   CHECK(contains(error_of("log_dest dlt\n"), "dlt is known to Mosquitto, not in Bramble"));
   CHECK(contains(error_of("log_dest printer\n"), "printer is no place to log to"));
   CHECK(contains(error_of("log_type loud\n"), "loud is no type of log line: error warning"));
-  CHECK(contains(error_of("listener 0 /run/mqtt.sock\n"), "Unix sockets"));
+  CHECK(contains(error_of("listener 1 /run/mqtt.sock\n"), "a Unix socket has no port: `listener 0 /run/mqtt.sock`"));
 }
 
 TEST_CASE("a number that does not fit its field is refused, not cut") {
@@ -222,8 +222,8 @@ TEST_CASE("a number that does not fit its field is refused, not cut") {
 TEST_CASE(
     "auto_id_prefix is at most 50 bytes of UTF-8 without control characters, for it becomes part of a client id") {
   const std::string longest(50, 'x');
-  CHECK(must_read("auto_id_prefix " + longest + "\n").broker.auto_id_prefix == longest);
-  CHECK(must_read("auto_id_prefix b\xC3\xBCro \xC2\xA0-\n").broker.auto_id_prefix == "b\xC3\xBCro \xC2\xA0-");
+  CHECK(must_read("auto_id_prefix " + longest + "\n").auth.auto_id_prefix == longest);
+  CHECK(must_read("auto_id_prefix b\xC3\xBCro \xC2\xA0-\n").auth.auto_id_prefix == "b\xC3\xBCro \xC2\xA0-");
   CHECK(error_of("auto_id_prefix " + longest + "x\n") == "b.conf:1: auto_id_prefix: is 51 bytes long: at most 50");
   for (const char* const wrong : {"a\xFF", "a\xC3", "a\xC2\x85", "a\xC2\x9Fz", "\xED\xA0\x80"}) {
     CAPTURE(wrong);
@@ -283,15 +283,74 @@ TEST_CASE("a typing error is answered with the option that was probably meant") 
 }
 
 TEST_CASE("an option that only Mosquitto has stops the start and says what to do") {
-  const std::string error = error_of("password_file /etc/mosquitto/passwd\n");
-  CHECK(error.starts_with("b.conf:1: password_file: known to Mosquitto, not in Bramble yet: "));
-  CHECK(contains(error, "protect less"));
-  for (const char* const line : {"acl_file x", "certfile x", "connection c", "plugin x.so", "plugin_opt_a b",
-                                 "auth_opt_a b", "protocol websockets", "require_certificate true",
-                                 "per_listener_settings true", "use_username_as_clientid true", "memory_limit 1000"}) {
+  for (const char* const line : {"plugin x.so", "plugin_opt_a b", "auth_opt_a b", "global_plugin x.so", "plugin_load a x.so",
+                                 "plugin_use a"}) {
     CAPTURE(line);
-    CHECK(contains(error_of(line), "known to Mosquitto, not in Bramble yet"));
+    CHECK(contains(error_of(line), "use password_file and acl_file"));
   }
+  CHECK(contains(error_of("memory_limit 1000\n"), "MemoryMax"));
+  CHECK(contains(error_of("enable_control_api true\n"), "bramble-ctl"));
+  CHECK(contains(error_of("tls_engine pkcs11\n"), "keyfile"));
+  CHECK(contains(error_of("protocol http_api\n"), "http_api is known to Mosquitto, not in Bramble"));
+}
+
+TEST_CASE("Mosquitto's own plugins for a password file and an acl file mean password_file and acl_file") {
+  const Config config = must_read(
+      "listener 1\nplugin /usr/lib/x86_64-linux-gnu/mosquitto_password_file.so\nplugin_opt_password_file /p\n"
+      "global_plugin /usr/lib/mosquitto_acl_file.so\nplugin_opt_acl_file /a\n");
+  CHECK(config.listeners.at(0).auth.password_file == "/p");
+  CHECK(config.listeners.at(0).auth.acl_file == "/a");
+  CHECK(contains(error_of("plugin mosquitto_password_file.so\nplugin_opt_other 1\n"), "b.conf:2: plugin_opt_other: "));
+}
+
+TEST_CASE("bridges come later, and their options are checked now") {
+  CHECK(contains(error_of("connection c\naddress a\ntopic # both\n"), "b.conf:1: connection: bridges come later"));
+  CHECK(contains(error_of("connection c\nkeepalive_interval 1\n"),
+                 "b.conf:2: keepalive_interval: 1 is not a whole number from 5 to 65535"));
+  CHECK(contains(error_of("connection c\nstart_type manual\n"), "manual is none of automatic lazy once"));
+  CHECK(contains(error_of("topic a\n"), "stands before any `connection`"));
+}
+
+TEST_CASE("per_listener_settings: who may log in belongs to the listener above it") {
+  const Config config = must_read(
+      "per_listener_settings true\nlistener 1\nallow_anonymous true\nlistener 2\npassword_file /p\nacl_file /a\n");
+  CHECK(config.listeners.at(0).auth.allow_anonymous == true);
+  CHECK(config.listeners[0].auth.password_file.empty());
+  CHECK(config.listeners[0].auth.acl_file.empty());
+  CHECK(config.listeners[1].auth.allow_anonymous == false);
+  CHECK(config.listeners[1].auth.password_file == "/p");
+  CHECK(config.listeners[1].auth.acl_file == "/a");
+}
+
+TEST_CASE("per_listener_settings stands above what it is about, and what belongs to no listener is an error") {
+  CHECK(contains(error_of("allow_anonymous true\nper_listener_settings true\nlistener 1\n"),
+                 "b.conf:2: per_listener_settings: stands below an option that it is about, at b.conf:1"));
+  CHECK(contains(error_of("per_listener_settings true\npassword_file /p\nlistener 1\n"),
+                 "b.conf:2: password_file: stands before any listener"));
+}
+
+TEST_CASE("without per_listener_settings who may log in is the same everywhere, wherever it stands") {
+  const Config config = must_read("listener 1\nlistener 2\npassword_file /p\nacl_file /a\n");
+  CHECK(config.listeners.at(0).auth.password_file == "/p");
+  CHECK(config.listeners.at(0).auth.acl_file == "/a");
+}
+
+TEST_CASE("what would protect less than it says stops the start") {
+  const auto wrong = [](const char* lines, const char* what) {
+    CAPTURE(lines);
+    CHECK(contains(error_of(std::string("listener 1\nallow_anonymous true\n") + lines + "\n"), what));
+  };
+  wrong("certfile c", "b.conf:3: certfile: needs a keyfile for each certfile");
+  wrong("keyfile k", "needs a certfile for each keyfile");
+  wrong("cafile c", "b.conf:3: cafile: needs certfile and keyfile");
+  wrong("require_certificate true", "needs certfile and keyfile");
+  wrong("certfile c\nkeyfile k\nrequire_certificate true", "needs cafile or capath");
+  wrong("certfile c\nkeyfile k\nuse_identity_as_username true", "needs require_certificate true or psk_hint");
+  wrong("certfile c\nkeyfile k\nuse_subject_as_username true", "needs require_certificate true");
+  wrong("psk_hint h", "needs psk_file");
+  wrong("proxy_protocol_v2_require_tls true", "needs enable_proxy_protocol 2");
+  wrong("websockets_origin o", "needs protocol websockets");
+  wrong("tls_version tlsv1.1", "is not safe any more");
 }
 
 TEST_CASE("an option that only Mosquitto has is taken where it asks for what Bramble does anyway") {
@@ -312,7 +371,7 @@ TEST_CASE("a comment may stand behind a number, a flag or an address, as Mosquit
   const Config config = must_read("listener 1883 127.0.0.1 # home\nmax_qos 1 # low\nallow_anonymous true #x\n");
   CHECK(config.listeners.at(0).bind_address == "127.0.0.1");
   CHECK(config.listeners.at(0).max_qos == bramble::mqtt::Qos::at_least_once);
-  CHECK(config.listeners.at(0).allow_anonymous == true);
+  CHECK(config.listeners.at(0).auth.allow_anonymous == true);
   CHECK(must_read("listener 1883 # all\n").listeners.at(0).bind_address.empty());
 }
 

@@ -27,7 +27,6 @@ class Wire final : public Transport {
     if (moved.bytes == takes) moved.state = State::would_block;
     return moved;
   }
-  bool has_unseen_bytes() const override { return false; }
   void finish() override {}
   std::string peer() const override { return "nobody"; }
 

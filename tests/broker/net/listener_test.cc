@@ -10,10 +10,12 @@ namespace bramble {
 namespace {
 
 std::unique_ptr<Listener> must_open(bool nodelay) {
-  ListenerOptions options;
-  options.port = 0;
-  options.bind_address = "127.0.0.1";
-  auto listener = Listener::open(0, options, nodelay);
+  auto rules = std::make_shared<ListenerRules>();
+  rules->options.port = 0;
+  rules->options.bind_address = "127.0.0.1";
+  BrokerOptions options;
+  options.set_tcp_nodelay = nodelay;
+  auto listener = Listener::open(0, std::move(rules), options);
   REQUIRE(listener.has_value());
   return std::move(*listener);
 }

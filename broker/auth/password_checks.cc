@@ -1,0 +1,80 @@
+#include "broker/auth/password_checks.h"
+
+#include <algorithm>
+#include <openssl/crypto.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <utility>
+
+namespace bramble {
+
+namespace {
+constexpr std::size_t kQueueMax = 1024;
+constexpr std::size_t kAddressesMax = 10'000;
+constexpr double kBurstSeconds = 10;
+constexpr int kNiceness = 10;
+}  // namespace
+
+void PasswordChecks::start(Mesh& mesh) {
+  mesh_ = &mesh;
+  for (unsigned i = 0; i < limits_.workers; ++i) workers_.emplace_back([this] { work(); });
+}
+
+void PasswordChecks::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    queue_.clear();
+  }
+  wake_.notify_all();
+  for (std::thread& worker : std::exchange(workers_, {})) worker.join();
+}
+
+bool PasswordChecks::allowed(const std::string& address, SteadyTime now) {
+  if (limits_.rate == 0) return true;
+  if (allowances_.size() >= kAddressesMax) {  // those that have not asked for long have all of theirs back
+    std::erase_if(allowances_, [&](const auto& each) {
+      return now - each.second.as_of > std::chrono::duration<double>(kBurstSeconds);
+    });
+    if (allowances_.size() >= kAddressesMax) return false;
+  }
+  const double most = limits_.rate * kBurstSeconds;
+  const auto [found, is_new] = allowances_.try_emplace(address, Allowance{most, now});
+  Allowance& allowance = found->second;
+  allowance.left += std::chrono::duration<double>(now - allowance.as_of).count() * limits_.rate;
+  allowance.left = std::min(allowance.left, most);
+  allowance.as_of = now;
+  if (allowance.left < 1) return false;
+  allowance.left -= 1;
+  return true;
+}
+
+PasswordChecks::Answer PasswordChecks::ask(Question question, const std::string& address, SteadyTime now) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (queue_.size() >= kQueueMax || !allowed(address, now)) return Answer::too_many;
+    queue_.push_back(std::move(question));
+  }
+  wake_.notify_one();
+  return Answer::later;
+}
+
+void PasswordChecks::work() {
+  pthread_setname_np(pthread_self(), "passwords");
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNiceness);  // of this thread alone, on Linux
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (stopping_) return;
+    Question question = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    const bool right = question.users->check(question.user, question.password);
+    OPENSSL_cleanse(question.password.data(), question.password.size());
+    (*mesh_)[question.reactor].inbox().post(PasswordChecked{question.connection, right});
+    lock.lock();
+  }
+}
+
+}  // namespace bramble

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/auth/users.h"
+#include "broker/reactor/mesh.h"
+
+namespace bramble {
+
+/// Checks passwords on threads of its own, at low priority, and tells the reactor that asked (PasswordChecked): a hash
+/// takes 15 to 225 ms, in which a reactor would serve nobody. The queue is bounded, and so is what one address may ask
+/// for in a second, so a flood of wrong passwords costs others nothing.
+/// Threads: ask() any; start() and stop() main.
+class PasswordChecks {
+ public:
+  struct Limits {
+    unsigned workers = 1;
+    std::uint32_t rate = 0;  ///< checks a second for one address; 0: no limit
+  };
+
+  explicit PasswordChecks(Limits limits) : limits_(limits) {}
+  ~PasswordChecks() { stop(); }
+  PasswordChecks(const PasswordChecks&) = delete;
+
+  void start(Mesh& mesh);
+  void stop();
+
+  struct Question {
+    std::shared_ptr<Users> users;
+    std::string user;
+    std::string password;
+    ReactorId reactor;
+    std::uint64_t connection = 0;  ///< its number
+  };
+  enum class Answer { later, too_many };
+  /// `address`: without the port.
+  Answer ask(Question question, const std::string& address, SteadyTime now);
+
+ private:
+  struct Allowance {
+    double left = 0;
+    SteadyTime as_of{};
+  };
+
+  void work();
+  bool allowed(const std::string& address, SteadyTime now);
+
+  const Limits limits_;
+  Mesh* mesh_ = nullptr;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Question> queue_;
+  std::unordered_map<std::string, Allowance> allowances_;
+  std::vector<std::thread> workers_;
+  bool stopping_ = false;
+};
+
+}  // namespace bramble

@@ -1,0 +1,76 @@
+// What the options of one configuration have to do with each other.
+#include <array>
+
+#include "broker/config/reading.h"
+
+namespace bramble {
+
+namespace {
+
+/// An option that means something only beside another.
+struct Alone {
+  const char* option;
+  bool given;
+  bool has_what_it_needs;
+  const char* why;
+};
+
+}  // namespace
+
+std::vector<std::string> listener_errors(const Config& config, const ListenerOptions& listener) {
+  const TlsOptions& tls = listener.tls;
+  const bool certificates = !tls.certfile.empty();
+  const bool authorities = !tls.cafile.empty() || !tls.capath.empty();
+  constexpr const char* kNeedsTls = "needs certfile and keyfile: without them this listener would not be encrypted";
+  const auto rules = std::to_array<Alone>({
+      {"certfile", tls.certfile.size() > tls.keyfile.size(), false, "needs a keyfile for each certfile"},
+      {"keyfile", tls.keyfile.size() > tls.certfile.size(), false, "needs a certfile for each keyfile"},
+      {"cafile", !tls.cafile.empty(), certificates, kNeedsTls},
+      {"capath", !tls.capath.empty(), certificates, kNeedsTls},
+      {"require_certificate", tls.require_certificate, certificates, kNeedsTls},
+      {"require_certificate", tls.require_certificate && certificates, authorities,
+       "needs cafile or capath, to check clients' certificates with"},
+      {"crlfile", !tls.crlfile.empty(), authorities, "needs cafile or capath, whose certificates it revokes"},
+      {"use_identity_as_username", tls.use_identity_as_username,
+       (tls.require_certificate && certificates) || !tls.psk_hint.empty() || listener.enable_proxy_protocol == 2,
+       "needs require_certificate true or psk_hint: who nobody has checked is nobody"},
+      {"use_subject_as_username", tls.use_subject_as_username, tls.require_certificate && certificates,
+       "needs require_certificate true: who nobody has checked is nobody"},
+      {"ciphers", !tls.ciphers.empty(), tls.on(), kNeedsTls},
+      {"ciphers_tls1.3", !tls.ciphers_tls1_3.empty(), tls.on(), kNeedsTls},
+      {"psk_hint", !tls.psk_hint.empty(), !listener.auth.psk_file.empty(), "needs psk_file, which holds the keys"},
+      {"proxy_protocol_v2_require_tls", listener.proxy_protocol_v2_require_tls, listener.enable_proxy_protocol == 2,
+       "needs enable_proxy_protocol 2: only its header can say it"},
+      {"enable_proxy_protocol", listener.enable_proxy_protocol != 0, !listener.unix_socket(),
+       "is not for a Unix socket"},
+      {"websockets_origin", !listener.websockets_origin.empty(), listener.protocol == Protocol::websockets,
+       "needs protocol websockets"},
+      {"http_dir", !listener.http_dir.empty(), listener.protocol == Protocol::websockets,
+       "needs protocol websockets; http_api, which Mosquitto serves it with, is not in Bramble"},
+  });
+  std::vector<std::string> errors;
+  for (const Alone& rule : rules) {
+    if (rule.given && !rule.has_what_it_needs) {
+      errors.push_back(config.at(rule.option) + rule.why + " (listener " + listener.declared_at + ")");
+    }
+  }
+  return errors;
+}
+
+void add_warnings(Config& config) {
+  for (const ListenerOptions& listener : config.listeners) {
+    const bool by_certificate = listener.tls.use_identity_as_username || listener.tls.use_subject_as_username;
+    if (listener.optional || *listener.auth.allow_anonymous || !listener.auth.password_file.empty() || by_certificate) {
+      continue;
+    }
+    config.warnings.push_back(listener.declared_at + ": nobody can log in on port " + std::to_string(listener.port) +
+                              ": clients without a user name are refused, and no password_file says who else may. "
+                              "`bramble-passwd -c FILE USER` makes one; `allow_anonymous true` lets everyone in who "
+                              "reaches the port");
+  }
+  if (config.store.persistence) {
+    config.warnings.push_back(config.at("persistence") + "nothing is kept across restarts yet");
+  }
+}
+
+}  // namespace bramble

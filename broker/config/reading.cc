@@ -1,0 +1,266 @@
+#include "broker/config/reading.h"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <limits>
+#include <span>
+
+#include "broker/config/near_miss.h"
+#include "broker/config/refused_option.h"
+
+namespace bramble {
+
+namespace {
+
+constexpr std::uint16_t kDefaultPort = 1883;
+constexpr std::size_t kErrorsShown = 20;
+constexpr std::size_t kLineBytesMax = 4096;
+
+// Other names of options that have a row.
+struct Alias {
+  std::string_view name, means;
+};
+constexpr auto kAliases = std::to_array<Alias>({{"maximum_qos", "max_qos"},
+                                                {"retained_persistence", "persistence"},
+                                                {"websockets_headers_size", "packet_buffer_size"}});
+
+// Options of the default listener that open it even beside others, as in Mosquitto, apart from those of TLS.
+constexpr auto kOpensDefault = std::to_array<std::string_view>({"port", "bind_address", "max_connections", "max_qos",
+                                                                "mount_point", "protocol", "socket_domain",
+                                                                "use_username_as_clientid"});
+// Those that belong to the default listener wherever they stand.
+constexpr auto kOnlyDefault = std::to_array<std::string_view>({"port", "bind_address"});
+
+// Those of which each line counts.
+constexpr auto kMayRepeat = std::to_array<std::string_view>(
+    {"log_dest", "log_type", "certfile", "keyfile", "websockets_origin", "clientid_prefixes", "trusted_proxies"});
+
+// What an option given twice was given to, if not to the listener of that number.
+constexpr std::size_t kWholeBroker = std::numeric_limits<std::size_t>::max();
+constexpr std::size_t kDefaultListener = kWholeBroker - 1;
+
+bool is_in(std::span<const std::string_view> names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+template <class Rows>
+auto* find_row(const Rows& rows, std::string_view name) {
+  const auto row = std::ranges::find_if(rows, [&](const auto& each) { return each.name == name; });
+  return row == std::end(rows) ? nullptr : &*row;
+}
+
+// What is wrong with the bytes of a line, whatever it says; empty: nothing. So each error stays one readable line.
+std::string wrong_bytes(const ConfigLine& line) {
+  const std::size_t size = line.name.size() + line.value.size();
+  if (size > kLineBytesMax) return fmt::format("a line of {} bytes: at most {}", size, kLineBytesMax);
+  for (const char letter : line.name + line.value) {
+    const auto byte = static_cast<unsigned char>(letter);
+    if ((byte < 0x20 && byte != '\t') || byte == 0x7F) return fmt::format("holds the byte 0x{:02X}: take it out", byte);
+  }
+  return {};
+}
+
+std::string_view last_part(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace
+
+template <class Options, class Rows>
+bool Reading::read_into(Options& options, const Rows& rows, const ConfigLine& line, std::string_view name,
+                        std::size_t given_to) {
+  const auto* const row = find_row(rows, name);
+  if (row == nullptr) return false;
+  if (!is_in(kMayRepeat, row->name)) warn_of_repeat(line, given_to, row->name);
+  if (const std::string wrong = read_option(*row, options, line.value); !wrong.empty()) add_error(line, wrong);
+  return true;
+}
+
+void Reading::read(const ConfigLine& line) {
+  config_.lines.push_back(line);
+  if (const std::string wrong = wrong_bytes(line); !wrong.empty()) return errors_.push_back(line.where + ": " + wrong);
+  const auto alias = std::ranges::find(kAliases, line.name, &Alias::name);
+  const std::string_view name = alias == kAliases.end() ? std::string_view(line.name) : alias->means;
+  if (line.value.empty()) return add_error(line, "needs a value behind it");
+  if (name == "listener") return read_listener(line);
+  if (name == "per_listener_settings" && !first_login_option_.empty()) {
+    return add_error(line, "stands below an option that it is about, at " + first_login_option_ + ": move it above");
+  }
+  if (read_of_listener(line, name) || read_of_login(line, name) || read_plugin(line)) return;
+  if (read_into(config_.broker, kBrokerOptions, line, name, kWholeBroker)) return;
+  if (read_into(config_.store, kStoreOptions, line, name, kWholeBroker)) {
+    if (name != "persistence") add_warning(line.where, line.name + ": has no effect: nothing is kept across restarts yet");
+    return;
+  }
+  read_other(line);
+}
+
+void Reading::read_listener(const ConfigLine& line) {
+  const auto port_end = std::min(line.value.find_first_of(" \t"), line.value.size());
+  const std::string port = line.value.substr(0, port_end);
+  ListenerOptions listener;
+  listener.declared_at = line.where;
+  if (const auto wrong = read_option(kListenerOptions[0], listener, port); !wrong.empty()) add_error(line, wrong);
+  const auto address = std::min(line.value.find_first_not_of(" \t", port_end), line.value.size());
+  const auto rest = std::string_view(line.value).substr(address);
+  if (!rest.starts_with('#')) listener.bind_address = one_word(rest);
+  if (listener.unix_socket() && listener.port != 0) {
+    add_error(line, "a Unix socket has no port: `listener 0 " + listener.bind_address + "`");
+  } else if (!listener.unix_socket() && listener.bind_address.find_first_of(" \t") != std::string::npos) {
+    add_error(line, listener.bind_address + " is not an address: a port, and one address or host name behind it");
+  }
+  listener_of_file_[line.file] = config_.listeners.size();
+  config_.listeners.push_back(std::move(listener));
+}
+
+ListenerOptions& Reading::listener_at(const ConfigLine& line) {
+  const auto current = listener_of_file_.find(line.file);
+  return current == listener_of_file_.end() ? default_listener_ : config_.listeners[current->second];
+}
+
+std::size_t Reading::number_at(const ConfigLine& line) const {
+  const auto current = listener_of_file_.find(line.file);
+  return current == listener_of_file_.end() ? kDefaultListener : current->second;
+}
+
+bool Reading::read_of_listener(const ConfigLine& line, std::string_view name) {
+  const bool to_default = is_in(kOnlyDefault, name);
+  ListenerOptions& listener = to_default ? default_listener_ : listener_at(line);
+  const std::size_t number = to_default ? kDefaultListener : number_at(line);
+  const bool of_tls = find_row(kTlsOptions, name) != nullptr;
+  if (!read_into(listener, kListenerOptions, line, name, number) &&
+      !read_into(listener.tls, kTlsOptions, line, name, number)) {
+    return false;
+  }
+  if (&listener != &default_listener_) return true;
+  given_to_default(line, name);
+  if (of_tls || is_in(kOpensDefault, name)) {
+    default_is_asked_for_ = true;
+    if (default_listener_.declared_at.empty()) default_listener_.declared_at = line.where;
+  }
+  if (to_default) default_has_address_ = true;
+  return true;
+}
+
+void Reading::given_to_default(const ConfigLine& line, std::string_view) { default_options_.push_back(line); }
+
+bool Reading::read_of_login(const ConfigLine& line, std::string_view name) {
+  if (find_row(kAuthOptions, name) == nullptr) return false;
+  if (first_login_option_.empty()) first_login_option_ = line.where;
+  if (!config_.broker.per_listener_settings) return read_into(config_.auth, kAuthOptions, line, name, kWholeBroker);
+  ListenerOptions& listener = listener_at(line);
+  if (&listener == &default_listener_) given_to_default(line, name);
+  return read_into(listener.auth, kAuthOptions, line, name, number_at(line));
+}
+
+/// Mosquitto 2.1 recommends plugins of its own for what its password_file and acl_file do.
+bool Reading::read_plugin(const ConfigLine& line) {
+  if (line.name == "plugin" || line.name == "global_plugin" || line.name == "auth_plugin") {
+    const std::string_view file = last_part(line.value);
+    plugin_ = file.starts_with("mosquitto_password_file") ? Plugin::password_file
+              : file.starts_with("mosquitto_acl_file")    ? Plugin::acl_file
+                                                          : Plugin::refused;
+    return plugin_ != Plugin::refused;
+  }
+  const bool password = line.name == "plugin_opt_password_file" || line.name == "auth_opt_password_file";
+  const bool acl = line.name == "plugin_opt_acl_file" || line.name == "auth_opt_acl_file";
+  if (plugin_ == Plugin::password_file && password) return read_of_login(line, "password_file");
+  if (plugin_ == Plugin::acl_file && acl) return read_of_login(line, "acl_file");
+  return false;
+}
+
+void Reading::read_bridge(const ConfigLine& line) {
+  if (line.name == "connection") {
+    in_bridge_ = true;
+    return add_error(line,
+                     "bridges come later: Bramble does not connect to other brokers yet. Take the bridge out of this "
+                     "file; mosquitto or another client can carry the messages");
+  }
+  if (!in_bridge_) return add_error(line, "belongs to a bridge, and stands before any `connection`");
+  if (const std::string wrong = check_bridge_option(line.name, line.value); !wrong.empty()) add_error(line, wrong);
+}
+
+void Reading::read_other(const ConfigLine& line) {
+  if (line.name == "retry_interval") {
+    return add_warning(line.where, "retry_interval: has no effect, in Mosquitto neither: it can go");
+  }
+  if (line.name == "include_dir") return add_error(line, "only the main file may include others");
+  if (is_bridge_option(line.name)) return read_bridge(line);
+  const auto known = refused_option(line.name, line.value);
+  if (known.answer == RefusedOption::Answer::as_it_is) return;
+  if (known.answer == RefusedOption::Answer::refused) return add_error(line, known.message);
+  const std::string_view meant = near_miss(line.name);
+  add_error(line, meant.empty() ? "no such option" : "no such option; did you mean " + std::string(meant) + "?");
+}
+
+OrMessage<Config> Reading::finish(const std::vector<std::uint16_t>& ports) {
+  config_.local_only = config_.listeners.empty() && !default_has_address_;
+  if (config_.local_only) {
+    open_loopback(ports);
+  } else {
+    open_default_listener();
+    if (!ports.empty()) {
+      config_.warnings.emplace_back("-p is not used: the configuration file says where to listen");
+    }
+  }
+  resolve_login();
+  for (const ListenerOptions& listener : config_.listeners) {
+    if (listener.optional) continue;
+    std::ranges::move(listener_errors(config_, listener), std::back_inserter(errors_));
+  }
+  if (!errors_.empty()) return tl::unexpected<std::string>(all_errors());
+  if (default_is_asked_for_ && !default_has_address_ && !config_.local_only) {
+    add_warning(default_listener_.declared_at,
+                "stands before any listener, so the default listener opens too, on port " +
+                    std::to_string(default_listener_.port));
+  }
+  add_warnings(config_);
+  return std::move(config_);
+}
+
+std::string Reading::all_errors() const {
+  std::string all;
+  for (std::size_t i = 0; i < std::min(errors_.size(), kErrorsShown); ++i) all += (i == 0 ? "" : "\n") + errors_[i];
+  if (errors_.size() > kErrorsShown) all += "\n... and " + std::to_string(errors_.size() - kErrorsShown) + " more";
+  return all;
+}
+
+void Reading::open_default_listener() {
+  if (default_is_asked_for_) {
+    config_.listeners.push_back(default_listener_);
+    return;
+  }
+  for (const ConfigLine& line : default_options_) {
+    add_error(line, "stands before any listener, so it is for none: write it below the `listener` line it is for");
+  }
+}
+
+void Reading::open_loopback(const std::vector<std::uint16_t>& ports) {
+  const bool asked_for = !ports.empty();
+  for (const std::uint16_t port : asked_for ? ports : std::vector<std::uint16_t>{kDefaultPort}) {
+    for (const char* const address : {"127.0.0.1", "::1"}) {
+      ListenerOptions& listener = config_.listeners.emplace_back(default_listener_);
+      listener.port = port;
+      listener.bind_address = address;
+      listener.optional = listener.bind_address == "::1";
+      listener.declared_at = asked_for ? "-p " + std::to_string(port) : "without a listener configured";
+    }
+  }
+}
+
+void Reading::resolve_login() {
+  for (ListenerOptions& listener : config_.listeners) {
+    if (!config_.broker.per_listener_settings) listener.auth = config_.auth;
+    if (listener.listener_allow_anonymous) listener.auth.allow_anonymous = listener.listener_allow_anonymous;
+    if (!listener.listener_auto_id_prefix.empty()) listener.auth.auto_id_prefix = listener.listener_auto_id_prefix;
+    if (!listener.auth.allow_anonymous) listener.auth.allow_anonymous = config_.local_only;
+  }
+}
+
+void Reading::warn_of_repeat(const ConfigLine& line, std::size_t given_to, std::string_view name) {
+  const auto [before, first] = seen_.try_emplace({given_to, name}, line.where);
+  if (first) return;
+  add_warning(line.where, line.name + ": given at " + before->second + " too; this one counts");
+  before->second = line.where;
+}
+
+}  // namespace bramble

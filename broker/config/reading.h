@@ -1,0 +1,71 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "broker/config/config.h"
+
+namespace bramble {
+
+/// Reads the lines of a configuration in order: what they say of listeners depends on what stood before.
+/// Threads: one.  Lifetime: of one make_config().
+class Reading {
+ public:
+  void read(const ConfigLine& line);
+  OrMessage<Config> finish(const std::vector<std::uint16_t>& ports);
+
+ private:
+  /// One of Mosquitto's own plugins for what Bramble does itself.
+  enum class Plugin : std::uint8_t { none, password_file, acl_file, refused };
+
+  void read_listener(const ConfigLine& line);
+  bool read_of_listener(const ConfigLine& line, std::string_view name);
+  bool read_of_login(const ConfigLine& line, std::string_view name);
+  bool read_plugin(const ConfigLine& line);
+  void read_bridge(const ConfigLine& line);
+  void read_other(const ConfigLine& line);
+  template <class Options, class Rows>
+  bool read_into(Options& options, const Rows& rows, const ConfigLine& line, std::string_view name,
+                 std::size_t given_to);
+  /// The listener whose options this file gives now; the default listener if it opened none.
+  ListenerOptions& listener_at(const ConfigLine& line);
+  std::size_t number_at(const ConfigLine& line) const;
+  void given_to_default(const ConfigLine& line, std::string_view name);
+
+  std::string all_errors() const;
+  void open_default_listener();
+  void open_loopback(const std::vector<std::uint16_t>& ports);
+  void resolve_login();
+  void warn_of_repeat(const ConfigLine& line, std::size_t given_to, std::string_view name);
+
+  void add_error(const ConfigLine& line, std::string_view what) {
+    errors_.push_back(line.where + ": " + line.name + ": " + std::string(what));
+  }
+  void add_warning(const std::string& where, std::string_view what) {
+    config_.warnings.push_back(where + ": " + std::string(what));
+  }
+
+  Config config_;
+  std::vector<std::string> errors_;
+  // A file's listener options belong to the listener that it opened last; Mosquitto does not carry it into an included
+  // file or out of it. No entry: the default listener.
+  std::map<std::size_t, std::size_t> listener_of_file_;
+  std::map<std::pair<std::size_t, std::string_view>, std::string> seen_;  // what was given to what -> where
+  ListenerOptions default_listener_;
+  bool default_is_asked_for_ = false;        // an option that opens it was given
+  bool default_has_address_ = false;         // its port or address was
+  std::vector<ConfigLine> default_options_;  // all that was given to it
+  std::string first_login_option_;           // where it stands
+  Plugin plugin_ = Plugin::none;             // plugin_opt_... lines are for it
+  bool in_bridge_ = false;
+};
+
+/// What is wrong between options of a listener, each as FILE:LINE: ...: so that nothing is less safe than it says.
+std::vector<std::string> listener_errors(const Config& config, const ListenerOptions& listener);
+/// What a person should know about a configuration that is right.
+void add_warnings(Config& config);
+
+}  // namespace bramble

@@ -1,0 +1,116 @@
+#include "broker/connection/admission.h"
+
+#include <algorithm>
+
+#include "core/mqtt/utf8.h"
+
+namespace bramble {
+
+using mqtt::ReasonCode;
+using mqtt::Version;
+
+namespace {
+
+bool accepts(const ListenerOptions& listener, Version version) {
+  switch (version) {
+    case Version::v3_1: return listener.accept_v3;
+    case Version::v3_1_1: return listener.accept_v4;
+    case Version::v5: return listener.accept_v5;
+  }
+  return false;
+}
+
+Result<Who> who_by_certificate(const Connection& from, bool subject) {
+  const ProvenIdentity proven = from.identity();
+  const std::string& name = subject ? proven.subject : proven.identity;
+  if (name.empty()) return failure(ReasonCode::bad_user_name_or_password, "its certificate or key names nobody");
+  if (!mqtt::valid_utf8(name)) return failure(ReasonCode::bad_user_name_or_password, "its certificate names no UTF-8");
+  return Who{name};
+}
+
+}  // namespace
+
+Result<Who> who_is(const OnReactor& here, Connection& from, const mqtt::Connect& connect) {
+  const ListenerRules& rules = from.rules();
+  const TlsOptions& tls = rules.options.tls;
+  if (tls.use_identity_as_username || tls.use_subject_as_username) {
+    return who_by_certificate(from, tls.use_subject_as_username);
+  }
+  if (!connect.user_name) {
+    if (*rules.options.auth.allow_anonymous) return Who{};
+    return failure(ReasonCode::not_authorized, "anonymous clients are not allowed (allow_anonymous false)");
+  }
+  Who who{std::string(*connect.user_name)};
+  if (!rules.users) {
+    if (*rules.options.auth.allow_anonymous) return who;  // nobody has checked it, and nobody asks to
+    return failure(ReasonCode::not_authorized, "there is no password_file to check it with, and allow_anonymous is false");
+  }
+  switch (from.ask_for_password(here, *connect.user_name, connect.password.value_or(""))) {
+    case Connection::Login::right: return who;
+    case Connection::Login::too_many:
+      return failure(ReasonCode::connection_rate_exceeded, "too many passwords are being checked (password_rate)");
+    case Connection::Login::asked: who.asked = true; return who;
+    case Connection::Login::wrong:
+    case Connection::Login::unknown: break;
+  }
+  return failure(ReasonCode::not_authorized, "its user name or password is wrong");
+}
+
+Result<void> admit(const Connection& from, const mqtt::Connect& connect) {
+  const ListenerOptions& listener = from.listener();
+  const BrokerOptions& options = from.parts().config->broker;
+  const bool v5 = connect.version == Version::v5;
+  if (!accepts(listener, connect.version)) {
+    return failure(ReasonCode::unsupported_protocol_version, "this listener does not accept its protocol version");
+  }
+  if (connect.authentication_method) {
+    return failure(ReasonCode::bad_authentication_method, "no enhanced authentication method is available");
+  }
+  if (!v5 && options.max_keepalive != 0 && (connect.keep_alive == 0 || connect.keep_alive > options.max_keepalive)) {
+    return failure(ReasonCode::client_identifier_not_valid, "its keep alive is above max_keepalive");
+  }
+  if (connect.will) {
+    if (connect.will->qos > listener.max_qos) {
+      return failure(ReasonCode::qos_not_supported, "its Will is above max_qos");  // [MQTT-3.2.2-12]
+    }
+    if (connect.will->retain && !options.retain_available) {
+      return failure(ReasonCode::retain_not_supported, "its Will is retained, which is off");  // [MQTT-3.2.2-13]
+    }
+    const auto topic = TopicName::parse(connect.will->topic);
+    if (!topic) return failure(ReasonCode::topic_name_invalid, "its Will Topic is not a valid topic name");
+    if (topic->broker_owned()) {
+      return failure(ReasonCode::not_authorized, "its Will is for $SYS, which is the broker's own");
+    }
+    if (options.message_size_limit != 0 && connect.will->payload.size() > options.message_size_limit) {
+      return failure(ReasonCode::quota_exceeded, "its Will is above message_size_limit");
+    }
+  }
+  return {};
+}
+
+Result<std::string_view> client_id_of(const Connection& from, const mqtt::Connect& connect, const Who& who) {
+  const ListenerOptions& listener = from.listener();
+  const auto& prefixes = from.parts().config->broker.clientid_prefixes;
+  std::string_view id = connect.client_id;
+  if (listener.use_username_as_clientid) {
+    if (!who.user) {
+      return failure(ReasonCode::not_authorized, "it has no user name to be its client identifier");
+    }
+    id = *who.user;
+  }
+  if (id.empty()) {
+    // 3.1 knows no empty identifiers; 3.1.1 only with Clean Session  [3.1.1: MQTT-3.1.3-8]
+    const bool version_allows =
+        connect.version == Version::v5 || (connect.version == Version::v3_1_1 && connect.clean_start);
+    if (!listener.auth.allow_zero_length_clientid || !version_allows) {
+      return failure(ReasonCode::client_identifier_not_valid, "an empty client identifier");
+    }
+    return id;
+  }
+  const bool begins_right =
+      prefixes.empty() || std::ranges::any_of(prefixes, [&](const auto& prefix) { return id.starts_with(prefix); });
+  if (begins_right) return id;
+  return failure(ReasonCode::not_authorized, "its client identifier begins otherwise (clientid_prefixes)");
+}
+
+}  // namespace bramble

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "broker/connection/connection.h"
+
+namespace bramble {
+
+/// Who a client that wants to connect is, as far as that is known.
+struct Who {
+  std::optional<std::string> user;  ///< nothing: anonymous
+  bool asked = false;               ///< its password is being checked: nothing is known yet
+};
+
+/// Is it who it says, and may it come in by this listener? By its certificate or key, by its password, or as nobody if
+/// the listener lets anonymous clients in.  Threads: the connection's reactor.
+Result<Who> who_is(const OnReactor& here, Connection& from, const mqtt::Connect& connect);
+
+/// May this client be served at all? What the answer does not depend on is its session.
+Result<void> admit(const Connection& from, const mqtt::Connect& connect);
+
+/// The id of its session: its own, its user's (use_username_as_clientid), or empty for one that is to be made up.
+Result<std::string_view> client_id_of(const Connection& from, const mqtt::Connect& connect, const Who& who);
+
+}  // namespace bramble

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "broker/config/config.h"
+
+namespace bramble {
+
+/// A socket that listens, non-blocking; closed with this object, and a Unix socket's file goes too.
+/// Threads: main.
+class BoundSocket {
+ public:
+  /// All that a listener asks for: IPv4 and IPv6 of each address of its name, or a Unix socket.
+  /// Errors: a line that names the listener, where it was declared, and what to do.
+  static OrMessage<std::vector<BoundSocket>> open(const ListenerOptions& options);
+
+  BoundSocket(int descriptor, std::string file) : descriptor_(descriptor), file_(std::move(file)) {}
+  BoundSocket(BoundSocket&& other) noexcept : descriptor_(other.descriptor_), file_(std::move(other.file_)) {
+    other.descriptor_ = -1;
+  }
+  BoundSocket& operator=(BoundSocket&&) = delete;
+  ~BoundSocket();
+
+  int descriptor() const { return descriptor_; }
+  std::string address() const;  ///< "127.0.0.1:1883", or the path of a Unix socket
+  bool tcp() const { return file_.empty(); }
+
+ private:
+  int descriptor_;
+  std::string file_;  ///< of a Unix socket
+};
+
+}  // namespace bramble

@@ -1,0 +1,53 @@
+#include "broker/net/listener_rules.h"
+
+#include <map>
+#include <string>
+
+#include "broker/config/config_file.h"
+
+namespace bramble {
+
+namespace {
+
+OrMessage<std::shared_ptr<const AccessList>> load_access(const Config& config, const std::string& path) {
+  const auto text = read_text_file(path);
+  if (!text) return tl::unexpected<std::string>(config.at("acl_file", path) + path + text.error());
+  return AccessList::parse(*text, path);
+}
+
+/// What `load` gives for a path, once; null for none.
+template <class Loaded, class Load>
+OrMessage<Loaded> once(std::map<std::string, Loaded>& known, const std::string& path, Load load) {
+  if (path.empty()) return Loaded{};
+  if (const auto found = known.find(path); found != known.end()) return found->second;
+  auto loaded = load(path);
+  if (loaded) known[path] = *loaded;
+  return loaded;
+}
+
+}  // namespace
+
+OrMessage<AllRules> read_rules(const Config& config) {
+  AllRules all;
+  std::map<std::string, std::shared_ptr<Users>> users;
+  std::map<std::string, std::shared_ptr<const AccessList>> lists;
+  for (const ListenerOptions& options : config.listeners) {
+    auto rules = std::make_shared<ListenerRules>();
+    rules->options = options;
+    auto passwords = once(users, options.auth.password_file, [&](const auto& path) { return Users::load(config, path); });
+    if (!passwords) return tl::unexpected<std::string>(std::move(passwords.error()));
+    rules->users = std::move(*passwords);
+    auto access = once(lists, options.auth.acl_file, [&](const auto& path) { return load_access(config, path); });
+    if (!access) return tl::unexpected<std::string>(std::move(access.error()));
+    rules->access = std::move(*access);
+    if (options.tls.on()) {
+      auto tls = TlsContext::make(config, options);
+      if (!tls) return tl::unexpected<std::string>(std::move(tls.error()));
+      rules->tls = std::move(*tls);
+    }
+    all.push_back(std::move(rules));
+  }
+  return all;
+}
+
+}  // namespace bramble

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "broker/auth/users.h"
+#include "broker/net/tls_context.h"
+#include "core/auth/access_list.h"
+
+namespace bramble {
+
+/// What holds for the clients of one listener: its options, and what the files that they name said when they were read.
+/// Immutable; a reload makes another.  Threads: made by main, read by all.
+struct ListenerRules {
+  ListenerOptions options;
+  std::shared_ptr<const TlsContext> tls;     ///< null: no TLS
+  std::shared_ptr<Users> users;              ///< null: no password_file
+  std::shared_ptr<const AccessList> access;  ///< null: no acl_file
+  std::shared_ptr<std::atomic<int>> connections = std::make_shared<std::atomic<int>>(0);  ///< of the listener
+};
+
+/// By the listener's number.
+using AllRules = std::vector<std::shared_ptr<const ListenerRules>>;
+
+/// Reads every file that the configuration's listeners name, each once. Errors: the first that cannot be used, as a
+/// line for a person. The order is that of `config.listeners`.
+OrMessage<AllRules> read_rules(const Config& config);
+
+}  // namespace bramble

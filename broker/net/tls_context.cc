@@ -1,0 +1,286 @@
+#include "broker/net/tls_context.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <fmt/format.h>
+#include <fstream>
+#include <map>
+#include <openssl/decoder.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <sstream>
+#include <unordered_map>
+#include <vector>
+
+namespace bramble {
+
+namespace {
+
+struct FreeContext {
+  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+};
+using Context = std::unique_ptr<SSL_CTX, FreeContext>;
+using Keys = std::unordered_map<std::string, std::vector<unsigned char>>;
+
+std::FILE* key_log = nullptr;  // set before any context is made
+
+/// The last thing that OpenSSL has to say, and nothing left behind it.
+std::string reason() {
+  const unsigned long error = ERR_peek_last_error();
+  ERR_clear_error();
+  if (error == 0) return "OpenSSL gives no reason";
+  if (ERR_SYSTEM_ERROR(error)) return std::strerror(ERR_GET_REASON(error));
+  const char* const text = ERR_reason_error_string(error);
+  return text ? text : fmt::format("OpenSSL error {:x}", error);
+}
+
+using Wrong = tl::unexpected<std::string>;
+
+Wrong wrong(const Config& config, const char* option, const std::string& file, const std::string& why) {
+  return Wrong(fmt::format("{}{}: {}", config.at(option, file), file, why));
+}
+
+/// Passphrases that were asked for at the start, by key file: a reload has nobody to ask.
+std::map<std::string, std::string>& passphrases() {
+  static std::map<std::string, std::string> all;
+  return all;
+}
+
+int ask_passphrase(char* to, int size, int, void* file_name) {
+  const std::string& file = *static_cast<const std::string*>(file_name);
+  if (const auto known = passphrases().find(file); known != passphrases().end()) {
+    const int bytes = std::min(size, static_cast<int>(known->second.size()));
+    std::memcpy(to, known->second.data(), static_cast<std::size_t>(bytes));
+    return bytes;
+  }
+  const std::string prompt = "Passphrase of " + file + ": ";
+  if (EVP_read_pw_string(to, size, prompt.c_str(), 0) != 0) return 0;
+  passphrases()[file] = to;
+  return static_cast<int>(std::strlen(to));
+}
+
+OrMessage<void> load_certificate(SSL_CTX* context, const Config& config, const std::string& certfile,
+                                 const std::string& keyfile) {
+  if (SSL_CTX_use_certificate_chain_file(context, certfile.c_str()) != 1) {
+    return wrong(config, "certfile", certfile, "cannot be used: " + reason() + "; a certificate and its chain, PEM");
+  }
+  SSL_CTX_set_default_passwd_cb(context, &ask_passphrase);
+  SSL_CTX_set_default_passwd_cb_userdata(context, const_cast<std::string*>(&keyfile));
+  const bool loaded = SSL_CTX_use_PrivateKey_file(context, keyfile.c_str(), SSL_FILETYPE_PEM) == 1;
+  SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
+  if (!loaded) {
+    passphrases().erase(keyfile);
+    return wrong(config, "keyfile", keyfile, "cannot be used: " + reason() + "; the certificate's private key, PEM");
+  }
+  if (SSL_CTX_check_private_key(context) != 1) {
+    return wrong(config, "keyfile", keyfile, "is not the key of " + certfile);
+  }
+  return {};
+}
+
+OrMessage<void> load_revocations(SSL_CTX* context, const Config& config, const TlsOptions& options) {
+  if (options.crlfile.empty()) return {};
+  X509_STORE* const store = SSL_CTX_get_cert_store(context);
+  X509_LOOKUP* const lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+  if (!lookup || X509_load_crl_file(lookup, options.crlfile.c_str(), X509_FILETYPE_PEM) < 1) {
+    return wrong(config, "crlfile", options.crlfile, "cannot be used: " + reason() + "; a revocation list, PEM");
+  }
+  X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+  return {};
+}
+
+OrMessage<void> load_authorities(SSL_CTX* context, const Config& config, const TlsOptions& options) {
+  if (!options.cafile.empty()) {
+    if (SSL_CTX_load_verify_file(context, options.cafile.c_str()) != 1) {
+      return wrong(config, "cafile", options.cafile, "cannot be used: " + reason() + "; certificates, PEM");
+    }
+    SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(options.cafile.c_str()));
+  }
+  if (!options.capath.empty() && SSL_CTX_load_verify_dir(context, options.capath.c_str()) != 1) {
+    return wrong(config, "capath", options.capath, "cannot be used: " + reason() + "; a folder");
+  }
+  ERR_clear_error();
+  return load_revocations(context, config, options);
+}
+
+OrMessage<void> load_parameters(SSL_CTX* context, const Config& config, const TlsOptions& options) {
+  if (!options.ciphers.empty() && SSL_CTX_set_cipher_list(context, options.ciphers.c_str()) != 1) {
+    return wrong(config, "ciphers", options.ciphers, "names no cipher that OpenSSL has; `openssl ciphers` lists them");
+  }
+  if (!options.ciphers_tls1_3.empty() && SSL_CTX_set_ciphersuites(context, options.ciphers_tls1_3.c_str()) != 1) {
+    return wrong(config, "ciphers_tls1.3", options.ciphers_tls1_3,
+                 "names a suite that OpenSSL does not have; `openssl ciphers -tls1_3 -s` lists them");
+  }
+  if (!options.tls_curves.empty() && SSL_CTX_set1_groups_list(context, options.tls_curves.c_str()) != 1) {
+    return wrong(config, "tls_curves", options.tls_curves, "names a group that OpenSSL does not have: X25519:P-256");
+  }
+  if (options.dhparamfile.empty()) {
+    SSL_CTX_set_dh_auto(context, 1);
+    return {};
+  }
+  const std::unique_ptr<BIO, int (*)(BIO*)> file(BIO_new_file(options.dhparamfile.c_str(), "r"), &BIO_free);
+  EVP_PKEY* const parameters = file ? PEM_read_bio_Parameters(file.get(), nullptr) : nullptr;
+  if (!parameters || SSL_CTX_set0_tmp_dh_pkey(context, parameters) != 1) {
+    const std::string why = reason();
+    EVP_PKEY_free(parameters);
+    return wrong(config, "dhparamfile", options.dhparamfile,
+                 "cannot be used: " + why + "; `openssl dhparam -out FILE 2048` makes one");
+  }
+  return {};
+}
+
+int hex_digit(char letter) {
+  if (letter >= '0' && letter <= '9') return letter - '0';
+  if (letter >= 'a' && letter <= 'f') return letter - 'a' + 10;
+  if (letter >= 'A' && letter <= 'F') return letter - 'A' + 10;
+  return -1;
+}
+
+constexpr std::size_t kKeyBytesMax = 512;
+
+/// Errors: what is wrong with the line.
+std::string read_key(Keys& keys, const std::string& line) {
+  const auto colon = line.find(':');
+  if (colon == std::string::npos || colon == 0) return "is not identity:key";
+  const std::string_view text = std::string_view(line).substr(colon + 1);
+  if (text.empty() || text.size() % 2 != 0 || text.size() > 2 * kKeyBytesMax) {
+    return "the key is not an even number of hexadecimal digits, at most 1024";
+  }
+  std::vector<unsigned char> key;
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    const int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
+    if (high < 0 || low < 0) return "the key is not hexadecimal";
+    key.push_back(static_cast<unsigned char>(high << 4 | low));
+  }
+  if (!keys.emplace(line.substr(0, colon), std::move(key)).second) return "the identity stands there twice";
+  return {};
+}
+
+OrMessage<Keys> load_keys(const Config& config, const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return wrong(config, "psk_file", path, std::string("cannot be read: ") + std::strerror(errno));
+  Keys keys;
+  std::string line;
+  for (std::size_t number = 1; std::getline(file, line); ++number) {
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+    if (line.empty() || line.front() == '#') continue;
+    if (const std::string why = read_key(keys, line); !why.empty()) {
+      return Wrong(fmt::format("{}:{}: {}", path, number, why));
+    }
+  }
+  return keys;
+}
+
+void write_key_line(const SSL*, const char* line) {
+  std::fprintf(key_log, "%s\n", line);
+  std::fflush(key_log);
+}
+
+}  // namespace
+
+struct TlsContext::Parts {
+  std::vector<Context> contexts;  // one a certificate; the first serves who asks for no name of the others
+  Keys keys;
+
+  static int choose_certificate(SSL* ssl, int*, void* self);
+  static unsigned find_key(SSL* ssl, const char* identity, unsigned char* to, unsigned size);
+  static int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* chosen_size,
+                             const unsigned char* offered, unsigned offered_size, void* listener_protocol);
+};
+
+int TlsContext::Parts::choose_certificate(SSL* ssl, int*, void* self) {
+  const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  if (!name) return SSL_TLSEXT_ERR_NOACK;
+  for (const Context& context : static_cast<Parts*>(self)->contexts) {
+    X509* const certificate = SSL_CTX_get0_certificate(context.get());
+    if (!certificate || X509_check_host(certificate, name, 0, 0, nullptr) != 1) continue;
+    if (SSL_get_SSL_CTX(ssl) != context.get()) SSL_set_SSL_CTX(ssl, context.get());
+    return SSL_TLSEXT_ERR_OK;
+  }
+  return SSL_TLSEXT_ERR_NOACK;
+}
+
+unsigned TlsContext::Parts::find_key(SSL* ssl, const char* identity, unsigned char* to, unsigned size) {
+  const auto* const self = static_cast<const Parts*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  const auto key = self->keys.find(identity ? identity : "");
+  if (key == self->keys.end() || key->second.size() > size) return 0;
+  std::memcpy(to, key->second.data(), key->second.size());
+  static_cast<std::string*>(SSL_get_app_data(ssl))->assign(identity);  // TLS 1.3 does not keep it
+  return static_cast<unsigned>(key->second.size());
+}
+
+int TlsContext::Parts::choose_protocol(SSL*, const unsigned char** chosen, unsigned char* chosen_size,
+                                       const unsigned char* offered, unsigned offered_size, void* ours) {
+  const auto* const name = static_cast<const std::string_view*>(ours);
+  for (unsigned at = 0; at < offered_size; at += 1u + offered[at]) {
+    if (at + 1u + offered[at] > offered_size) break;
+    if (std::string_view(reinterpret_cast<const char*>(offered + at + 1), offered[at]) != *name) continue;
+    *chosen = offered + at + 1;
+    *chosen_size = offered[at];
+    return SSL_TLSEXT_ERR_OK;
+  }
+  return SSL_TLSEXT_ERR_NOACK;
+}
+
+TlsContext::TlsContext(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+TlsContext::~TlsContext() = default;
+SSL_CTX* TlsContext::first() const { return parts_->contexts.front().get(); }
+
+void TlsContext::log_keys_to(const std::string& path) { key_log = std::fopen(path.c_str(), "ae"); }
+
+OrMessage<std::shared_ptr<const TlsContext>> TlsContext::make(const Config& config, const ListenerOptions& listener) {
+  static constexpr std::string_view kMqtt = "mqtt", kHttp = "http/1.1";
+  const TlsOptions& options = listener.tls;
+  auto parts = std::make_unique<Parts>();
+  ERR_clear_error();
+  for (std::size_t i = 0; i < std::max<std::size_t>(options.certfile.size(), 1); ++i) {
+    SSL_CTX* const context = parts->contexts.emplace_back(SSL_CTX_new(TLS_server_method())).get();
+    SSL_CTX_set_min_proto_version(context, options.tls_version == TlsVersion::tls1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                     SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_app_data(context, parts.get());
+    const unsigned char id[] = "bramble";
+    SSL_CTX_set_session_id_context(context, id, sizeof id - 1);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // tickets need no memory here
+    SSL_CTX_set_num_tickets(context, 1);
+    SSL_CTX_set_alpn_select_cb(context, &Parts::choose_protocol,
+                               const_cast<std::string_view*>(listener.protocol == Protocol::mqtt ? &kMqtt : &kHttp));
+    if (key_log) SSL_CTX_set_keylog_callback(context, &write_key_line);
+    if (!options.certfile.empty()) {
+      if (auto done = load_certificate(context, config, options.certfile[i], options.keyfile[i]); !done) {
+        return Wrong(done.error());
+      }
+    }
+    if (auto done = load_authorities(context, config, options); !done) return Wrong(done.error());
+    if (auto done = load_parameters(context, config, options); !done) return Wrong(done.error());
+    if (options.require_certificate) {
+      SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+      if (options.disable_client_cert_date_checks) {
+        X509_STORE_set_flags(SSL_CTX_get_cert_store(context), X509_V_FLAG_NO_CHECK_TIME);
+      }
+    }
+    if (!options.psk_hint.empty()) {
+      SSL_CTX_use_psk_identity_hint(context, options.psk_hint.c_str());
+      SSL_CTX_set_psk_server_callback(context, &Parts::find_key);
+      SSL_CTX_set_options(context, SSL_OP_NO_TICKET);  // a resumed session would not say whose it is
+      SSL_CTX_set_num_tickets(context, 0);
+    }
+  }
+  if (!options.psk_hint.empty()) {
+    auto keys = load_keys(config, listener.auth.psk_file);
+    if (!keys) return Wrong(keys.error());
+    parts->keys = std::move(*keys);
+  }
+  SSL_CTX_callback_ctrl(parts->contexts.front().get(), SSL_CTRL_SET_TLSEXT_SERVERNAME_CB,
+                        reinterpret_cast<void (*)()>(&Parts::choose_certificate));
+  SSL_CTX_set_tlsext_servername_arg(parts->contexts.front().get(), parts.get());
+  return std::shared_ptr<const TlsContext>(new TlsContext(std::move(parts)));
+}
+
+}  // namespace bramble

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "broker/config/config.h"
+
+using SSL_CTX = struct ssl_ctx_st;
+
+namespace bramble {
+
+/// Certificates, keys, authorities and rules of one listener's TLS, as its files said when it was made. A reload makes
+/// another; connections keep the one they began with.
+/// Threads: made by main; then read by all.
+class TlsContext {
+ public:
+  /// Errors: FILE:LINE: option: what OpenSSL has against the file, and what to do.
+  static OrMessage<std::shared_ptr<const TlsContext>> make(const Config& config, const ListenerOptions& listener);
+  ~TlsContext();
+  TlsContext(const TlsContext&) = delete;
+
+  /// What a connection begins with. The SSL made of it has as app data the std::string to put the PSK identity in.
+  SSL_CTX* first() const;
+
+  /// Every session's keys are written to this file, for those who look for a fault with Wireshark. Main, before make().
+  static void log_keys_to(const std::string& path);
+
+ private:
+  struct Parts;
+  explicit TlsContext(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace bramble

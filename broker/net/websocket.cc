@@ -1,0 +1,247 @@
+#include "broker/net/websocket.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "broker/net/tcp.h"
+#include "core/websocket/answers.h"
+#include "core/websocket/frames.h"
+#include "core/websocket/path.h"
+#include "core/websocket/upgrade.h"
+
+namespace bramble {
+
+namespace {
+
+constexpr std::size_t kPiecesMax = 66;  // a header, 64 of a WriteQueue, and what waits before them
+constexpr std::size_t kFileReadBytes = 64 * 1024;
+
+/// A file below `folder`; links may not lead out of it. -1: there is none.
+int open_below(const std::string& folder, const std::string& path) {
+  std::array<char, PATH_MAX> root, file;
+  if (!::realpath(folder.c_str(), root.data())) return -1;
+  const std::string wanted = folder + path + (path.ends_with('/') ? "index.html" : "");
+  if (!::realpath(wanted.c_str(), file.data())) return -1;
+  const std::string_view base = root.data(), found = file.data();
+  if (!found.starts_with(base) || (base != "/" && found.size() > base.size() && found[base.size()] != '/')) return -1;
+  return ::open(file.data(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+}
+
+/// What is only there until the WebSocket is open.
+struct Opening {
+  explicit Opening(std::size_t head_bytes_max) : reader(head_bytes_max) {}
+  ~Opening() {
+    if (file >= 0) ::close(file);
+  }
+  RequestReader reader;
+  int file = -1;           ///< that is being sent
+  bool answered = false;   ///< no WebSocket: nothing more is read
+};
+
+class WebSocketTransport final : public Transport {
+ public:
+  WebSocketTransport(std::unique_ptr<Transport> below, std::shared_ptr<const ListenerRules> rules,
+                     std::size_t head_bytes_max)
+      : below_(std::move(below)), rules_(std::move(rules)), opening_(std::make_unique<Opening>(head_bytes_max)) {
+    established_ = false;
+  }
+
+  int descriptor() const override { return below_->descriptor(); }
+  Moved read(char* to, std::size_t size) override;
+  Moved write(std::span<const iovec> pieces) override;
+  void finish() override;
+  std::string peer() const override { return peer_.empty() ? below_->peer() : peer_; }
+  ProvenIdentity identity() const override { return below_->identity(); }
+  const char* fault() const override { return *fault_ != '\0' ? fault_ : below_->fault(); }
+
+ private:
+  Moved read_request(char* to, std::size_t size);
+  Moved read_frames(char* bytes, std::size_t size);
+  /// No WebSocket, but an answer: the connection ends when it is written.
+  Moved answer_and_end(HttpStatus status, const char* why);
+  Moved send_file(const HttpRequest& request);
+  void open_socket(const HttpRequest& request);
+  /// Writes what goes before any new frame. False: some is left, or it is closed (see closed_).
+  bool write_own();
+  void mirror_below() { unseen_ = below_->has_unseen_bytes(); }
+
+  std::unique_ptr<Transport> below_;
+  std::shared_ptr<const ListenerRules> rules_;
+  std::unique_ptr<Opening> opening_;
+  WebSocketInput input_;
+  std::string own_;            ///< HTTP, or pongs and the close: goes before the next frame
+  std::string header_;          ///< of the frame that has begun: what is not written yet
+  std::uint64_t in_frame_ = 0;  ///< bytes that this frame still has to get; 0: none has begun
+  std::string peer_;
+  const char* fault_ = "";
+  bool closed_ = false;
+  bool said_close_ = false;
+};
+
+Transport::Moved WebSocketTransport::read(char* to, std::size_t size) {
+  const Moved moved = opening_ ? read_request(to, size) : read_frames(to, size);
+  mirror_below();
+  wants_write_ = below_->wants_write() || !own_.empty();
+  return moved;
+}
+
+Transport::Moved WebSocketTransport::read_frames(char* bytes, std::size_t size) {
+  Moved moved = below_->read(bytes, size);
+  if (moved.bytes == 0) return moved;
+  const auto taken = input_.take(bytes, moved.bytes);
+  moved.bytes = taken.payload;
+  if (input_.has_replies() && !said_close_) {
+    input_.take_replies(own_);
+    said_close_ = taken.status != WebSocketInput::Status::open;
+    if (in_frame_ == 0) write_own();
+  }
+  if (taken.status == WebSocketInput::Status::failed) fault_ = taken.what;
+  if (moved.bytes == 0) moved.state = taken.status == WebSocketInput::Status::open ? State::would_block : State::closed;
+  return moved;
+}
+
+Transport::Moved WebSocketTransport::read_request(char* to, std::size_t size) {
+  Moved moved = below_->read(to, size);
+  if (moved.bytes == 0 || opening_->answered) return {0, moved.bytes == 0 ? moved.state : State::would_block};
+  const auto taken = opening_->reader.take({to, moved.bytes});
+  if (taken.state == RequestReader::State::more) return {0, State::would_block};
+  if (taken.state == RequestReader::State::failed) {
+    return answer_and_end(opening_->reader.status(), opening_->reader.what());
+  }
+  const HttpRequest request = opening_->reader.request();
+  if (!request.websocket) return send_file(request);
+  if (!origin_allowed(request.origin, rules_->options.websockets_origin)) {
+    return answer_and_end(HttpStatus::forbidden, "came from a web page that websockets_origin does not name");
+  }
+  open_socket(request);
+  const std::size_t rest = moved.bytes - taken.used;
+  std::memmove(to, to + taken.used, rest);
+  const auto first = input_.take(to, rest);
+  if (first.status == WebSocketInput::Status::failed) fault_ = first.what;
+  input_.take_replies(own_);
+  write_own();
+  return {first.payload, first.payload == 0 ? State::would_block : State::open};
+}
+
+void WebSocketTransport::open_socket(const HttpRequest& request) {
+  const auto& trusted = rules_->options.trusted_proxies;
+  if (!request.forwarded_for.empty() && std::ranges::find(trusted, host_of(below_->peer())) != trusted.end()) {
+    peer_ = last_address(request.forwarded_for);
+  }
+  append_switching_protocols(own_, request);
+  opening_.reset();
+  established_ = true;
+  write_own();
+}
+
+Transport::Moved WebSocketTransport::answer_and_end(HttpStatus status, const char* why) {
+  append_error(own_, status, opening_->reader.request().head_only);
+  opening_->answered = true;
+  fault_ = why;
+  write_own();
+  return {0, own_.empty() ? State::closed : State::would_block};
+}
+
+Transport::Moved WebSocketTransport::send_file(const HttpRequest& request) {
+  const std::string& folder = rules_->options.http_dir;
+  const int file = folder.empty() ? -1 : open_below(folder, request.path);
+  struct stat about {};
+  if (file < 0 || ::fstat(file, &about) != 0 || !S_ISREG(about.st_mode)) {
+    if (file >= 0) ::close(file);
+    return answer_and_end(HttpStatus::not_found, "asked for a page by HTTP that is not there");
+  }
+  opening_->file = file;
+  opening_->answered = true;
+  fault_ = "was sent a file by HTTP";
+  const std::string etag = fmt::format("{:x}-{:x}", about.st_mtim.tv_sec, about.st_size);
+  const std::string path = request.path.ends_with('/') ? "index.html" : request.path;
+  if (etag_matches(request.if_none_match, etag)) {
+    append_not_modified(own_, etag);
+  } else {
+    append_file_head(own_, media_type(path), static_cast<std::uint64_t>(about.st_size), etag);
+    if (!request.head_only) {
+      write_own();
+      return {0, own_.empty() && opening_->file < 0 ? State::closed : State::would_block};
+    }
+  }
+  ::close(std::exchange(opening_->file, -1));
+  write_own();
+  return {0, own_.empty() ? State::closed : State::would_block};
+}
+
+bool WebSocketTransport::write_own() {
+  while (!closed_) {
+    if (own_.empty() && opening_ && opening_->file >= 0) {
+      own_.resize(kFileReadBytes);
+      const auto got = ::read(opening_->file, own_.data(), own_.size());
+      own_.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+      if (got <= 0) ::close(std::exchange(opening_->file, -1));
+    }
+    if (own_.empty()) break;
+    const iovec piece{own_.data(), own_.size()};
+    const Moved moved = below_->write({&piece, 1});
+    own_.erase(0, moved.bytes);
+    closed_ = moved.state == State::closed;
+    if (!own_.empty()) break;
+    if (opening_ && opening_->file >= 0) continue;
+    own_.shrink_to_fit();
+  }
+  wants_write_ = below_->wants_write() || !own_.empty();
+  return own_.empty() && !closed_;
+}
+
+Transport::Moved WebSocketTransport::write(std::span<const iovec> pieces) {
+  if (in_frame_ == 0 && !write_own()) return {0, closed_ ? State::closed : State::would_block};
+  if (opening_) return {0, opening_->answered ? State::closed : State::open};
+  if (pieces.empty()) {
+    const Moved moved = below_->wants_write() ? below_->write({}) : Moved{};
+    wants_write_ = below_->wants_write() || !own_.empty();
+    return moved;
+  }
+  std::array<iovec, kPiecesMax> all;
+  std::size_t count = 0;
+  if (in_frame_ == 0) {
+    for (const iovec& piece : pieces) in_frame_ += piece.iov_len;
+    std::array<char, kFrameHeaderMax> header;
+    header_.assign(header.data(), frame_header(header.data(), in_frame_));
+  }
+  if (!header_.empty()) all[count++] = {header_.data(), header_.size()};
+  std::uint64_t left = in_frame_;
+  for (const iovec& piece : pieces) {
+    if (left == 0) break;
+    all[count] = piece;
+    all[count].iov_len = std::min<std::size_t>(piece.iov_len, left);
+    left -= all[count++].iov_len;
+  }
+  Moved moved = below_->write({all.data(), count});
+  const std::size_t of_header = std::min(moved.bytes, header_.size());
+  header_.erase(0, of_header);
+  moved.bytes -= of_header;
+  in_frame_ -= moved.bytes;
+  wants_write_ = below_->wants_write() || !own_.empty();
+  if (in_frame_ == 0 && !own_.empty()) write_own();
+  return moved;
+}
+
+void WebSocketTransport::finish() {
+  if (established_ && !std::exchange(said_close_, true)) {
+    append_close_frame(own_, CloseCode::normal);
+    if (in_frame_ == 0) write_own();
+  }
+  below_->finish();
+}
+
+}  // namespace
+
+std::unique_ptr<Transport> make_websocket_transport(std::unique_ptr<Transport> below,
+                                                    std::shared_ptr<const ListenerRules> rules,
+                                                    std::size_t head_bytes_max) {
+  return std::make_unique<WebSocketTransport>(std::move(below), std::move(rules), head_bytes_max);
+}
+
+}  // namespace bramble

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/auth/access_list.h"
+
+namespace bramble {
+
+/// Whose session it is, and what its client may read and write. Outlives the connection, as the session does: what is
+/// queued for a client that is away was allowed when it was queued.  Threads: the session's reactor.
+struct SessionAccess {
+  std::optional<std::string> user;
+  std::shared_ptr<const Rights> rights;  ///< null: all
+  std::uint32_t listener = 0;            ///< by which its client came last
+  /// The rights have changed since some of the subscriptions were made: Subscriber::all_readable does not hold for them.
+  bool marks_are_old = false;
+  const AccessRule* last_denied_by = nullptr;  ///< of a denial that was logged; null: none yet
+  bool default_denied = false;                 ///< one that no rule was the reason of was logged
+};
+
+}  // namespace bramble
