@@ -1,10 +1,13 @@
 #include "broker/broker.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <fmt/format.h>
 #include <random>
 #include <sched.h>
 
 #include "broker/log.h"
+#include "broker/survey.h"
 
 namespace bramble {
 
@@ -21,9 +24,9 @@ unsigned threads_of(const Config& config) {
 }
 
 /// Half the cores at most: clients at work have the others to themselves.
-unsigned password_workers(const Config& config) {
-  const auto has_users = [](const ListenerOptions& listener) { return !listener.auth.password_file.empty(); };
-  return std::ranges::any_of(config.listeners, has_users) ? std::clamp(usable_cores() / 2, 1u, 4u) : 0;
+unsigned password_workers() {
+  static constexpr unsigned kWorkersMax = 4;
+  return std::clamp(usable_cores() / 2, 1u, kWorkersMax);
 }
 
 std::uint64_t random_seed() {
@@ -51,20 +54,25 @@ OrMessage<std::unique_ptr<Broker>> Broker::build(std::shared_ptr<const Config> c
 
 Broker::Broker(std::shared_ptr<const Config> config, AllRules rules, std::vector<std::shared_ptr<Listener>> listeners)
     : config_(std::move(config)),
+      rules_(std::move(rules)),
       listeners_(std::move(listeners)),
       counters_(threads_of(*config_)),
       quiescence_(threads_of(*config_)),
       table_(quiescence_, threads_of(*config_), random_seed()),
       retained_(quiescence_, random_seed()),
       directory_(random_seed()),
-      passwords_({password_workers(*config_), config_->broker.password_rate}),
+      passwords_({password_workers(), config_->broker.password_rate}),
       mesh_(threads_of(*config_), config_->broker.max_inbox_bytes, quiescence_, counters_,
             std::chrono::microseconds(config_->broker.busy_poll_us)),
       commons_{mesh_, counters_, table_, retained_, directory_, passwords_} {
   for (unsigned i = 0; i < mesh_.size(); ++i) {
-    shards_.push_back(std::make_unique<Shard>(commons_, ReactorId{static_cast<std::uint16_t>(i)}, config_, rules));
+    shards_.push_back(std::make_unique<Shard>(commons_, ReactorId{static_cast<std::uint16_t>(i)}, config_, rules_));
   }
-  for (std::size_t i = 0; i < listeners_.size(); ++i) shards_[i % shards_.size()]->take_listener(listeners_[i]);
+  for (std::size_t i = 0; i < listeners_.size(); ++i) shards_[listeners_[i]->number() % shards_.size()]->take_listener(listeners_[i]);
+}
+
+bool has_users(const Config& config) {
+  return std::ranges::any_of(config.listeners, [](const auto& listener) { return !listener.auth.password_file.empty(); });
 }
 
 Broker::~Broker() = default;
@@ -81,6 +89,24 @@ void Broker::start() {
   }();
   mesh_.start(handlers);
   passwords_.start(mesh_);
+  passwords_.want(has_users(*config_));
+}
+
+void Broker::print_subscriptions() {
+  const auto visit = [](const OnReactor&, ShardParts& parts, OwnedSession& session, std::vector<std::string>& answers) {
+    session.subscriptions.each([&](const SessionSubscription& subscription) {
+      const Subscriber* const found = parts.subscribers.find(subscription.id(), &session);
+      if (!found) return;
+      const SharedGroup* const group = subscription.group();
+      answers.push_back(fmt::format("{}{} {} {}", group ? "$share/" + std::string(group->name()) + "/" : "",
+                                    subscription.filter().text(), static_cast<int>(found->qos), session.client_id()));
+    });
+  };
+  auto lines = Survey::ask(mesh_, visit);
+  std::ranges::sort(lines);
+  for (const std::string& line : lines) std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
+  log::write(LogType::notice, "SIGUSR2: {} subscriptions were printed to stdout.", lines.size());
 }
 
 void Broker::stop() {

@@ -20,6 +20,13 @@ class Broker {
   /// Tells the clients, and waits for the reactors to end.
   void stop();
 
+  /// Takes a new configuration over, as a whole or, with an error, not at all: no client is disconnected that may stay.
+  /// Errors: a line: a file that cannot be used, a listener that cannot be opened.
+  OrMessage<void> reload(Config config);
+  const Config& config() const { return *config_; }
+  /// Every subscription, to stdout: `FILTER QOS CLIENT`, sorted by filter. Waits for the reactors, who go on meanwhile.
+  void print_subscriptions();
+
   std::vector<std::string> addresses() const;
   unsigned reactors() const { return mesh_.size(); }
 
@@ -27,6 +34,7 @@ class Broker {
   Broker(std::shared_ptr<const Config> config, AllRules rules, std::vector<std::shared_ptr<Listener>> listeners);
 
   std::shared_ptr<const Config> config_;
+  AllRules rules_;
   std::vector<std::shared_ptr<Listener>> listeners_;
   Counters counters_;
   Quiescence quiescence_;
@@ -38,5 +46,8 @@ class Broker {
   Commons commons_;
   std::vector<std::unique_ptr<Shard>> shards_;
 };
+
+/// Some listener has a password_file.
+bool has_users(const Config& config);
 
 }  // namespace bramble

@@ -1,13 +1,17 @@
 // Command line, configuration, build, run.
+#include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <fmt/format.h>
 #include <memory>
+#include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "broker/broker.h"
 #include "broker/config/command_line.h"
+#include "broker/file_watch.h"
 #include "broker/log.h"
 #include "broker/process.h"
 
@@ -25,21 +29,50 @@ int take_signals() {
   return ::signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
+/// Everything is read again: files that the configuration names too.
+void reload(Broker& broker, const CommandLine& command_line, FileWatch& watch) {
+  auto config = load_config(command_line);
+  OrMessage<void> done = config ? OrMessage<void>() : tl::unexpected<std::string>(config.error());
+  if (config) {
+    const auto warnings = config->warnings;
+    done = broker.reload(std::move(*config));
+    if (done) done = log::open(broker.config());
+    for (const auto& warning : warnings) log::write(LogType::warning, "{}", warning);
+  }
+  watch.look_at(broker.config());
+  if (done) return log::write(LogType::notice, "The configuration has been read again, and holds.");
+  log::write(LogType::error, "The configuration has been read again and is not taken; the one before stays. {}",
+             done.error());
+}
+
+/// True: the broker goes on.
+bool obey(int signal, Broker& broker, const CommandLine& command_line, FileWatch& watch) {
+  if (signal == SIGTERM || signal == SIGINT) return false;
+  if (signal == SIGHUP) {
+    reload(broker, command_line, watch);
+  } else if (signal == SIGRTMIN) {
+    if (const auto reopened = log::reopen(); !reopened) log::write(LogType::error, "{}", reopened.error());
+  } else if (signal == SIGUSR1) {
+    log::write(LogType::notice, "SIGUSR1: nothing is kept on disk, so there is nothing to save.");
+  } else if (signal == SIGUSR2) {
+    broker.print_subscriptions();
+  }
+  return true;
+}
+
 /// Until SIGTERM or SIGINT.
-void wait_for_end(int signals) {
-  signalfd_siginfo signal{};
-  while (::read(signals, &signal, sizeof signal) == sizeof signal) {
-    const int number = static_cast<int>(signal.ssi_signo);
-    if (number == SIGTERM || number == SIGINT) return;
-    if (number == SIGHUP) {
-      log::write(LogType::notice, "SIGHUP: the configuration is read at start only; restart to change it.");
-    } else if (number == SIGRTMIN) {
-      if (const auto reopened = log::reopen(); !reopened) log::write(LogType::error, "{}", reopened.error());
-    } else if (number == SIGUSR1) {
-      log::write(LogType::notice, "SIGUSR1: nothing is kept on disk, so there is nothing to save.");
-    } else if (number == SIGUSR2) {
-      log::write(LogType::notice, "SIGUSR2: the subscription table cannot be printed yet.");
-    }
+void wait_for_end(int signals, Broker& broker, const CommandLine& command_line) {
+  FileWatch watch;
+  watch.look_at(broker.config());
+  while (true) {
+    std::array<pollfd, 2> waits{pollfd{signals, POLLIN, 0}, pollfd{watch.descriptor(), POLLIN, 0}};
+    const int ready = ::poll(waits.data(), waits.size(), watch.wait_for_ms());
+    if (ready < 0 && errno != EINTR) return;
+    if (waits[1].revents != 0) watch.take();
+    if (watch.due()) reload(broker, command_line, watch);
+    signalfd_siginfo signal{};
+    if (waits[0].revents == 0 || ::read(signals, &signal, sizeof signal) != sizeof signal) continue;
+    if (!obey(static_cast<int>(signal.ssi_signo), broker, command_line, watch)) return;
   }
 }
 
@@ -81,7 +114,7 @@ int run(const CommandLine& command_line, const std::shared_ptr<const Config>& co
   (*broker)->start();
   greet(**broker, *config);
   if (command_line.daemon) tell_parent(*parent);
-  wait_for_end(signals);
+  wait_for_end(signals, **broker, command_line);
   log::write(LogType::notice, "bramble stops.");
   (*broker)->stop();
   pid_file->reset();

@@ -54,9 +54,43 @@ void Shard::on_start(const OnReactor& here) {
   for (const auto& listener : listeners_) listener->start_accepting(here, commons_.mesh);
   if (here.id().value != 0) return;
   here.reactor().timers(here).arm(sweep_chore_, here.now() + kSweepEvery);
-  if (parts_.config->broker.sys_interval.count() == 0) return;
-  sys_topics_ = std::make_unique<SysTopics>(commons_.mesh.size(), here.now());
+  begin_sys(here);
+}
+
+void Shard::begin_sys(const OnReactor& here) {
+  if (parts_.config->broker.sys_interval.count() == 0) return here.reactor().timers(here).disarm(sys_chore_);
+  if (!sys_topics_) sys_topics_ = std::make_unique<SysTopics>(commons_.mesh.size(), here.now());
   publish_sys(here);
+}
+
+void Shard::apply(const OnReactor& here, const Change& change) {
+  const AllRules before = std::exchange(parts_.rules, change.rules);
+  const bool sys_changed = parts_.config->broker.sys_interval != change.config->broker.sys_interval;
+  parts_.config = change.config;
+  rules_ = rules_of(parts_.config->broker);
+  std::erase_if(listeners_, [&](const std::shared_ptr<Listener>& listener) {
+    const ListenerRules& rules = *parts_.rules[listener->number()];
+    if (rules.closed) {
+      listener->stop_accepting(here);
+    } else {
+      listener->apply(here, parts_.rules[listener->number()], parts_.config->broker);
+    }
+    return rules.closed;
+  });
+  for (const auto& listener : change.added) {
+    listeners_.push_back(listener);
+    listener->start_accepting(here, commons_.mesh);
+  }
+  sessions_.apply(here, parts_.rules);
+  connections_.apply(here, before);
+  if (here.id().value == 0 && sys_changed) begin_sys(here);
+}
+
+bool Shard::run_errands(const OnReactor& here) {
+  for (auto& errand : std::exchange(errands_, {})) {
+    if (errand->run(here, *this)) errands_.push_back(std::move(errand));
+  }
+  return !errands_.empty();
 }
 
 void Shard::on_message(const OnReactor& here, Message message) {
@@ -71,6 +105,10 @@ void Shard::on_message(const OnReactor& here, Message message) {
                  },
                  [&](PasswordChecked& checked) {
                    connections_.password_checked(here, checked.connection, checked.right);
+                 },
+                 [&](std::unique_ptr<Errand>& errand) {
+                   errands_.push_back(std::move(errand));
+                   here.reactor().want_turn(here);
                  },
                  [&](Stop&) {
                    connections_.close_all(here);
@@ -88,6 +126,7 @@ bool Shard::on_leftovers(const OnReactor& here) {
   bool more = router_.work_off(here);
   more |= connections_.work_off(here);
   more |= sessions_.clean_up(here);
+  more |= run_errands(here);
   return more;
 }
 

@@ -33,6 +33,19 @@ class Shard final : public MessageHandler {
   void take_listener(std::shared_ptr<Listener> listener) { listeners_.push_back(std::move(listener)); }
   ~Shard();
 
+  /// What a new configuration changes; see Broker::reload.
+  struct Change {
+    std::shared_ptr<const Config> config;
+    AllRules rules;
+    std::vector<std::shared_ptr<Listener>> added;  ///< for this shard to accept from
+  };
+  void apply(const OnReactor& here, const Change& change);
+
+  // --- for errands ---
+  ShardParts& parts(const OnReactor&) { return parts_; }
+  Connections& connections(const OnReactor&) { return connections_; }
+  Sessions& sessions(const OnReactor&) { return sessions_; }
+
   void on_start(const OnReactor& here) override;
   void on_message(const OnReactor& here, Message message) override;
   void on_dispatched(const OnReactor& here) override;
@@ -51,6 +64,8 @@ class Shard final : public MessageHandler {
     void (Shard::*work_)(const OnReactor&);
   };
 
+  void begin_sys(const OnReactor& here);
+  bool run_errands(const OnReactor& here);
   void publish_sys(const OnReactor& here);
   void sweep_retained(const OnReactor& here);
   void publish_own(const OnReactor& here, std::string_view topic, std::string_view payload, bool retain);
@@ -65,6 +80,7 @@ class Shard final : public MessageHandler {
   Connections connections_;
   std::unique_ptr<SysTopics> sys_topics_;
   RetainedMessages::Sweep sweep_;
+  std::vector<std::unique_ptr<Errand>> errands_;
   Chore sys_chore_{*this, &Shard::publish_sys};
   Chore sweep_chore_{*this, &Shard::sweep_retained};
 };

@@ -16,8 +16,8 @@ constexpr double kBurstSeconds = 10;
 constexpr int kNiceness = 10;
 }  // namespace
 
-void PasswordChecks::start(Mesh& mesh) {
-  mesh_ = &mesh;
+void PasswordChecks::want(bool wanted) {
+  if (!wanted || !workers_.empty()) return;
   for (unsigned i = 0; i < limits_.workers; ++i) workers_.emplace_back([this] { work(); });
 }
 

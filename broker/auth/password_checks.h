@@ -30,7 +30,9 @@ class PasswordChecks {
   ~PasswordChecks() { stop(); }
   PasswordChecks(const PasswordChecks&) = delete;
 
-  void start(Mesh& mesh);
+  void start(Mesh& mesh) { mesh_ = &mesh; }
+  /// There are passwords to check: its threads begin, if they have not. Main.
+  void want(bool wanted);
   void stop();
 
   struct Question {

@@ -35,6 +35,7 @@ struct BrokerOptions {
   std::string pid_file;
   unsigned threads = 0;  ///< 0: the cores the process may use
   bool per_listener_settings = false;
+  bool watch_files = false;
   // limits and MQTT behaviour
   std::uint32_t max_inflight_bytes = 0;
   std::uint16_t max_inflight_messages = 20;
@@ -86,8 +87,12 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
      "File to write the process id to. Not being able to stops the start."},
     {"threads", &BrokerOptions::threads, Range{0, 64}, Reload::at_start,
      "Reactor threads, 1 to 64. 0: one for each core the process may use. Bramble's own."},
-    {"per_listener_settings", &BrokerOptions::per_listener_settings, Reload::at_start,
+    {"per_listener_settings", &BrokerOptions::per_listener_settings, Reload::at_once,
      "The options of who may log in belong to the listener that they follow, instead of to all. Before any of them."},
+
+    {"watch_files", &BrokerOptions::watch_files, Reload::at_once,
+     "Read everything again, as by SIGHUP, when a certificate, key, password, acl or psk file has changed on disk. "
+     "Bramble's own."},
 
     {"max_inflight_messages", &BrokerOptions::max_inflight_messages, Range{0, 65535}, Reload::new_connections,
      "QoS 1 and 2 messages in flight to one client, and the Receive Maximum that MQTT 5 clients are told. 0: no "

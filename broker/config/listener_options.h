@@ -45,6 +45,11 @@ struct ListenerOptions {
   bool optional = false;    ///< not being able to open it is a warning: ::1 on a machine without IPv6
   std::string declared_at;  ///< FILE:LINE, for messages
 
+  /// The sockets of both are the same: what else has changed is taken over by a reload without closing them.
+  bool same_place(const ListenerOptions& other) const {
+    return port == other.port && bind_address == other.bind_address && bind_interface == other.bind_interface &&
+           socket_domain == other.socket_domain && unix_socket_mode == other.unix_socket_mode;
+  }
   bool unix_socket() const { return bind_address.starts_with('/'); }
 };
 
@@ -65,16 +70,16 @@ std::string show_mount_point(const ListenerOptions& options);
 
 /// `listener PORT [ADDRESS]` opens a listener and is no row; what follows it applies to it.
 inline constexpr OptionRow<ListenerOptions> kListenerOptions[] = {
-    {"port", &ListenerOptions::port, Range{0, 65535}, Reload::at_start,
+    {"port", &ListenerOptions::port, Range{0, 65535}, Reload::at_once,
      "Port of the default listener. Older form of `listener`. 0 lets the system pick a port, which Mosquitto does "
      "not."},
-    {"bind_address", &ListenerOptions::bind_address, Reload::at_start,
+    {"bind_address", &ListenerOptions::bind_address, Reload::at_once,
      "Address or host name of the default listener. Older form of `listener`."},
-    {"bind_interface", &ListenerOptions::bind_interface, Reload::at_start,
+    {"bind_interface", &ListenerOptions::bind_interface, Reload::at_once,
      "Listen only on this network device: eth0."},
-    {"socket_domain", Special<ListenerOptions>{read_socket_domain, show_socket_domain}, Reload::at_start,
+    {"socket_domain", Special<ListenerOptions>{read_socket_domain, show_socket_domain}, Reload::at_once,
      "ipv4 or ipv6: listen only there. Not given: both."},
-    {"protocol", Special<ListenerOptions>{read_protocol, show_protocol}, Reload::at_start,
+    {"protocol", Special<ListenerOptions>{read_protocol, show_protocol}, Reload::new_connections,
      "What clients speak here: mqtt, or websockets for MQTT over WebSocket."},
     {"listener_allow_anonymous", &ListenerOptions::listener_allow_anonymous, Reload::new_connections,
      "allow_anonymous for this listener alone."},
@@ -101,7 +106,7 @@ inline constexpr OptionRow<ListenerOptions> kListenerOptions[] = {
      "that nobody but the proxy reaches. 0: none."},
     {"proxy_protocol_v2_require_tls", &ListenerOptions::proxy_protocol_v2_require_tls, Reload::new_connections,
      "With enable_proxy_protocol 2: refuse clients that the header does not say came by TLS."},
-    {"unix_socket_mode", Special<ListenerOptions>{read_unix_socket_mode, show_unix_socket_mode}, Reload::at_start,
+    {"unix_socket_mode", Special<ListenerOptions>{read_unix_socket_mode, show_unix_socket_mode}, Reload::at_once,
      "Who may use a listener that is a Unix socket, as chmod writes it. Bramble's own."},
     {"websockets_origin", &ListenerOptions::websockets_origin, Reload::new_connections,
      "Only web pages from here may open a WebSocket: https://example.org. May be given several times. Not given: any."},

@@ -111,6 +111,20 @@ std::string read_option(const OptionRow<Options>& row, Options& options, std::st
       row.field);
 }
 
+/// Gives `to` the value that the field has in `from`.
+template <class Options>
+void copy_option(const OptionRow<Options>& row, const Options& from, Options& to) {
+  std::visit(
+      [&](const auto& field) {
+        if constexpr (std::is_same_v<decltype(field), const Special<Options>&>) {
+          field.read(to, field.show(from));
+        } else {
+          to.*field = from.*field;
+        }
+      },
+      row.field);
+}
+
 /// The field's value as it would stand in a file; empty: not given.
 template <class Options>
 std::string show_option(const OptionRow<Options>& row, const Options& options) {

@@ -23,4 +23,7 @@ Result<void> admit(const Connection& from, const mqtt::Connect& connect);
 /// The id of its session: its own, its user's (use_username_as_clientid), or empty for one that is to be made up.
 Result<std::string_view> client_id_of(const Connection& from, const mqtt::Connect& connect, const Who& who);
 
+/// Why a client that is there may not stay, now that its listener's rules are no longer `before`; null: it may.
+const char* may_not_stay(const Connection& connection, const ListenerRules& before);
+
 }  // namespace bramble

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "broker/connection/admission.h"
+
 namespace bramble {
 
 namespace {
@@ -217,6 +219,18 @@ void Connections::end_turn(const OnReactor& here) {
     all_[hole] = std::move(all_.back());
     all_[hole]->index_ = hole;
     all_.pop_back();
+  }
+}
+
+void Connections::apply(const OnReactor& here, const AllRules& before) {
+  for (const auto& connection : all_) {
+    if (connection->state() >= Connection::State::closing) continue;
+    connection->memo_.reset();  // what it remembers was allowed by the rules before
+    const char* const why = may_not_stay(*connection, *before[connection->listener_number()]);
+    if (!why) continue;
+    const auto code = connection->rules().closed ? mqtt::ReasonCode::administrative_action
+                                                 : mqtt::ReasonCode::not_authorized;
+    connection->close(here, code, why, false);
   }
 }
 

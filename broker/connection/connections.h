@@ -42,6 +42,9 @@ class Connections {
   /// Tells every client that the broker stops.
   void close_all(const OnReactor& here);
 
+  /// A new configuration holds: who may not stay is disconnected.
+  void apply(const OnReactor& here, const AllRules& before);
+
   std::size_t size() const { return all_.size(); }
 
  private:

@@ -135,7 +135,8 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   const auto [session, present] = find_session(here, parts, kept, client_id, connect.clean_start);
   parts.router.settle_leftovers(here, parts.sessions);  // its last Will goes before what it says now
   session.expiry_seconds = connect.session_expiry;
-  session.set_access(who->user, from.listener_number(), from.rules().access.get());
+  session.listener = from.listener_number();
+  session.set_access(who->user, from.rules().access.get());
   if (connect.will) {
     session.will = std::make_unique<Will>(Will::copy(*connect.will));
     if (from.mounted()) session.will->topic = from.mount(connect.will->topic);

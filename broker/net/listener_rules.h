@@ -17,6 +17,7 @@ struct ListenerRules {
   std::shared_ptr<const TlsContext> tls;     ///< null: no TLS
   std::shared_ptr<Users> users;              ///< null: no password_file
   std::shared_ptr<const AccessList> access;  ///< null: no acl_file
+  bool closed = false;                       ///< a reload has taken the listener away
   std::shared_ptr<std::atomic<int>> connections = std::make_shared<std::atomic<int>>(0);  ///< of the listener
 };
 

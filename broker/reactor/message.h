@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "broker/reactor/on_reactor.h"
 #include "broker/reactor/transport.h"
 #include "core/base/pile.h"
 #include "core/base/strong.h"
@@ -94,10 +95,20 @@ struct PasswordChecked {
   bool right = false;
 };
 
+class MessageHandler;
+
+/// Something that main wants done, or told, by what a reactor runs: a reload, a question of the control socket.
+class Errand {
+ public:
+  virtual ~Errand() = default;
+  /// A slice of it, once a turn. True: there is more.
+  virtual bool run(const OnReactor& here, MessageHandler& shard) = 0;
+};
+
 struct Stop {};
 
 /// Everything that one thread may say to a reactor.
 using Message = std::variant<std::unique_ptr<Handoff>, ConnectionAccepted, std::unique_ptr<ConnectionMoved>, InboxEased,
-                             BrokerPublish, PasswordChecked, Stop>;
+                             BrokerPublish, PasswordChecked, std::unique_ptr<Errand>, Stop>;
 
 }  // namespace bramble

@@ -77,13 +77,12 @@ OwnedSession::Delivered OwnedSession::deliver(const OnReactor& here, Publication
   return keep(here, publication, std::move(delivery));
 }
 
-void OwnedSession::set_access(const std::optional<std::string>& user, std::uint32_t listener, const AccessList* list) {
+void OwnedSession::set_access(const std::optional<std::string>& user, const AccessList* list) {
   if (!user && !list && !access_) return;
   if (!access_) access_ = std::make_unique<SessionAccess>();
-  access_->user = user;
-  access_->listener = listener;
+  if (&access_->user != &user) access_->user = user;
   std::optional<std::string_view> name;
-  if (user) name = *user;
+  if (access_->user) name = *access_->user;
   auto rights = list ? list->rights_of(name, client_id_) : nullptr;
   if (subscriptions.size() == 0) {
     access_->marks_are_old = false;

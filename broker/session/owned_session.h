@@ -104,7 +104,7 @@ class OwnedSession final : public Recipient {
 
   // --- whose it is, and what its client may do ---
   /// `list` null: all.
-  void set_access(const std::optional<std::string>& user, std::uint32_t listener, const AccessList* list);
+  void set_access(const std::optional<std::string>& user, const AccessList* list);
   const SessionAccess* access() const { return access_.get(); }  ///< null: nobody's in particular, and may do all
   bool may_publish(const OnReactor& here, std::string_view topic);
   /// Delivery is what is checked; a SUBSCRIBE is always granted, as Mosquitto's acl_file does.
@@ -120,7 +120,7 @@ class OwnedSession final : public Recipient {
   PendingReplays replays;
   std::unique_ptr<Will> will;
   std::uint32_t expiry_seconds = 0;  ///< Session Expiry Interval
-  bool ended = false;                ///< its subscriptions are being taken off; gets nothing any more
+  std::uint32_t listener = 0;        ///< by which its client came last
 
  private:
   friend class Sessions;
@@ -162,6 +162,9 @@ class OwnedSession final : public Recipient {
   Absence absence_{*this};
   SteadyTime ends_at_ = kPresent;  ///< max: never
   std::uint16_t receive_maximum_ = mqtt::kReceiveMaximumDefault;
+
+ public:
+  bool ended = false;  ///< its subscriptions are being taken off; gets nothing any more
 };
 static_assert(sizeof(OwnedSession) <= 224, "one of mimalloc's sizes; the next is 256 (docs/design.md, Memory)");
 

@@ -13,7 +13,6 @@ namespace bramble {
 struct SessionAccess {
   std::optional<std::string> user;
   std::shared_ptr<const Rights> rights;  ///< null: all
-  std::uint32_t listener = 0;            ///< by which its client came last
   /// The rights have changed since some of the subscriptions were made: Subscriber::all_readable does not hold for them.
   bool marks_are_old = false;
   const AccessRule* last_denied_by = nullptr;  ///< of a denial that was logged; null: none yet

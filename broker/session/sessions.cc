@@ -104,6 +104,14 @@ void Sessions::retire(const OnReactor& here, OwnedSession& session) {
   here.reactor().want_turn(here);
 }
 
+void Sessions::apply(const OnReactor&, const AllRules& rules) {
+  for (const auto& [id, session] : sessions_) {
+    const ListenerRules& of = *rules[session->listener];
+    if (of.closed) continue;  // its clients are gone, and keep what they had
+    session->set_access(session->access() ? session->access()->user : std::nullopt, of.access.get());
+  }
+}
+
 bool Sessions::subscribe(const OnReactor& here, OwnedSession& session, const TopicFilter& filter,
                          const Subscriber& subscriber) {
   // The subscriber first, then the bit (or the count), then the SUBACK: a bit without a subscriber costs a message that

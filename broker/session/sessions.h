@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "broker/session/owned_session.h"
+#include "broker/net/listener_rules.h"
 #include "broker/session/session_directory.h"
 #include "core/topic/subscription_table.h"
 
@@ -56,6 +57,13 @@ class Sessions {
   };
   bool has_leftovers() const { return !leftovers_.empty(); }
   std::vector<Leftovers> take_leftovers() { return std::exchange(leftovers_, {}); }
+
+  /// Rights are looked up anew, for clients that are away too.
+  void apply(const OnReactor& here, const AllRules& rules);
+  template <class Visit>
+  void for_each(const OnReactor&, Visit visit) {
+    for (const auto& [id, session] : sessions_) visit(*session);
+  }
 
   /// Takes off some subscriptions of ended sessions. True: more are left.
   bool clean_up(const OnReactor& here);

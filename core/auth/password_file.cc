@@ -139,4 +139,9 @@ bool PasswordFile::check(std::string_view user, std::string_view password) const
   return false;
 }
 
+bool PasswordFile::same_password(std::string_view user, const PasswordFile& other) const {
+  const auto here = users_.find(user), there = other.users_.find(user);
+  return here != users_.end() && there != other.users_.end() && here->second.text() == there->second.text();
+}
+
 }  // namespace bramble

@@ -42,6 +42,8 @@ class PasswordFile {
   bool check(std::string_view user, std::string_view password) const;
 
   bool knows(std::string_view user) const { return users_.find(user) != users_.end(); }
+  /// Both have the user, with the same hash.
+  bool same_password(std::string_view user, const PasswordFile& other) const;
   std::size_t size() const { return users_.size(); }
 
   /// For the log: whole lines that begin with the file's name. Passwords that are fast to guess for who gets the file,

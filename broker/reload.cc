@@ -1,0 +1,89 @@
+// The part of Broker that takes a new configuration over while it runs.
+#include <fmt/format.h>
+
+#include "broker/broker.h"
+#include "broker/log.h"
+
+namespace bramble {
+
+namespace {
+
+/// The options that are taken at the start only keep their values; those that were to change are named.
+template <class Options, class Rows>
+std::string keep_what_needs_a_restart(const Rows& rows, const Options& old, Options& options) {
+  std::string names;
+  for (const auto& row : rows) {
+    if (row.reload != Reload::at_start || show_option(row, old) == show_option(row, options)) continue;
+    names += (names.empty() ? "" : ", ") + std::string(row.name);
+    copy_option(row, old, options);
+  }
+  return names;
+}
+
+/// Hands a Change to one shard.
+class Apply final : public Errand {
+ public:
+  explicit Apply(Shard::Change change) : change_(std::move(change)) {}
+  bool run(const OnReactor& here, MessageHandler& shard) override {
+    static_cast<Shard&>(shard).apply(here, change_);
+    return false;
+  }
+
+ private:
+  const Shard::Change change_;
+};
+
+}  // namespace
+
+/// Each listener keeps its number for good: connections know it by that.
+OrMessage<void> Broker::reload(Config config) {
+  const std::string restart = keep_what_needs_a_restart(kBrokerOptions, config_->broker, config.broker);
+  auto fresh = read_rules(config);
+  if (!fresh) return tl::unexpected<std::string>(std::move(fresh.error()));
+
+  AllRules rules;
+  for (const auto& old : rules_) {
+    auto gone = std::make_shared<ListenerRules>(*old);
+    gone->closed = true;
+    rules.push_back(std::move(gone));
+  }
+  std::vector<std::shared_ptr<Listener>> added, kept;
+  for (const auto& each : *fresh) {
+    const auto same = std::ranges::find_if(listeners_, [&](const auto& listener) {
+      const auto& of = rules[listener->number()];
+      return of->closed && of->options.same_place(each->options);
+    });
+    auto mine = std::make_shared<ListenerRules>(*each);
+    if (same != listeners_.end()) {
+      mine->connections = rules[(*same)->number()]->connections;
+      rules[(*same)->number()] = std::move(mine);
+      kept.push_back(*same);
+      continue;
+    }
+    const auto number = static_cast<std::uint32_t>(rules.size());
+    auto listener = Listener::open(number, mine, config.broker);
+    if (!listener && each->options.optional) continue;
+    if (!listener) return tl::unexpected<std::string>(std::move(listener.error()));
+    rules.push_back(std::move(mine));
+    added.push_back(std::move(*listener));
+  }
+
+  rules_ = rules;
+  config_ = std::make_shared<const Config>(std::move(config));
+  listeners_ = std::move(kept);
+  listeners_.insert(listeners_.end(), added.begin(), added.end());
+  for (unsigned i = 0; i < mesh_.size(); ++i) {
+    Shard::Change change{config_, rules_, {}};
+    for (const auto& listener : added) {
+      if (listener->number() % mesh_.size() == i) change.added.push_back(listener);
+    }
+    mesh_[i].inbox().post(std::make_unique<Apply>(std::move(change)));
+  }
+  passwords_.want(has_users(*config_));
+  if (!restart.empty()) {
+    log::write(LogType::notice, "These options keep their values until the broker is restarted: {}.", restart);
+  }
+  return {};
+}
+
+}  // namespace bramble
