@@ -90,6 +90,7 @@ void OwnedSession::set_access(const std::optional<std::string>& user, const Acce
     access_->marks_are_old = true;
   }
   access_->rights = std::move(rights);
+  access_->list = list;
   access_->last_denied_by = nullptr;
   access_->default_denied = false;
 }
@@ -113,12 +114,13 @@ bool OwnedSession::may_read(const OnReactor& here, Publication& publication) {
 }
 
 /// Once for each client and rule: a client that tries on and on must not fill the log.
-void OwnedSession::log_denial(const OnReactor&, const char* what, std::string_view topic, const AccessRule* by) {
+void OwnedSession::log_denial(const OnReactor&, const char* what, std::string_view topic, const Rule* by) {
   SessionAccess& access = *access_;
   if (by ? std::exchange(access.last_denied_by, by) == by : std::exchange(access.default_denied, true)) return;
-  log::write(LogType::notice, "Client {}{}{}{} may not {} {}: {}.", client_id_, access.user ? " (" : "",
-             access.user.value_or(""), access.user ? ")" : "", what, topic,
-             by ? access.rights->where(*by) : "no rule of the acl_file allows it");
+  log::write(
+      LogType::notice, "Client {}{}{}{} may not {} {}: {}.", client_id_, access.user ? " (" : "",
+      access.user.value_or(""), access.user ? ")" : "", what, topic,
+      by ? access.list->where(*by) + ": " + by->text() : "no rule of " + access.list->file_name() + " allows it");
 }
 
 OwnedSession::Delivered OwnedSession::send_at_qos0(const OnReactor& here, Publication& publication,

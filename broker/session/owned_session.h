@@ -135,7 +135,7 @@ class OwnedSession final : public Recipient {
   };
 
   bool may_read(const OnReactor& here, Publication& publication);
-  void log_denial(const OnReactor& here, const char* what, std::string_view topic, const AccessRule* by);
+  void log_denial(const OnReactor& here, const char* what, std::string_view topic, const Rule* by);
   static constexpr SteadyTime kPresent = SteadyTime::min();
   bool away() const { return ends_at_ != kPresent; }
 

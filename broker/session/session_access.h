@@ -12,11 +12,13 @@ namespace bramble {
 /// queued for a client that is away was allowed when it was queued.  Threads: the session's reactor.
 struct SessionAccess {
   std::optional<std::string> user;
-  std::shared_ptr<const Rights> rights;  ///< null: all
-  /// The rights have changed since some of the subscriptions were made: Subscriber::all_readable does not hold for them.
+  std::shared_ptr<const Rights> rights;  ///< null: all; keeps `list` alive
+  const AccessList* list = nullptr;
+  /// The rights have changed since some of the subscriptions were made: Subscriber::all_readable does not hold for
+  /// them.
   bool marks_are_old = false;
-  const AccessRule* last_denied_by = nullptr;  ///< of a denial that was logged; null: none yet
-  bool default_denied = false;                 ///< one that no rule was the reason of was logged
+  const Rule* last_denied_by = nullptr;  ///< of a denial that was logged; null: none yet
+  bool default_denied = false;           ///< one that no rule was the reason of was logged
 };
 
 }  // namespace bramble

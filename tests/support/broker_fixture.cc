@@ -107,12 +107,35 @@ void Broker::start(Where where) {
   fail_at(where, binary() + " does not start; its log:\n" + log());
 }
 
-bool Broker::try_start() {
-  if (port_ == 0) port_ = free_port();
+void Broker::write_config() const {
   std::ofstream(folder_ + "/bramble.conf") << "log_dest stderr\n"
                                            << (::geteuid() == 0 ? "user root\n" : "")  // keep what LSan needs
                                            << "listener " << port_ << " 127.0.0.1\nallow_anonymous true\n"
                                            << (is_bramble() ? "threads 2\n" : "") << options_ << "\n";
+}
+
+void Broker::reconfigure(const std::string& options, Where where) {
+  options_ = options;
+  write_config();
+  ::kill(pid_, SIGHUP);
+  wait_for_log("The configuration has been read again", ++reloads_, where);
+}
+
+void Broker::wait_for_log(const std::string& text, int count, Where where) const {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(3 * kPatienceMs);
+  while (std::chrono::steady_clock::now() < until) {
+    const std::string all = log();
+    int found = 0;
+    for (std::size_t at = all.find(text); at != std::string::npos; at = all.find(text, at + 1)) ++found;
+    if (found >= count) return;
+    ::usleep(2000);
+  }
+  fail_at(where, "the log does not say: " + text + "\n" + log());
+}
+
+bool Broker::try_start() {
+  if (port_ == 0) port_ = free_port();
+  write_config();
   const std::string path = binary();
   pid_ = ::fork();
   if (pid_ == 0) run(path, folder_);

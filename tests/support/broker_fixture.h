@@ -33,16 +33,23 @@ class Broker {
   void kill();
   void restart(Where where = Where::current());
 
+  /// Writes a new configuration and sends SIGHUP, and waits until the log says what came of it.
+  void reconfigure(const std::string& options, Where where = Where::current());
+  /// Waits until the log holds this, `count` times.
+  void wait_for_log(const std::string& text, int count = 1, Where where = Where::current()) const;
+
   std::uint64_t rss_bytes() const;
   double cpu_seconds() const;
   /// What it has written to stderr so far.
   std::string log() const;
 
  private:
+  void write_config() const;
   bool try_start();
   int end_with(int signal);
 
   std::string options_;
+  int reloads_ = 0;
   std::string folder_;
   std::uint16_t port_ = 0;
   pid_t pid_ = -1;

@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <utility>
 
@@ -70,6 +71,16 @@ RawClient::RawClient(std::uint16_t port, Where where) : socket_(::socket(AF_INET
   }
   set_option(socket_, TCP_NODELAY);
   set_option(socket_, TCP_QUICKACK);
+}
+
+RawClient::RawClient(const std::string& path, Where where) : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::copy_n(path.begin(), std::min(path.size(), sizeof address.sun_path - 1), address.sun_path);
+  if (socket_ < 0 || ::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    close();
+    fail_at(where, "no connection to " + path);
+  }
 }
 
 RawClient::RawClient(RawClient&& other) noexcept

@@ -36,6 +36,8 @@ struct RawPacket {
 class RawClient {
  public:
   explicit RawClient(std::uint16_t port, Where where = Where::current());
+  /// By a Unix socket.
+  explicit RawClient(const std::string& path, Where where = Where::current());
   RawClient(RawClient&& other) noexcept;
   RawClient& operator=(RawClient&&) = delete;
   ~RawClient();

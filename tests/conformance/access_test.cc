@@ -1,0 +1,122 @@
+#include <doctest/doctest.h>
+
+#include "tests/support/client.h"
+#include "tests/support/text_file.h"
+
+// acl_file: what a running broker lets clients publish and receive.
+namespace bramble::testing {
+namespace {
+
+constexpr unsigned kNotAuthorized = 0x87;
+
+Connect as(const std::string& user, const std::string& client_id, Version version = Version::v5) {
+  return Connect{.version = version, .client_id = client_id, .user_name = user, .password = ""};
+}
+
+}  // namespace
+
+TEST_CASE("[MQTT-3.4.2-1] a PUBLISH that the acl_file denies is answered with 0x87 and goes nowhere") {
+  const TextFile rules("topic readwrite open/#\ntopic read shut/#\n");
+  Broker broker("acl_file " + rules.path());
+  for (const Version version : kAllVersions) {
+    Client publisher(broker, version), reader(broker, version);
+    reader.subscribe("#", 2);
+    const unsigned denied = version == Version::v5 ? kNotAuthorized : 0;
+    for (const unsigned qos : {0u, 1u, 2u}) {
+      CAPTURE(qos);
+      CHECK(publisher.publish({.topic = "open/a", .payload = "1", .qos = qos}) == 0);
+      CHECK(publisher.publish({.topic = "shut/a", .payload = "2", .qos = qos}) == (qos == 0 ? 0 : denied));
+      CHECK(publisher.publish({.topic = "else", .payload = "3", .qos = qos}) == (qos == 0 ? 0 : denied));
+      CHECK(publisher.publish({.topic = "open/a", .payload = "4", .qos = qos}) == 0);
+      CHECK(reader.take().payload == "1");
+      CHECK(reader.take().payload == "4");
+      reader.expect_nothing();
+    }
+  }
+}
+
+TEST_CASE("a SUBSCRIBE is granted whatever the acl_file says; what may not be read is not delivered") {
+  const TextFile rules(
+      "topic readwrite #\nuser anna\ntopic read house/+/lamp\ntopic deny house/cellar/lamp\ntopic write house/#\n");
+  Broker broker("acl_file " + rules.path());
+  Client anna(broker, as("anna", "a")), nobody(broker);
+  anna.subscribe("#", 1);
+  anna.subscribe("$share/group/#", 1);
+  for (const char* topic : {"house/hall/lamp", "house/cellar/lamp", "house/hall/door", "street"}) {
+    nobody.publish({.topic = topic, .payload = topic, .qos = 1, .retain = true});
+  }
+  CHECK(anna.take().topic == "house/hall/lamp");
+  CHECK(anna.take().topic == "house/hall/lamp");
+  anna.expect_nothing();
+  Client again(broker, as("anna", "b"));
+  again.subscribe("#", 0);  // retained messages go by the same rules
+  CHECK(again.receive().topic == "house/hall/lamp");
+  again.expect_nothing();
+}
+
+TEST_CASE("patterns: %u and %c are the client's own names, and never widen a rule") {
+  const TextFile rules("topic readwrite all\npattern readwrite %u/%c/#\n");
+  Broker broker("acl_file " + rules.path());
+  Client anna(broker, as("anna", "phone"));
+  CHECK(anna.publish({.topic = "anna/phone/x", .qos = 1}) == 0x10);
+  CHECK(anna.publish({.topic = "anna/tablet/x", .qos = 1}) == kNotAuthorized);
+  CHECK(anna.publish({.topic = "ben/phone/x", .qos = 1}) == kNotAuthorized);
+  Client wild(broker, as("+", "#"));
+  CHECK(wild.publish({.topic = "anna/phone/x", .qos = 1}) == kNotAuthorized);
+  Client deep(broker, as("anna", "phone/x"));
+  CHECK(deep.publish({.topic = "anna/phone/x/y", .qos = 1}) == kNotAuthorized);
+}
+
+TEST_CASE("[MQTT-3.1.4-2] a Will that the acl_file denies refuses the connection") {
+  const TextFile rules("topic readwrite open/#\n");
+  Broker broker("acl_file " + rules.path());
+  for (const Version version : kAllVersions) {
+    RawClient denied(broker.port()), allowed(broker.port());
+    CHECK(try_connect(denied, {.version = version, .client_id = "d", .will = Will{.topic = "shut", .payload = "x"}})
+              .code == (version == Version::v5 ? kNotAuthorized : 5));
+    CHECK(try_connect(allowed, {.version = version, .client_id = "a", .will = Will{.topic = "open/x", .payload = "x"}})
+              .code == 0);
+  }
+}
+
+TEST_CASE("SIGHUP: a new acl_file holds at once, for clients that are there and for those that are away") {
+  const TextFile rules("topic readwrite #\n");
+  const std::string options = "acl_file " + rules.path();
+  Broker broker(options);
+  Client publisher(broker), reader(broker);
+  reader.subscribe("#", 1);
+  { Client(broker, persistent(Version::v5, "away")).subscribe("#", 1); }
+  CHECK(publisher.publish({.topic = "shut", .qos = 1}) == 0);  // remembered as allowed
+  CHECK(reader.take().topic == "shut");
+  rules.replace("topic write #\ntopic read open\ntopic deny shut\n");
+  broker.reconfigure(options);
+  CHECK(publisher.publish({.topic = "shut", .qos = 1}) == kNotAuthorized);
+  publisher.publish({.topic = "other", .qos = 1});
+  publisher.publish({.topic = "open", .qos = 1});
+  CHECK(reader.take().topic == "open");
+  reader.expect_nothing();
+  Client back(broker, persistent(Version::v5, "away"));
+  CHECK(back.take().topic == "shut");  // it was queued while that was allowed
+  CHECK(back.take().topic == "open");
+  back.expect_nothing();
+  broker.reconfigure("");
+  CHECK(publisher.publish({.topic = "shut", .qos = 1}) == 0);
+  CHECK(reader.take().topic == "shut");
+}
+
+TEST_CASE("a denial is logged once for each client and rule, with the line of the rule") {
+  const TextFile rules("topic readwrite open\ntopic deny shut\n");
+  Broker broker("acl_file " + rules.path());
+  Client publisher(broker, Connect{.client_id = "curious"});
+  for (int i = 0; i < 3; ++i) {
+    publisher.publish({.topic = "shut", .qos = 1});
+    publisher.publish({.topic = "nowhere", .qos = 1});
+  }
+  broker.wait_for_log("Client curious may not publish to shut: " + rules.path() + ":2: topic deny shut.");
+  broker.wait_for_log("Client curious may not publish to nowhere: no rule of " + rules.path() + " allows it.");
+  const std::string log = broker.log();
+  const auto first = log.find("curious may not publish to shut");
+  CHECK(log.find("curious may not publish to shut", first + 1) == std::string::npos);
+}
+
+}  // namespace bramble::testing

@@ -1,0 +1,146 @@
+#include <doctest/doctest.h>
+
+#include "tests/support/client.h"
+#include "tests/support/text_file.h"
+
+// Who may log in, by what a running broker says: password_file, anonymous clients, use_username_as_clientid.
+namespace bramble::testing {
+namespace {
+
+constexpr unsigned kNotAuthorized = 0x87;
+
+Connack answer_to(const Broker& broker, const Connect& connect) {
+  RawClient client(broker.port());
+  return try_connect(client, connect);
+}
+
+Connect as(const std::string& user, const std::string& password, Version version = Version::v5) {
+  return Connect{.version = version, .client_id = unique_name("login"), .user_name = user, .password = password};
+}
+
+}  // namespace
+
+TEST_CASE("password_file: the right password is let in, a wrong one and an unknown user are not") {
+  const TextFile users(password_line("anna", "secret") + password_line("ben", ""));
+  Broker broker("password_file " + users.path() + "\nlistener_allow_anonymous false");
+  for (const Version version : kAllVersions) {
+    CAPTURE(static_cast<int>(version));
+    const unsigned refused = version == Version::v5 ? kNotAuthorized : 5;
+    for (int twice = 0; twice < 2; ++twice) {  // the second time it is remembered
+      CHECK(answer_to(broker, as("anna", "secret", version)).code == 0);
+      CHECK(answer_to(broker, as("ben", "", version)).code == 0);
+      CHECK(answer_to(broker, as("anna", "Secret", version)).code == refused);
+      CHECK(answer_to(broker, as("anna", "", version)).code == refused);
+      CHECK(answer_to(broker, as("carl", "secret", version)).code == refused);
+      CHECK(answer_to(broker, as("", "", version)).code == refused);
+    }
+    CHECK(answer_to(broker, Connect{.version = version, .client_id = "nobody"}).code == refused);
+  }
+}
+
+TEST_CASE("password_file with allow_anonymous true: who gives no name is let in, who gives one has to prove it") {
+  const TextFile users(password_line("anna", "secret"));
+  Broker broker("password_file " + users.path());
+  CHECK(answer_to(broker, Connect{.client_id = "nobody"}).code == 0);
+  CHECK(answer_to(broker, as("anna", "secret")).code == 0);
+  CHECK(answer_to(broker, as("anna", "wrong")).code == kNotAuthorized);
+}
+
+TEST_CASE("what a client sends behind its CONNECT waits while its password is checked") {
+  const TextFile users(password_line("anna", "secret"));
+  Broker broker("password_file " + users.path());
+  Client subscriber(broker);
+  subscriber.subscribe("early", 1);
+  RawClient client(broker.port());
+  client.send(encode(as("anna", "secret")) +
+              encode(Version::v5, Publish{.topic = "early", .payload = "bird", .qos = 1, .packet_id = 7}));
+  CHECK(parse_connack(Version::v5, client.read_packet()).code == 0);
+  CHECK(subscriber.take().payload == "bird");
+}
+
+TEST_CASE("a client that hangs up while its password is checked leaves nothing, and what it sent is not published") {
+  const TextFile users(password_line("anna", "secret"));
+  Broker broker("password_file " + users.path());
+  Client subscriber(broker);
+  subscriber.subscribe("early", 1);
+  for (int i = 0; i < 50; ++i) {
+    RawClient client(broker.port());
+    client.send(encode(as("anna", "wrong" + std::to_string(i))) +
+                encode(Version::v5, Publish{.topic = "early", .payload = "bird", .qos = 1, .packet_id = 7}));
+  }
+  CHECK(answer_to(broker, as("anna", "secret")).code == 0);
+  CHECK(subscriber.drain().empty());
+}
+
+TEST_CASE("password_rate: an address that has passwords checked too often is told to come later; right ones go on") {
+  const TextFile users(password_line("anna", "secret"));
+  Broker broker("password_file " + users.path() + "\npassword_rate 1");
+  CHECK(answer_to(broker, as("anna", "secret")).code == 0);
+  int later = 0;
+  for (int i = 0; i < 20; ++i) later += answer_to(broker, as("anna", "wrong")).code == 0x9F ? 1 : 0;
+  CHECK(later >= 5);
+  CHECK(later <= 11);  // ten seconds' worth at once, and one a second since
+  CHECK(answer_to(broker, as("anna", "wrong", Version::v3_1_1)).code == 3);
+  CHECK(answer_to(broker, as("anna", "secret")).code == 0);
+}
+
+TEST_CASE("use_username_as_clientid: one user has one session, and without a user there is none") {
+  const TextFile users(password_line("anna", "secret"));
+  Broker broker("password_file " + users.path() + "\nuse_username_as_clientid true");
+  Client first(broker, as("anna", "secret"));
+  Client second(broker, as("anna", "secret"));
+  first.expect_disconnect(0x8E);
+  CHECK(answer_to(broker, Connect{.client_id = "nobody"}).code == kNotAuthorized);
+}
+
+TEST_CASE("clientid_prefixes: only client ids that begin like this connect") {
+  Broker broker("clientid_prefixes home-\nclientid_prefixes garden-");
+  CHECK(answer_to(broker, Connect{.client_id = "home-1"}).code == 0);
+  CHECK(answer_to(broker, Connect{.client_id = "garden-1"}).code == 0);
+  CHECK(answer_to(broker, Connect{.client_id = "street-1"}).code == kNotAuthorized);
+}
+
+TEST_CASE("global_max_clients counts kept sessions; who has one already may come back") {
+  Broker broker("global_max_clients 2");
+  { Client kept(broker, persistent(Version::v5, "kept")); }
+  Client second(broker, Connect{.client_id = "second"});
+  CHECK(answer_to(broker, Connect{.client_id = "third"}).code == 0x97);
+  CHECK(answer_to(broker, persistent(Version::v5, "kept")).code == 0);
+}
+
+TEST_CASE("global_max_connections: no more are taken from all listeners together") {
+  Broker broker("global_max_connections 2");
+  std::vector<RawClient> clients;
+  int served = 0;
+  for (int tries = 0; tries < 50 && served < 2; ++tries) {  // whoever looked whether it listens may still be counted
+    RawClient client(broker.port());
+    client.send(encode(Connect{.client_id = unique_name("client")}));
+    if (!client.read_packet_or_close()) continue;
+    clients.push_back(std::move(client));
+    ++served;
+  }
+  CHECK(served == 2);
+  RawClient third(broker.port());
+  third.send(encode(Connect{.client_id = "third"}));
+  CHECK_FALSE(third.read_packet_or_close().has_value());
+}
+
+TEST_CASE("mount_point: a listener's clients live in a part of the topics that they take for the whole") {
+  Broker broker("mount_point flat7/");
+  Client publisher(broker), subscriber(broker);
+  subscriber.subscribe("lamp", 1);
+  subscriber.subscribe("$share/group/pump", 1);
+  publisher.publish({.topic = "lamp", .payload = "on", .qos = 1});
+  const Message lamp = subscriber.take();
+  CHECK(lamp.topic == "lamp");
+  CHECK(lamp.payload == "on");
+  publisher.publish({.topic = "pump", .payload = "off", .qos = 0});
+  CHECK(subscriber.take().topic == "pump");
+  CHECK(subscriber.unsubscribe({"lamp"}) == std::vector<std::uint8_t>{0});
+  publisher.publish({.topic = "kept", .payload = std::string(8192, 'x'), .qos = 1, .retain = true});
+  subscriber.subscribe("#", 1);
+  CHECK(subscriber.take().topic == "kept");
+  Client(broker).subscribe("$SYS/#");  // it is not below the mount point, and so not there
+}
+
+}  // namespace bramble::testing

@@ -1,0 +1,118 @@
+#include <csignal>
+#include <doctest/doctest.h>
+
+#include "tests/support/client.h"
+#include "tests/support/text_file.h"
+
+// SIGHUP: what is taken over, and who may stay.
+namespace bramble::testing {
+namespace {
+
+unsigned code_of(const Broker& broker, const Connect& connect) {
+  RawClient client(broker.port());
+  return try_connect(client, connect).code;
+}
+
+bool lives(Client& client) {
+  const std::string topic = unique_name("alive");
+  client.subscribe(topic, 1);
+  client.publish({.topic = topic, .payload = "yes", .qos = 1});
+  return client.take().payload == "yes";
+}
+
+}  // namespace
+
+TEST_CASE("SIGHUP takes options of new connections over, and nobody is disconnected") {
+  Broker broker;
+  Client old(broker);
+  CHECK(old.connack().code == 0);
+  broker.reconfigure("max_qos 1\nmax_packet_size 1000\nmax_inflight_messages 7\nmax_topic_alias 3");
+  CHECK(lives(old));
+  const Client fresh(broker);
+  const Properties& said = fresh.connack().properties;
+  CHECK(said.number(Prop::maximum_qos) == 1);
+  CHECK(said.number(Prop::maximum_packet_size) == 1000);
+  CHECK(said.number(Prop::receive_maximum) == 7);
+  CHECK(said.number(Prop::topic_alias_maximum) == 3);
+}
+
+TEST_CASE("SIGHUP with a configuration that is wrong changes nothing and says why") {
+  Broker broker("max_qos 1");
+  Client old(broker);
+  for (const char* const wrong : {"max_qos 3", "password_file /nonexistent/users", "certfile /nonexistent\nkeyfile /n",
+                                  "max_qos 2\nlistener 1883 192.0.2.300", "nonsense 1"}) {
+    CAPTURE(std::string(wrong));
+    broker.reconfigure(wrong);
+    CHECK(broker.log().find("is not taken; the one before stays. ") != std::string::npos);
+    CHECK(lives(old));
+    CHECK(Client(broker).connack().properties.number(Prop::maximum_qos) == 1);
+  }
+}
+
+TEST_CASE("SIGHUP: users whose password has changed or who are gone may not stay; the others may") {
+  const TextFile users(password_line("anna", "1") + password_line("ben", "2") + password_line("carl", "3"));
+  const std::string options = "password_file " + users.path();
+  Broker broker(options);
+  const auto as = [](const char* user, const char* password) {
+    return Connect{.client_id = user, .user_name = user, .password = password};
+  };
+  Client anna(broker, as("anna", "1")), ben(broker, as("ben", "2")), carl(broker, as("carl", "3")), nobody(broker);
+  users.replace(password_line("anna", "1") + password_line("ben", "new") + password_line("dora", "4"));
+  broker.reconfigure(options);
+  ben.expect_disconnect(0x87);
+  carl.expect_disconnect(0x87);
+  CHECK(lives(anna));
+  CHECK(lives(nobody));
+  CHECK(code_of(broker, as("ben", "2")) == 0x87);
+  CHECK(code_of(broker, as("ben", "new")) == 0);
+  CHECK(code_of(broker, as("dora", "4")) == 0);
+  broker.reconfigure(options + "\nlistener_allow_anonymous false");
+  nobody.expect_disconnect(0x87);
+  CHECK(lives(anna));
+}
+
+TEST_CASE("SIGHUP: listeners come and go; clients of one that is gone are told and disconnected") {
+  Broker broker;
+  Client stays(broker);
+  const TextFile other("");  // a name that nobody else has
+  const std::string path = other.path() + ".sock";
+  broker.reconfigure("listener 0 " + path + "\nmax_qos 0");
+  CHECK(lives(stays));
+  RawClient local(path);
+  CHECK(try_connect(local, Connect{.client_id = "local"}).code == 0);
+  broker.reconfigure("");
+  local.expect_disconnect(0x98);
+  CHECK(lives(stays));
+  broker.reconfigure("listener 0 " + path);
+  RawClient again(path);
+  CHECK(try_connect(again, Connect{.client_id = "again"}).code == 0);
+}
+
+TEST_CASE("SIGHUP: what needs a restart is named and keeps its value") {
+  Broker broker;
+  broker.reconfigure("pid_file /nonexistent/a");
+  CHECK(broker.log().find("until the broker is restarted: pid_file.") != std::string::npos);
+}
+
+TEST_CASE("watch_files: a password file that changes on disk is read again") {
+  const TextFile users(password_line("anna", "1"));
+  Broker broker("watch_files true\npassword_file " + users.path());
+  CHECK(code_of(broker, {.client_id = "a", .user_name = "anna", .password = "1"}) == 0);
+  users.replace(password_line("anna", "2"));
+  broker.wait_for_log("The configuration has been read again");
+  CHECK(code_of(broker, {.client_id = "a", .user_name = "anna", .password = "2"}) == 0);
+  CHECK(code_of(broker, {.client_id = "a", .user_name = "anna", .password = "1"}) == 0x87);
+}
+
+TEST_CASE("SIGUSR2 prints who subscribes to what") {
+  Broker broker;
+  Client client(broker, Connect{.client_id = "reader"});
+  client.subscribe("lamp/#", 2);
+  client.subscribe("$share/group/pump", 1);
+  ::kill(broker.pid(), SIGUSR2);
+  broker.wait_for_log("2 subscriptions were printed");
+  CHECK(broker.log().find("lamp/# 2 reader\n") != std::string::npos);
+  CHECK(broker.log().find("$share/group/pump 1 reader\n") != std::string::npos);
+}
+
+}  // namespace bramble::testing
