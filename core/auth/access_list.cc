@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kBlanks = " \t\r\n\v\f";
 constexpr std::size_t kErrorsShown = 10;
+constexpr std::string_view kTab = "has a tab between its words: write a space";
 
 struct Word {
   std::string_view name;
@@ -38,10 +39,10 @@ std::string_view without_blanks_before(std::string_view text) {
   return text.substr(std::min(text.find_first_not_of(kBlanks), text.size()));
 }
 
-/// Takes the word up to the next space off the front, and the blanks behind it.
+/// Takes the word up to the next space off the front, and the spaces behind it.
 std::string_view take_word(std::string_view& text) {
   const auto word = text.substr(0, text.find(' '));
-  text = without_blanks_before(text.substr(word.size()));
+  text.remove_prefix(std::min(text.find_first_not_of(' ', word.size()), text.size()));
   return word;
 }
 
@@ -103,10 +104,11 @@ class AccessList::Parser {
     if (word == "user") return read_user(rest);
     if (word == "topic") return read_rule(rest, false);
     if (word == "pattern") return read_rule(rest, true);
-    if (word.find('\t') != std::string_view::npos) return add_error("has a tab around its first word: write a space");
+    if (word.find('\t') != std::string_view::npos) return add_error(kTab);
     add_error(quoted(word) + " is not known here: a line begins with user, topic, pattern or #");
   }
-  void read_user(std::string_view name) {
+  void read_user(std::string_view rest) {
+    const auto name = without_blanks_before(rest);
     if (name.empty()) return add_error("needs the name of a user behind `user`");
     if (!mqtt::valid_utf8(name))
       return add_error("the name is not UTF-8, so nobody can have it: save the file as UTF-8");
@@ -115,9 +117,11 @@ class AccessList::Parser {
   }
   void read_rule(std::string_view rest, bool pattern) {
     if (rest.empty()) return add_error("needs a topic filter at its end");
+    if (kBlanks.find(rest.front()) != std::string_view::npos) return add_error(kTab);
     Rule rule{.filter = rest, .line = line_, .accesses = kRead | kWrite, .pattern = pattern};
     auto filter = rest;
     const auto word = take_word(filter);
+    filter = without_blanks_before(filter);
     if (!filter.empty()) {  // else the only word is the filter, whatever it is
       const Word* access = access_word(word);
       if (!access) return add_error(not_an_access(word, rest));
@@ -136,8 +140,7 @@ class AccessList::Parser {
   static std::string ambiguous(std::string_view filter) {
     const auto word = filter.substr(0, filter.find_first_of(kBlanks));
     if (word.size() == filter.size() || !access_word(word)) return {};
-    if (filter[word.size()] != ' ')
-      return "has no space behind `" + std::string(word) + "`: write one instead of the tab";
+    if (filter[word.size()] != ' ') return std::string(kTab);
     return "has two access words: one only, and deny takes both reading and writing";
   }
   void add(Rule rule) {
@@ -200,9 +203,8 @@ std::shared_ptr<const Rights> AccessList::rights_of(std::optional<std::string_vi
   const auto part_of_list = [this](const Rights& rights) {
     return std::shared_ptr<const Rights>(shared_from_this(), &rights);
   };
-  if (holds_wildcard(client_id) || (names.user && holds_wildcard(*names.user))) {
-    return part_of_list(*known->without_patterns);
-  }
+  const bool wildcards = holds_wildcard(client_id) || (names.user && holds_wildcard(*names.user));
+  if (wildcards && !patterns_.rules.empty()) return part_of_list(*known->without_patterns);
   if (!patterns_.has_client_id && !(patterns_.has_user && names.user)) return part_of_list(*known->shared);
   struct Own {
     std::shared_ptr<const AccessList> list;

@@ -20,11 +20,13 @@ Piece next_piece(std::string_view& left, std::string_view& text) {
   return Piece::text;
 }
 
-/// What stands for the next piece, or nothing: %u without a user.
+/// What stands for the next piece, or nothing: a name that the client does not have.
 std::optional<std::string_view> next_spelt(std::string_view& left, const Names& names) {
   std::string_view text;
   switch (next_piece(left, text)) {
-    case Piece::client_id: return names.client_id;
+    case Piece::client_id:
+      if (names.client_id.empty()) return std::nullopt;
+      return names.client_id;
     case Piece::user: return names.user;
     case Piece::text: break;
   }

@@ -32,10 +32,11 @@ struct Rule {
   std::string text() const;
 };
 
-/// Does this level of a pattern, its %c and %u replaced, spell `text`? With %u and no user it spells nothing.
+/// Does this level of a pattern, its %c and %u replaced, spell `text`? A name that the client does not have spells
+/// nothing.
 bool spells(std::string_view level, const Names& names, std::string_view text);
 
-/// The whole filter with its names in place; nothing when it has %u and there is no user.
+/// The whole filter with its names in place; nothing when the client does not have one of them.
 std::optional<std::string> spelt_out(const Rule& rule, const Names& names);
 
 /// Is a %c or a %u in it?

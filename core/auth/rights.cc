@@ -132,8 +132,6 @@ const Rule* Rights::withheld(Access access, std::string_view topic) const {
   return nullptr;
 }
 
-bool Rights::patterns_withheld() const { return !patterns_count_ && !patterns_->rules.empty(); }
-
 bool Rights::operator==(const Rights& other) const {
   return section_ == other.section_ && patterns_ == other.patterns_ && patterns_count_ == other.patterns_count_ &&
          has_user_ == other.has_user_ && user_size_ == other.user_size_ && names_ == other.names_;
