@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
+#include <poll.h>
 #include <string_view>
 #include <system_error>
 #include <termios.h>
@@ -20,12 +21,17 @@ tl::unexpected<std::string> wrong(std::string message) { return tl::unexpected<s
 
 volatile std::sig_atomic_t caught = 0;
 
-/// While it lives, the signals that end a program end a read() instead, and those that stop it wait.
+/// While it lives, the signals that end a program wait until wait_for() waits, and end that; those that stop a program
+/// wait, too. With a plain read(), one that came just before it would be forgotten.
 class HeldSignals {
  public:
   HeldSignals() {
+    sigset_t ending;
+    ::sigemptyset(&ending);
+    for (const int signal : kSignals) ::sigaddset(&ending, signal);
+    ::sigprocmask(SIG_BLOCK, &ending, &mask_before_);
     struct sigaction catching {};
-    catching.sa_handler = [](int signal) { caught = signal; };  // without SA_RESTART
+    catching.sa_handler = [](int signal) { caught = signal; };
     for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &catching, &before_[i]);
     struct sigaction ignoring {};
     ignoring.sa_handler = SIG_IGN;
@@ -36,13 +42,24 @@ class HeldSignals {
   ~HeldSignals() {
     for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
     ::sigaction(SIGTSTP, &stop_before_, nullptr);
+    ::sigprocmask(SIG_SETMASK, &mask_before_, nullptr);
     if (caught != 0) ::raise(caught);
+  }
+
+  /// Until there is something to read. False: a signal came.
+  bool wait_for(int descriptor) const {
+    pollfd readable{descriptor, POLLIN, 0};
+    while (caught == 0) {
+      if (::ppoll(&readable, 1, nullptr, &mask_before_) > 0 || errno != EINTR) return true;
+    }
+    return false;
   }
 
  private:
   static constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
   std::array<struct sigaction, kSignals.size()> before_{};
   struct sigaction stop_before_ {};
+  sigset_t mask_before_{};
 };
 
 /// A terminal that does not show what is typed, until this goes.
@@ -70,12 +87,12 @@ class Silence {
 };
 
 /// One line, without its end. Byte by byte: what is behind it belongs to the next question.
-OrMessage<std::string> read_line(int from) {
+OrMessage<std::string> read_line(int from, const HeldSignals& signals) {
   std::string line;
   char letter = 0;
   for (;;) {
+    if (!signals.wait_for(from)) return wrong("no password was given");
     const auto got = ::read(from, &letter, 1);
-    if (got < 0 && errno == EINTR && caught == 0) continue;
     if (got < 0) return wrong("the password cannot be read: " + std::generic_category().message(errno));
     if (got == 0 && line.empty()) return wrong("the input ended before the password was given twice");
     if (got == 0 || letter == '\n') break;
@@ -94,14 +111,14 @@ void show(int terminal, std::string_view text) {
   }
 }
 
-OrMessage<std::string> read_twice(int from, bool terminal) {
+OrMessage<std::string> read_twice(int from, bool terminal, const HeldSignals& signals) {
   if (terminal) show(from, "Password: ");
-  auto first = read_line(from);
+  auto first = read_line(from, signals);
   if (!first) return first;
   if (first->empty()) return wrong("the password is empty; if that is meant: -b FILE USER ''");
   if (first->size() > PasswordHash::kPasswordBytesMax) return wrong("the password has more than 65535 bytes");
   if (terminal) show(from, "Reenter password: ");
-  auto second = read_line(from);
+  auto second = read_line(from, signals);
   if (!second) return second;
   if (*first != *second) return wrong("the two passwords are not the same; nothing is changed");
   return first;
@@ -110,15 +127,15 @@ OrMessage<std::string> read_twice(int from, bool terminal) {
 }  // namespace
 
 OrMessage<std::string> ask_password() {
-  if (::isatty(STDIN_FILENO) == 0) return read_twice(STDIN_FILENO, false);
+  const HeldSignals signals;  // goes after the terminal is as it was
+  if (::isatty(STDIN_FILENO) == 0) return read_twice(STDIN_FILENO, false, signals);
   const int opened = ::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
   const int terminal = opened >= 0 ? opened : STDIN_FILENO;
   OrMessage<std::string> password;
   {
-    const HeldSignals held;  // goes after the terminal is as it was
     const Silence silence(terminal);
-    password =
-        silence.silent() ? read_twice(terminal, true) : wrong("the terminal cannot be told not to show passwords");
+    password = silence.silent() ? read_twice(terminal, true, signals)
+                                : wrong("the terminal cannot be told not to show passwords");
   }
   if (opened >= 0) ::close(opened);
   return password;
