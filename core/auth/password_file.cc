@@ -49,7 +49,6 @@ void split_line(PasswordLine& line, std::string_view content) {
   } else if (line.password.empty()) {
     line.wrong = "has no hash for user " + shown(line.user) + "; bramble-passwd FILE USER sets a password";
   }
-  if (!line.wrong.empty()) line.user = line.password = {};
 }
 
 /// The hash of a line that has a user.

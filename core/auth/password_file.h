@@ -13,8 +13,9 @@ namespace bramble {
 
 /// One line of a password file, as views into the file's text.
 struct PasswordLine {
-  std::string_view text;      ///< the whole line, with its LF or CR LF
-  std::string_view user;      ///< without blanks around it; empty for a line that is nobody's
+  std::string_view text;  ///< the whole line, with its LF or CR LF
+  std::string_view
+      user;  ///< without blanks around it; empty for a comment and a blank line, and for some that are wrong
   std::string_view password;  ///< what is behind the first ':', without blanks around it: should be a hash
   std::size_t number = 0;     ///< from 1
   std::string wrong;          ///< why it is none; empty for USER:HASH, a comment and a blank line

@@ -27,6 +27,7 @@ struct Pbkdf2Cost {
 
   std::uint32_t iterations = 100'000;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 means the 0 of what this expands to
   auto operator<=>(const Pbkdf2Cost&) const = default;
 };
 
@@ -42,6 +43,7 @@ struct Argon2Cost {
   std::uint32_t passes = 2;
   std::uint32_t lanes = 1;  ///< a part of the result; all are computed by the thread that asks
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 means the 0 of what this expands to
   auto operator<=>(const Argon2Cost&) const = default;
 };
 

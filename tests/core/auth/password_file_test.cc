@@ -20,9 +20,9 @@ std::string hash(std::string_view password) {
 }
 
 PasswordFile file(const std::string& text) {
-  auto parsed = PasswordFile::parse(text, "users");
+  const auto parsed = PasswordFile::parse(text, "users");
   REQUIRE_MESSAGE(parsed.has_value(), parsed.error());
-  return std::move(*parsed);
+  return *parsed;
 }
 
 std::string refused(const std::string& text) {
