@@ -61,16 +61,18 @@ class TlsTransport final : public Transport {
   /// What SSL_read or SSL_write ended with, other than success.
   State ended(int result);
   void keep_rest_of_input();
+  /// The client has the key of psk_identity_, and did not only say so.
+  bool key_proven() const;
 
   std::unique_ptr<Transport> below_;
   std::shared_ptr<const TlsContext> context_;
   std::unique_ptr<SSL, FreeSsl> ssl_;
-  std::string_view in_;           ///< in raw().in, while read() runs
-  std::string kept_in_;           ///< encrypted, for the next read
-  std::string kept_out_;          ///< encrypted, for the next write
-  bool may_receive_ = false;      ///< this read() has not asked the socket yet
+  std::string_view in_;       ///< in raw().in, while read() runs
+  std::string kept_in_;       ///< encrypted, for the next read
+  std::string kept_out_;      ///< encrypted, for the next write
+  bool may_receive_ = false;  ///< this read() has not asked the socket yet
   State input_ = State::open;
-  std::string psk_identity_;      ///< set by TlsContext
+  std::string psk_identity_;  ///< of a key that the client has offered; set by TlsContext
   const char* fault_ = "";
 };
 
@@ -245,9 +247,16 @@ void TlsTransport::finish() {
   below_->finish();
 }
 
+/// In TLS 1.3 a client may offer a key for which no cipher is left; then the handshake goes on without it.
+bool TlsTransport::key_proven() const {
+  if (psk_identity_.empty()) return false;
+  if (SSL_version(ssl_.get()) >= TLS1_3_VERSION) return SSL_session_reused(ssl_.get()) == 1;
+  return SSL_get_psk_identity(ssl_.get()) != nullptr;
+}
+
 ProvenIdentity TlsTransport::identity() const {
   ProvenIdentity who;
-  who.identity = psk_identity_;
+  if (key_proven()) who.identity = psk_identity_;
   X509* const certificate = SSL_get0_peer_certificate(ssl_.get());
   if (!certificate || SSL_get_verify_result(ssl_.get()) != X509_V_OK) return who;
   X509_NAME* const subject = X509_get_subject_name(certificate);

@@ -111,7 +111,12 @@ OrMessage<void> load_parameters(SSL_CTX* context, const Config& config, const Tl
   if (!options.ciphers.empty() && SSL_CTX_set_cipher_list(context, options.ciphers.c_str()) != 1) {
     return wrong(config, "ciphers", options.ciphers, "names no cipher that OpenSSL has; `openssl ciphers` lists them");
   }
-  if (!options.ciphers_tls1_3.empty() && SSL_CTX_set_ciphersuites(context, options.ciphers_tls1_3.c_str()) != 1) {
+  // a pre-shared key goes with SHA-256 only; with another suite chosen, the certificate would take its place
+  const std::string suites = !options.ciphers_tls1_3.empty() ? options.ciphers_tls1_3
+                             : !options.psk_hint.empty()
+                                 ? "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384"
+                                 : "";
+  if (!suites.empty() && SSL_CTX_set_ciphersuites(context, suites.c_str()) != 1) {
     return wrong(config, "ciphers_tls1.3", options.ciphers_tls1_3,
                  "names a suite that OpenSSL does not have; `openssl ciphers -tls1_3 -s` lists them");
   }
@@ -247,8 +252,8 @@ OrMessage<std::shared_ptr<const TlsContext>> TlsContext::make(const Config& conf
     SSL_CTX_set_min_proto_version(context, options.tls_version == TlsVersion::tls1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                      SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(context,
+                     SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_app_data(context, parts.get());
     const unsigned char id[] = "bramble";
     SSL_CTX_set_session_id_context(context, id, sizeof id - 1);

@@ -358,6 +358,16 @@ class Tls(Case):
             self.assertNotIn("\x20\x02\0\0", self.s_client("psk", version))
         self.works()
 
+    def test_who_offers_a_key_and_does_not_prove_it_is_nobody(self):
+        for words in ((), ("-psk_identity", "admin", "-psk", "00" * 16, "-ciphersuites", "TLS_AES_256_GCM_SHA384")):
+            for version in ("-tls1_2", "-tls1_3"):
+                self.assertNotIn("\x20\x02\0\0", self.s_client("psk_or_certificate", version, *words))
+        for version in ("-tls1_2", "-tls1_3"):
+            words = (version, "-cipher", "PSK", *PSK, "-psk")  # of TLS 1.2, where the certificate would go first
+            stream = SecretStream(world.ports["psk_or_certificate"], *words, KEY)
+            self.assertEqual(world.connected_as(stream), "sensor")
+            self.assertNotIn("\x20\x02\0\0", self.s_client("psk_or_certificate", *words, "00" * 16))
+
     def test_an_encrypted_key_asks_for_its_passphrase(self):
         certificate, key = world.server
         locked = world.folder / "locked.key"
