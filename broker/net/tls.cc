@@ -169,7 +169,8 @@ Transport::Moved TlsTransport::read(char* to, std::size_t size) {
   }
   keep_rest_of_input();
   established_ = established_ || SSL_is_init_finished(ssl_.get()) == 1;
-  unseen_ = moved.state == State::open && (!kept_in_.empty() || SSL_pending(ssl_.get()) > 0);
+  const bool ended_behind = moved.state == State::closed && moved.bytes != 0;  // nothing more need come to show it
+  unseen_ = ended_behind || (moved.state == State::open && (!kept_in_.empty() || SSL_pending(ssl_.get()) > 0));
   if (!send_raw() && moved.bytes == 0) moved.state = State::closed;
   if (moved.bytes != 0) moved.state = State::open;  // a close shows in the next read
   return moved;

@@ -553,6 +553,20 @@ class Streams(Case):
 class Ends(Case):
     """How connections end."""
 
+    def test_close_notify_behind_packets_is_answered(self):
+        for most in (TLS12, TLS13):
+            client = Mqtt(self.tls(most=most))
+            secret = client.stream
+            raw = secret.fileno()
+            # both in one segment: what unwrap() writes goes out with the packet before it
+            socket.socket(fileno=os.dup(raw)).setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+            client.send(peers.PING)
+            started = time.monotonic()
+            with contextlib.suppress(ssl.SSLError):  # PINGRESP before close_notify
+                secret.unwrap()
+            self.closes_raw(raw)
+            self.assertLess(time.monotonic() - started, PATIENCE / 2)
+
     def closes_raw(self, descriptor):
         with socket.socket(fileno=os.dup(descriptor)) as stream:
             stream.settimeout(PATIENCE)
@@ -614,6 +628,15 @@ class Ends(Case):
         with self.assertRaisesRegex(ssl.SSLError, "(?i)bad record mac"):
             client.stream.recv(100)
         self.assertEqual(self.closes(raw), b"")
+
+    def test_a_bad_record_behind_a_good_one_ends_the_connection(self):
+        client = Mqtt(self.tls())
+        raw = self.keep(socket.socket(fileno=os.dup(client.stream.fileno())))
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        client.send(peers.PING)
+        raw.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+        self.closes_raw(client.stream.fileno())
 
     def test_clients_that_hang_up_while_they_are_written_to(self):
         publisher = Mqtt(self.tcp())
