@@ -45,7 +45,7 @@ class TlsTransport final : public Transport {
   void finish() override;
   std::string peer() const override { return below_->peer(); }
   ProvenIdentity identity() const override;
-  const char* fault() const override { return fault_; }
+  const char* fault() const override { return *fault_ != '\0' ? fault_ : below_->fault(); }
 
   static BIO_METHOD* method();
 
@@ -256,7 +256,7 @@ bool TlsTransport::key_proven() const {
 }
 
 ProvenIdentity TlsTransport::identity() const {
-  ProvenIdentity who;
+  ProvenIdentity who = below_->identity();
   if (key_proven()) who.identity = psk_identity_;
   X509* const certificate = SSL_get0_peer_certificate(ssl_.get());
   if (!certificate || SSL_get_verify_result(ssl_.get()) != X509_V_OK) return who;

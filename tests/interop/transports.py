@@ -92,6 +92,7 @@ class World:
             ("proxy2_names", "enable_proxy_protocol 2\nuse_identity_as_username true\nallow_anonymous false\n"),
             ("proxy2_tls", "enable_proxy_protocol 2\nproxy_protocol_v2_require_tls true\n"),
             ("proxy1_tls", server + "enable_proxy_protocol 1\n"),
+            ("proxy2_tls_names", server + "enable_proxy_protocol 2\nuse_identity_as_username true\n"),
             ("proxy2_ws", web + f"enable_proxy_protocol 2\ntrusted_proxies {PROXY_SAYS}\n"),
         ], "max_queued_messages 100000\nmax_queued_bytes 0\n")
         self.ports = self.broker.ports
@@ -892,6 +893,7 @@ class Proxies(Case):
                        v2 + b"\x21\x11\0\x0b" + bytes(11), v2 + b"\x21\x11\xff\xff", peers.proxy_v2(tlvs=b"\x04\0"),
                        peers.proxy_v2(tlvs=b"\x04\0\x02x"), peers.proxy_v2(tlvs=peers.tlv(0x20, b"\1\0\0\0"))],
             "proxy2_tls": [peers.proxy_v2(), peers.proxy_v2(tlvs=peers.tls_tlv(client=0))],
+            "proxy1_tls": [b"PROXY TCP4 x\r\n"],
         }.items():
             for each in header:
                 since = world.broker.mark()
@@ -918,6 +920,10 @@ class Proxies(Case):
         world.broker.logged(rf"{PROXY_SAYS}:4711 as {client.id} ")
         client.ping()
         client.end()
+        stream = self.tcp("proxy2_tls_names")
+        stream.sendall(peers.proxy_v2(tlvs=peers.tls_tlv("alice")))
+        secret = tls_context(world.ca.pem).wrap_socket(stream, server_hostname="localhost")
+        self.assertEqual(world.connected_as(secret), "alice")
 
     def test_header_and_packets_in_any_pieces(self):
         data = peers.proxy_v2(tlvs=peers.tls_tlv("alice")) + peers.connect("pieces") + peers.PING
