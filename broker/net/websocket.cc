@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::size_t kPiecesMax = 66;  // a header, 64 of a WriteQueue, and what waits before them
 constexpr std::size_t kFileReadBytes = 64 * 1024;
+constexpr int kFileReadsMax = 8;  // at once; others wait for the reactor meanwhile
 
 /// A file below `folder`; links may not lead out of it. -1: there is none.
 int open_below(const std::string& folder, const std::string& path) {
@@ -40,6 +41,7 @@ struct Opening {
   }
   RequestReader reader;
   int file = -1;           ///< that is being sent
+  std::uint64_t left = 0;  ///< of it
   bool answered = false;   ///< no WebSocket: nothing more is read
 };
 
@@ -62,51 +64,63 @@ class WebSocketTransport final : public Transport {
  private:
   Moved read_request(char* to, std::size_t size);
   Moved read_frames(char* bytes, std::size_t size);
+  /// MQTT in frames that have come, moved to the front of them.
+  Moved take_frames(char* bytes, std::size_t size);
   /// No WebSocket, but an answer: the connection ends when it is written.
   Moved answer_and_end(HttpStatus status, const char* why);
   Moved send_file(const HttpRequest& request);
   void open_socket(const HttpRequest& request);
   /// Writes what goes before any new frame. False: some is left, or it is closed (see closed_).
   bool write_own();
-  void mirror_below() { unseen_ = below_->has_unseen_bytes(); }
+  /// What is to be written next into own_, which is empty: of the file, or pongs.
+  void refill_own();
+  /// All of an answer that is no WebSocket has been written.
+  bool answer_is_out() const { return own_.empty() && opening_->file < 0 && !below_->wants_write(); }
+  void see_what_waits();
 
   std::unique_ptr<Transport> below_;
   std::shared_ptr<const ListenerRules> rules_;
   std::unique_ptr<Opening> opening_;
   WebSocketInput input_;
-  std::string own_;            ///< HTTP, or pongs and the close: goes before the next frame
+  std::string own_;             ///< HTTP, or pongs and the close: goes before the next frame
   std::string header_;          ///< of the frame that has begun: what is not written yet
   std::uint64_t in_frame_ = 0;  ///< bytes that this frame still has to get; 0: none has begun
   std::string peer_;
   const char* fault_ = "";
   bool closed_ = false;
+  bool ended_ = false;  ///< by a close frame or a mistake of the peer; the close that answers it is for finish()
   bool said_close_ = false;
 };
 
 Transport::Moved WebSocketTransport::read(char* to, std::size_t size) {
   const Moved moved = opening_ ? read_request(to, size) : read_frames(to, size);
-  mirror_below();
-  wants_write_ = below_->wants_write() || !own_.empty();
+  see_what_waits();
+  unseen_ = below_->has_unseen_bytes() || (ended_ && moved.bytes != 0);  // the end is behind what has been read
   return moved;
+}
+
+void WebSocketTransport::see_what_waits() {
+  wants_write_ = below_->wants_write() || !own_.empty() || (opening_ && opening_->file >= 0);
 }
 
 Transport::Moved WebSocketTransport::read_frames(char* bytes, std::size_t size) {
-  Moved moved = below_->read(bytes, size);
-  if (moved.bytes == 0) return moved;
-  const auto taken = input_.take(bytes, moved.bytes);
-  moved.bytes = taken.payload;
-  if (input_.has_replies() && !said_close_) {
-    input_.take_replies(own_);
-    said_close_ = taken.status != WebSocketInput::Status::open;
-    if (in_frame_ == 0) write_own();
-  }
+  if (ended_) return {0, State::closed};
+  const Moved moved = below_->read(bytes, size);
+  return moved.bytes == 0 ? moved : take_frames(bytes, moved.bytes);
+}
+
+Transport::Moved WebSocketTransport::take_frames(char* bytes, std::size_t size) {
+  const auto taken = input_.take(bytes, size);
   if (taken.status == WebSocketInput::Status::failed) fault_ = taken.what;
-  if (moved.bytes == 0) moved.state = taken.status == WebSocketInput::Status::open ? State::would_block : State::closed;
-  return moved;
+  ended_ = taken.status != WebSocketInput::Status::open;
+  if (in_frame_ == 0 && input_.has_replies()) write_own();
+  if (taken.payload != 0) return {taken.payload, State::open};
+  return {0, ended_ ? State::closed : State::would_block};
 }
 
 Transport::Moved WebSocketTransport::read_request(char* to, std::size_t size) {
-  Moved moved = below_->read(to, size);
+  const Moved moved = below_->read(to, size);
+  if (opening_->answered && answer_is_out()) return {0, State::closed};
   if (moved.bytes == 0 || opening_->answered) return {0, moved.bytes == 0 ? moved.state : State::would_block};
   const auto taken = opening_->reader.take({to, moved.bytes});
   if (taken.state == RequestReader::State::more) return {0, State::would_block};
@@ -121,11 +135,7 @@ Transport::Moved WebSocketTransport::read_request(char* to, std::size_t size) {
   open_socket(request);
   const std::size_t rest = moved.bytes - taken.used;
   std::memmove(to, to + taken.used, rest);
-  const auto first = input_.take(to, rest);
-  if (first.status == WebSocketInput::Status::failed) fault_ = first.what;
-  input_.take_replies(own_);
-  write_own();
-  return {first.payload, first.payload == 0 ? State::would_block : State::open};
+  return take_frames(to, rest);
 }
 
 void WebSocketTransport::open_socket(const HttpRequest& request) {
@@ -144,7 +154,7 @@ Transport::Moved WebSocketTransport::answer_and_end(HttpStatus status, const cha
   opening_->answered = true;
   fault_ = why;
   write_own();
-  return {0, own_.empty() ? State::closed : State::would_block};
+  return {0, answer_is_out() ? State::closed : State::would_block};
 }
 
 Transport::Moved WebSocketTransport::send_file(const HttpRequest& request) {
@@ -156,51 +166,55 @@ Transport::Moved WebSocketTransport::send_file(const HttpRequest& request) {
     return answer_and_end(HttpStatus::not_found, "asked for a page by HTTP that is not there");
   }
   opening_->file = file;
+  opening_->left = static_cast<std::uint64_t>(about.st_size);
   opening_->answered = true;
   fault_ = "was sent a file by HTTP";
   const std::string etag = fmt::format("{:x}-{:x}", about.st_mtim.tv_sec, about.st_size);
   const std::string path = request.path.ends_with('/') ? "index.html" : request.path;
-  if (etag_matches(request.if_none_match, etag)) {
+  const bool known = etag_matches(request.if_none_match, etag);
+  if (known) {
     append_not_modified(own_, etag);
   } else {
-    append_file_head(own_, media_type(path), static_cast<std::uint64_t>(about.st_size), etag);
-    if (!request.head_only) {
-      write_own();
-      return {0, own_.empty() && opening_->file < 0 ? State::closed : State::would_block};
-    }
+    append_file_head(own_, media_type(path), opening_->left, etag);
   }
-  ::close(std::exchange(opening_->file, -1));
+  if (known || request.head_only) opening_->left = 0;
   write_own();
-  return {0, own_.empty() ? State::closed : State::would_block};
+  return {0, answer_is_out() ? State::closed : State::would_block};
+}
+
+void WebSocketTransport::refill_own() {
+  if (!opening_) {
+    if (!ended_) input_.take_replies(own_);
+  } else if (opening_->file >= 0) {
+    own_.resize(std::min<std::uint64_t>(kFileReadBytes, opening_->left));
+    const auto got = ::read(opening_->file, own_.data(), own_.size());
+    own_.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    opening_->left -= own_.size();
+    if (got <= 0 || opening_->left == 0) ::close(std::exchange(opening_->file, -1));
+  }
 }
 
 bool WebSocketTransport::write_own() {
-  while (!closed_) {
-    if (own_.empty() && opening_ && opening_->file >= 0) {
-      own_.resize(kFileReadBytes);
-      const auto got = ::read(opening_->file, own_.data(), own_.size());
-      own_.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-      if (got <= 0) ::close(std::exchange(opening_->file, -1));
-    }
+  for (int reads = 0; !closed_; ++reads) {
+    if (own_.empty() && reads < kFileReadsMax) refill_own();
     if (own_.empty()) break;
     const iovec piece{own_.data(), own_.size()};
     const Moved moved = below_->write({&piece, 1});
     own_.erase(0, moved.bytes);
     closed_ = moved.state == State::closed;
     if (!own_.empty()) break;
-    if (opening_ && opening_->file >= 0) continue;
-    own_.shrink_to_fit();
   }
-  wants_write_ = below_->wants_write() || !own_.empty();
+  if (own_.empty()) own_.shrink_to_fit();
+  see_what_waits();
   return own_.empty() && !closed_;
 }
 
 Transport::Moved WebSocketTransport::write(std::span<const iovec> pieces) {
   if (in_frame_ == 0 && !write_own()) return {0, closed_ ? State::closed : State::would_block};
-  if (opening_) return {0, opening_->answered ? State::closed : State::open};
-  if (pieces.empty()) {
-    const Moved moved = below_->wants_write() ? below_->write({}) : Moved{};
-    wants_write_ = below_->wants_write() || !own_.empty();
+  if (opening_ || pieces.empty()) {
+    Moved moved = below_->wants_write() ? below_->write({}) : Moved{};
+    see_what_waits();
+    if (opening_ && opening_->answered && answer_is_out()) moved.state = State::closed;
     return moved;
   }
   std::array<iovec, kPiecesMax> all;
@@ -223,14 +237,18 @@ Transport::Moved WebSocketTransport::write(std::span<const iovec> pieces) {
   header_.erase(0, of_header);
   moved.bytes -= of_header;
   in_frame_ -= moved.bytes;
-  wants_write_ = below_->wants_write() || !own_.empty();
-  if (in_frame_ == 0 && !own_.empty()) write_own();
+  see_what_waits();
+  if (in_frame_ == 0 && (!own_.empty() || input_.has_replies())) write_own();
   return moved;
 }
 
 void WebSocketTransport::finish() {
   if (established_ && !std::exchange(said_close_, true)) {
-    append_close_frame(own_, CloseCode::normal);
+    if (ended_) {
+      input_.take_replies(own_);
+    } else {
+      append_close_frame(own_, CloseCode::normal);
+    }
     if (in_frame_ == 0) write_own();
   }
   below_->finish();

@@ -575,12 +575,43 @@ class Ends(Case):
                 while stream.recv(65536):
                     pass
 
+    def test_a_close_frame_is_answered_after_the_packets_before_it(self):
+        for name in ("ws", "wss"):
+            client = Mqtt(self.ws(name))
+            frame = WebSocket.frame
+            client.stream.stream.sendall(frame(peers.PING) + frame(b"\x03\xe8bye", 8) + frame(peers.PING))
+            self.assertEqual(client.stream.read_frame(), (2, peers.PONG))
+            self.assertEqual(client.stream.read_frame(), (8, b"\x03\xe8"))
+            self.assertEqual(self.closes(client.stream.stream), b"")
+
     def test_a_close_frame_alone_is_answered(self):
         for name in ("ws", "wss"):
             client = Mqtt(self.ws(name))
             client.stream.stream.sendall(WebSocket.frame(b"", 8))
             self.assertEqual(client.stream.read_frame(), (8, b""))
             self.assertEqual(self.closes(client.stream.stream), b"")
+
+    def test_a_close_frame_right_behind_the_request_is_answered(self):
+        for name in ("ws", "wss"):
+            stream = self.ws(name, first=WebSocket.frame(b"\x03\xe9", 8))
+            self.assertEqual(stream.read_frame(), (8, b"\x03\xe9"))
+            self.assertEqual(self.closes(stream.stream), b"")
+
+    def test_what_breaks_the_rules_of_frames_is_told_so_once(self):
+        frame = WebSocket.frame
+        for code, data in {1003: [frame(b"hello", 1)], 1002: [b"\x82\x01x", frame(b"x", 3), frame(b"", 0), b"\xc2\x80\0\0\0\0",
+                                                            frame(b"x", 9, False), frame(b"x", 8)]}.items():
+            for bad in data:
+                for before in (b"", frame(peers.PING)):
+                    client = Mqtt(self.ws())
+                    client.stream.stream.sendall(before + bad)
+                    if before:
+                        self.assertEqual(client.stream.read_frame(), (2, peers.PONG))
+                    self.assertEqual(client.stream.read_frame(), (8, struct.pack(">H", code)), bad)
+                    self.assertEqual(self.closes(client.stream.stream), b"")
+                stream = self.ws(first=bad)
+                self.assertEqual(stream.read_frame(), (8, struct.pack(">H", code)), bad)
+                self.assertEqual(self.closes(stream.stream), b"")
 
     def test_the_broker_closes_a_websocket_with_a_close_frame(self):
         client = Mqtt(self.ws())
@@ -848,6 +879,27 @@ class Web(Case):
             stream.sendall(request)
             self.assertRegex(self.closes(stream), rb"^HTTP/1.1 4|^HTTP/1.1 505")
         self.works()
+
+    def test_large_pages_arrive_whole_however_slowly_they_are_read(self):
+        large = (world.folder / "pages" / "large").read_bytes()
+        for stream in (self.tcp("ws", buffer=8192), self.tls("wss", buffer=8192)):
+            stream.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+            head = peers.recv_exactly(stream, 100)
+            self.assertTrue(head.startswith(b"HTTP/1.1 200"), head)
+            self.works()  # meanwhile its socket is full
+            body = (head + b"".join(iter(lambda: stream.recv(65536), b""))).partition(b"\r\n\r\n")[2]
+            self.assertEqual(len(body), len(large))
+            self.assertTrue(body == large)
+
+    def test_who_goes_on_sending_after_the_answer_is_closed(self):
+        for name in ("ws", "wss"):
+            stream = self.tls(name) if name == "wss" else self.tcp(name)
+            began = time.monotonic()
+            with contextlib.suppress(OSError):
+                stream.sendall(b"GET /none HTTP/1.1\r\nHost: x\r\n\r\n")
+                while time.monotonic() - began < PATIENCE:
+                    stream.sendall(bytes(10_000))
+            self.assertLess(time.monotonic() - began, 3)
 
     def peer_of(self, stream):
         client = Mqtt(stream)

@@ -1,0 +1,127 @@
+#include "broker/net/websocket.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <doctest/doctest.h>
+
+#include "core/websocket/client_frames.h"
+
+namespace bramble {
+namespace {
+
+/// What goes to and fro below a WebSocket.
+struct Line {
+  std::string in;
+  std::string out;
+  bool blocked = false;
+};
+
+class OnLine final : public Transport {
+ public:
+  explicit OnLine(Line& line) : line_(line) {}
+  int descriptor() const override { return -1; }
+  Moved read(char* to, std::size_t size) override {
+    const std::size_t taken = std::min(size, line_.in.size());
+    std::memcpy(to, line_.in.data(), taken);
+    line_.in.erase(0, taken);
+    return {taken, taken == 0 ? State::would_block : State::open};
+  }
+  Moved write(std::span<const iovec> pieces) override {
+    if (line_.blocked) return {0, State::would_block};
+    Moved moved;
+    for (const iovec& piece : pieces) {
+      line_.out.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+      moved.bytes += piece.iov_len;
+    }
+    return moved;
+  }
+  void finish() override {}
+  std::string peer() const override { return "127.0.0.1:9"; }
+
+ private:
+  Line& line_;
+};
+
+/// An open one.
+class Opened {
+ public:
+  Opened()
+      : transport_(make_websocket_transport(std::make_unique<OnLine>(line), std::make_shared<ListenerRules>(), 4096)) {
+    line.in = upgrade_request({.host = "localhost"});
+    read();
+    REQUIRE(transport_->established());
+    line.out.clear();
+  }
+  Transport& operator*() { return *transport_; }
+  Transport* operator->() { return transport_.get(); }
+
+  Transport::Moved read() { return transport_->read(bytes_.data(), bytes_.size()); }
+  std::string_view came(std::size_t size) const { return {bytes_.data(), size}; }
+  void send(std::string_view payload, Opcode opcode = Opcode::binary) {
+    append_client_frame(line.in, payload, 0x01020304, opcode);
+  }
+  Transport::Moved write(std::string text) {
+    const iovec piece{text.data(), text.size()};
+    return transport_->write({&piece, 1});
+  }
+
+  Line line;
+
+ private:
+  std::unique_ptr<Transport> transport_;
+  std::array<char, 4096> bytes_{};
+};
+
+}  // namespace
+
+TEST_CASE("RFC 6455 5.5.3: pings of a client that does not read take no memory, and the latest is answered") {
+  Opened socket;
+  socket.line.blocked = true;
+  for (int i = 0; i < 10'000; ++i) {
+    socket.send("ping " + std::to_string(i) + std::string(100, '.'), Opcode::ping);
+    CHECK(socket.read().state == Transport::State::would_block);
+  }
+  CHECK(socket->wants_write());
+  socket.line.blocked = false;
+  socket->write({});
+  CHECK_FALSE(socket->wants_write());
+  CHECK(socket.line.out.size() < 4096);
+  CHECK(socket.line.out.find("ping 9999.") != std::string::npos);
+}
+
+TEST_CASE("pongs wait until our frame is whole") {
+  Opened socket;
+  socket.line.blocked = true;
+  CHECK(socket.write("MQTT").bytes == 0);
+  socket.send("now", Opcode::ping);
+  socket.read();
+  socket.line.blocked = false;
+  CHECK(socket.write("MQTT").bytes == 4);
+  CHECK(socket.line.out == std::string("\x82\x04MQTT\x8A\x03now"));
+}
+
+TEST_CASE("RFC 6455 5.5.1: the close goes out behind what answers the packets before it, and nothing behind it") {
+  for (const bool text : {false, true}) {
+    Opened socket;
+    socket.send("a question");
+    if (text) {
+      socket.send("words", Opcode::text);
+    } else {
+      socket.send(std::string_view("\x03\xE8", 2), Opcode::close);
+    }
+    socket.send("not heard any more");
+    const auto moved = socket.read();
+    CHECK(socket.came(moved.bytes) == "a question");
+    CHECK(moved.state == Transport::State::open);
+    CHECK(socket->has_unseen_bytes());  // the end
+    CHECK(socket.read().state == Transport::State::closed);
+    socket.write("an answer");
+    socket->finish();
+    CHECK(socket.line.out == std::string("\x82\x09"
+                                         "an answer\x88\x02\x03") +
+                                 (text ? '\xEB' : '\xE8'));
+  }
+}
+
+}  // namespace bramble
