@@ -1,6 +1,7 @@
 #include "broker/net/websocket.h"
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <array>
 #include <cstring>
 #include <fcntl.h>
@@ -21,6 +22,15 @@ namespace {
 constexpr std::size_t kPiecesMax = 66;  // a header, 64 of a WriteQueue, and what waits before them
 constexpr std::size_t kFileReadBytes = 64 * 1024;
 constexpr int kFileReadsMax = 8;  // at once; others wait for the reactor meanwhile
+
+/// An address as peer() tells it; empty: it is none.
+std::string as_peer(std::string_view text) {
+  std::string address(text);
+  if (text.starts_with('[') && text.ends_with(']')) address = text.substr(1, text.size() - 2);
+  std::array<unsigned char, sizeof(in6_addr)> parsed{};
+  if (::inet_pton(AF_INET, address.c_str(), parsed.data()) == 1) return address;
+  return ::inet_pton(AF_INET6, address.c_str(), parsed.data()) == 1 ? "[" + address + "]" : std::string();
+}
 
 /// A file below `folder`; links may not lead out of it. -1: there is none.
 int open_below(const std::string& folder, const std::string& path) {
@@ -141,7 +151,7 @@ Transport::Moved WebSocketTransport::read_request(char* to, std::size_t size) {
 void WebSocketTransport::open_socket(const HttpRequest& request) {
   const auto& trusted = rules_->options.trusted_proxies;
   if (!request.forwarded_for.empty() && std::ranges::find(trusted, host_of(below_->peer())) != trusted.end()) {
-    peer_ = last_address(request.forwarded_for);
+    peer_ = as_peer(last_address(request.forwarded_for));
   }
   append_switching_protocols(own_, request);
   opening_.reset();

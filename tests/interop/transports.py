@@ -907,6 +907,15 @@ class Web(Case):
         client.end()
         return re.search("connected from (.*) as", line).group(1)
 
+    def test_forwarded_for(self):
+        said = "X-Forwarded-For: 198.51.100.1, 192.0.2.44\r\n"
+        self.assertRegex(self.peer_of(self.ws(headers=said)), r"^192\.0\.2\.44$")
+        self.assertRegex(self.peer_of(self.ws(headers="X-Forwarded-For: 2001:db8::7\r\n")), r"^\[?2001:db8::7\]?$")
+        self.assertRegex(self.peer_of(self.ws("untrusting", headers=said)), r"^127\.0\.0\.1:\d+$")
+        self.assertRegex(self.peer_of(self.ws()), r"^127\.0\.0\.1:\d+$")
+        for junk in ("unknown", "1.2.3.4 as x", "\xe9", ","):
+            self.assertRegex(self.peer_of(self.ws(headers=f"X-Forwarded-For: {junk}\r\n")), r"^127\.0\.0\.1:\d+$")
+
     def test_forwarded_for_behind_a_proxy_header(self):
         stream = self.tcp("proxy2_ws")
         stream.sendall(peers.proxy_v2())
