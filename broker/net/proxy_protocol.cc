@@ -17,7 +17,8 @@ constexpr std::size_t kVersion2Fixed = 16;
 constexpr std::size_t kHeaderMax = 2048;  // a read gives at least twice as much
 constexpr std::string_view kSignature{"\r\n\r\n\0\r\nQUIT\n", 12};
 constexpr unsigned char kTlvSsl = 0x20, kTlvCommonName = 0x22;
-constexpr unsigned char kClientCameByTls = 0x01, kClientShowedCertificate = 0x02;
+constexpr unsigned char kClientCameByTls = 0x01;
+constexpr unsigned char kClientShowedCertificate = 0x02 | 0x04;  // in this connection, or earlier in its session
 
 unsigned byte_at(std::string_view text, std::size_t at) { return static_cast<unsigned char>(text[at]); }
 std::size_t word_at(std::string_view text, std::size_t at) { return byte_at(text, at) << 8 | byte_at(text, at + 1); }
@@ -43,6 +44,7 @@ std::string endpoint(bool v6, const std::string& address, std::size_t port) {
 
 /// `line` is what stands between "PROXY " and CR LF. False: it is not what it should be.
 bool read_version1(std::string_view line, Said& said) {
+  if (line.find('\0') != std::string_view::npos) return false;
   const std::string_view family = take_word(line);
   if (family == "UNKNOWN") return true;
   const bool v6 = family == "TCP6";

@@ -949,7 +949,8 @@ class Proxies(Case):
         for name, header in {
             "proxy1": [b"", peers.proxy_v2(), b"PROXY TCP4 1.2.3.4 1.2.3.4 1\r\n", b"PROXY TCP4 1.2.3 1.2.3.4 1 2\r\n",
                        b"PROXY TCP4 1.2.3.4 1.2.3.4 1 65536\r\n", b"PROXY TCP4 1.2.3.4 1.2.3.4 1 2 3\r\n",
-                       b"PROXY TCP6 1.2.3.4 1.2.3.4 1 2\r\n", b"PROXY UDP4 1.2.3.4 1.2.3.4 1 2\r\n", b"PROXY TCP4 " + b"1" * 200],
+                       b"PROXY TCP6 1.2.3.4 1.2.3.4 1 2\r\n", b"PROXY UDP4 1.2.3.4 1.2.3.4 1 2\r\n", b"PROXY TCP4 " + b"1" * 200,
+                       b"PROXY TCP4 1.2.3.4\0x 1.2.3.4 1 2\r\n"],
             "proxy2": [b"", peers.proxy_v1(), v2 + b"\x11\x11\0\x0c" + bytes(12), v2 + b"\x22\x11\0\x0c" + bytes(12),
                        v2 + b"\x21\x11\0\x0b" + bytes(11), v2 + b"\x21\x11\xff\xff", peers.proxy_v2(tlvs=b"\x04\0"),
                        peers.proxy_v2(tlvs=b"\x04\0\x02x"), peers.proxy_v2(tlvs=peers.tlv(0x20, b"\1\0\0\0"))],
@@ -969,6 +970,7 @@ class Proxies(Case):
 
         self.assertEqual(name_by(peers.tls_tlv("alice")), "alice")
         self.assertEqual(name_by(peers.tls_tlv("alice", client=0x07)), "alice")
+        self.assertEqual(name_by(peers.tls_tlv("alice", client=0x05)), "alice")  # a resumed session of the proxy's TLS
         for tlvs in (b"", peers.tls_tlv(), peers.tls_tlv("alice", client=0x01), peers.tls_tlv("alice", verify=1)):
             answer = self.told("proxy2_names", peers.proxy_v2(tlvs=tlvs))
             self.assertEqual(answer[:3], b"\x20\x02\0")
