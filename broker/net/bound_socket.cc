@@ -58,9 +58,8 @@ int listen_on(const addrinfo& address, const ListenerOptions& options) {
   // an address that a machine gets later: a Pi may start before its network
   if (!options.bind_address.empty()) set(socket, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_FREEBIND : IP_FREEBIND);
   const std::string& device = options.bind_interface;
-  const bool device_bound =
-      device.empty() || ::setsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, device.c_str(),
-                                     static_cast<socklen_t>(device.size())) == 0;
+  const bool device_bound = device.empty() || ::setsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, device.c_str(),
+                                                           static_cast<socklen_t>(device.size())) == 0;
   if (device_bound && ::bind(socket, address.ai_addr, address.ai_addrlen) == 0 && ::listen(socket, kBacklog) == 0) {
     return socket;
   }
@@ -72,9 +71,9 @@ int listen_on(const addrinfo& address, const ListenerOptions& options) {
 
 /// What a broker that was killed has left behind is taken away; what somebody listens on is not.
 bool in_the_way(const sockaddr_un& address) {
-  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const bool refused = ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
-                       errno == ECONNREFUSED;
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);  // its backlog may be full
+  const bool refused =
+      ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 && errno == ECONNREFUSED;
   ::close(probe);
   struct stat found {};
   if (refused && ::lstat(address.sun_path, &found) == 0 && S_ISSOCK(found.st_mode)) ::unlink(address.sun_path);
@@ -92,16 +91,17 @@ OrMessage<BoundSocket> open_unix(const ListenerOptions& options) {
   std::memcpy(address.sun_path, path.data(), path.size());
   if (in_the_way(address)) {
     return wrong(options, fmt::format("Cannot listen on {}: it is there already; stop what listens on it, or choose "
-                                      "another path", path));
+                                      "another path",
+                                      path));
   }
   const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  BoundSocket bound(socket, path);
   const ::mode_t mask = ::umask(0777 & ~options.unix_socket_mode);
-  const bool there = ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-                     ::listen(socket, kBacklog) == 0;
+  const bool bound = ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  const bool there = bound && ::listen(socket, kBacklog) == 0;
   const int error = errno;
   ::umask(mask);
-  if (there) return bound;
+  BoundSocket opened(socket, bound ? path : std::string());  // a file that is not ours stays
+  if (there) return opened;
   return wrong(options, fmt::format("Cannot listen on {}: {}; name a path in a folder that Bramble may write to", path,
                                     std::strerror(error)));
 }
