@@ -127,7 +127,11 @@ bool Connection::read_unseen(const OnReactor& here) {
     return false;
   } else {
     unseen_ = false;
-    read_what_is_fair(here);
+    if (newcomer_) {
+      come_to_door(here);  // its CONNECT may have to wait there
+    } else {
+      read_what_is_fair(here);
+    }
   }
   return true;
 }
