@@ -557,23 +557,13 @@ class Ends(Case):
     def test_close_notify_behind_packets_is_answered(self):
         for most in (TLS12, TLS13):
             client = Mqtt(self.tls(most=most))
-            secret = client.stream
-            raw = secret.fileno()
-            # both in one segment: what unwrap() writes goes out with the packet before it
-            socket.socket(fileno=os.dup(raw)).setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+            raw = self.keep(peers.below(client.stream))
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)  # both in one segment
             client.send(peers.PING)
-            started = time.monotonic()
-            with contextlib.suppress(ssl.SSLError):  # PINGRESP before close_notify
-                secret.unwrap()
-            self.closes_raw(raw)
-            self.assertLess(time.monotonic() - started, PATIENCE / 2)
-
-    def closes_raw(self, descriptor):
-        with socket.socket(fileno=os.dup(descriptor)) as stream:
-            stream.settimeout(PATIENCE)
-            with contextlib.suppress(ConnectionError):
-                while stream.recv(65536):
-                    pass
+            with contextlib.suppress(ssl.SSLError):  # PINGRESP comes before close_notify
+                client.stream.unwrap()
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+            self.closes(raw)
 
     def test_a_close_frame_is_answered_after_the_packets_before_it(self):
         for name in ("ws", "wss"):
@@ -654,8 +644,7 @@ class Ends(Case):
                 stream.sendall(hashlib.shake_128(b"more noise").digest(100_000))
             self.closes(stream if isinstance(stream, ssl.SSLSocket) else stream.stream)
         client = Mqtt(self.tls())
-        raw = socket.socket(fileno=os.dup(client.stream.fileno()))
-        self.keep(raw)
+        raw = self.keep(peers.below(client.stream))
         raw.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))  # a record that nobody encrypted
         with self.assertRaisesRegex(ssl.SSLError, "(?i)bad record mac"):
             client.stream.recv(100)
@@ -663,12 +652,12 @@ class Ends(Case):
 
     def test_a_bad_record_behind_a_good_one_ends_the_connection(self):
         client = Mqtt(self.tls())
-        raw = self.keep(socket.socket(fileno=os.dup(client.stream.fileno())))
+        raw = self.keep(peers.below(client.stream))
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
         client.send(peers.PING)
         raw.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
-        self.closes_raw(client.stream.fileno())
+        self.closes(raw)
 
     def test_clients_that_hang_up_while_they_are_written_to(self):
         publisher = Mqtt(self.tcp())
@@ -754,7 +743,8 @@ class Slow(Case):
         for i in range(count):
             publisher.expect(peers.ack(peers.PUBACK, i + 1))
         self.works()
-        self.assertLess(world.broker.rss() - before, 3 * count * size)
+        if not world.broker.sanitized():
+            self.assertLess(world.broker.rss() - before, 3 * count * size)
         for i in range(count):
             self.assertEqual(client.receive(), ("slow", b"%06d" % i + payload, 1))
         client.ping()
