@@ -68,6 +68,8 @@ void Connection::due(const OnReactor& here) {
     const BrokerOptions& options = parts_.config->broker;
     here.reactor().timers(here).arm(
         *this, here.now() + std::max(options.connect_timeout - options.handshake_timeout, Seconds(0)));
+  } else if (shaking_hands_ && transport_->has_answered_more()) {
+    here.reactor().timers(here).arm(*this, here.now() + parts_.config->broker.handshake_timeout);
   } else if (state_ == State::awaiting_connect) {
     lost(here, shaking_hands_ ? "did not end its handshake in time" : "did not send CONNECT in time");
   } else {

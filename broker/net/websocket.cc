@@ -53,6 +53,7 @@ struct Opening {
   int file = -1;           ///< that is being sent
   std::uint64_t left = 0;  ///< of it
   bool answered = false;   ///< no WebSocket: nothing more is read
+  bool written = false;    ///< some of the answer, since it was last asked
 };
 
 class WebSocketTransport final : public Transport {
@@ -69,6 +70,7 @@ class WebSocketTransport final : public Transport {
   void finish() override;
   std::string peer() const override { return peer_.empty() ? below_->peer() : peer_; }
   ProvenIdentity identity() const override { return below_->identity(); }
+  bool has_answered_more() override { return opening_ && std::exchange(opening_->written, false); }
   const char* fault() const override { return *fault_ != '\0' ? fault_ : below_->fault(); }
 
  private:
@@ -211,6 +213,7 @@ bool WebSocketTransport::write_own() {
     const iovec piece{own_.data(), own_.size()};
     const Moved moved = below_->write({&piece, 1});
     own_.erase(0, moved.bytes);
+    if (opening_ && moved.bytes != 0) opening_->written = true;
     closed_ = moved.state == State::closed;
     if (!own_.empty()) break;
   }

@@ -40,6 +40,9 @@ class Transport {
   virtual void finish() = 0;
   virtual std::string peer() const = 0;  ///< "127.0.0.1:50123", for logs
   virtual ProvenIdentity identity() const { return {}; }
+  /// It answers something that is not MQTT (sends a file), and more of that has gone out since it was last asked: that
+  /// may take longer than a handshake.
+  virtual bool has_answered_more() { return false; }
   /// Why it closed, for the log; empty: the peer closed.
   virtual const char* fault() const { return ""; }
 

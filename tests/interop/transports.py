@@ -16,6 +16,7 @@ import os
 import pty
 import queue
 import re
+import select
 import shutil
 import socket
 import ssl
@@ -880,6 +881,24 @@ class Web(Case):
             body = (head + b"".join(iter(lambda: stream.recv(65536), b""))).partition(b"\r\n\r\n")[2]
             self.assertEqual(len(body), len(large))
             self.assertTrue(body == large)
+
+    def test_a_page_may_take_longer_than_a_handshake(self):
+        with tempfile.TemporaryDirectory() as folder:
+            web = f"protocol websockets\nhttp_dir {world.folder / 'pages'}\n"
+            broker = Broker(folder, [("ws", web)], "handshake_timeout 1\nconnect_timeout 1\n")
+            stream = self.keep(tcp(broker.ports["ws"], buffer=65536))
+            stream.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+            began, size = time.monotonic(), 0
+            while more := stream.recv(65536):
+                size += len(more)
+                while time.monotonic() - began < size / 10_000_000:  # 10 MB a second
+                    select.select([], [], [], 0.005)
+            broker.logged("was sent a file by HTTP")
+            stalled = self.keep(tcp(broker.ports["ws"], buffer=65536))
+            stalled.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+            broker.logged("did not end its handshake in time")
+            broker.stop()
+        self.assertGreater(size, 24 * 1024 * 1024)
 
     def test_who_goes_on_sending_after_the_answer_is_closed(self):
         for name in ("ws", "wss"):
