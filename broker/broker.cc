@@ -68,11 +68,13 @@ Broker::Broker(std::shared_ptr<const Config> config, AllRules rules, std::vector
   for (unsigned i = 0; i < mesh_.size(); ++i) {
     shards_.push_back(std::make_unique<Shard>(commons_, ReactorId{static_cast<std::uint16_t>(i)}, config_, rules_));
   }
-  for (std::size_t i = 0; i < listeners_.size(); ++i) shards_[listeners_[i]->number() % shards_.size()]->take_listener(listeners_[i]);
+  for (std::size_t i = 0; i < listeners_.size(); ++i)
+    shards_[listeners_[i]->number() % shards_.size()]->take_listener(listeners_[i]);
 }
 
 bool has_users(const Config& config) {
-  return std::ranges::any_of(config.listeners, [](const auto& listener) { return !listener.auth.password_file.empty(); });
+  return std::ranges::any_of(config.listeners,
+                             [](const auto& listener) { return !listener.auth.password_file.empty(); });
 }
 
 Broker::~Broker() = default;

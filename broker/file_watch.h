@@ -21,9 +21,9 @@ class FileWatch {
   /// Watches the files of this configuration, and no others.
   void look_at(const Config& config);
   int descriptor() const { return descriptor_; }
-  void take();               ///< what the descriptor has to say
-  int wait_for_ms() const;   ///< for due(); -1: nothing is waited for
-  bool due();                ///< something has changed, a second ago; once
+  void take();              ///< what the descriptor has to say
+  int wait_for_ms() const;  ///< for due(); -1: nothing is waited for
+  bool due();               ///< something has changed, a second ago; once
 
  private:
   const int descriptor_;

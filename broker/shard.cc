@@ -95,28 +95,27 @@ bool Shard::run_errands(const OnReactor& here) {
 }
 
 void Shard::on_message(const OnReactor& here, Message message) {
-  std::visit(Switch{
-                 [&](std::unique_ptr<Handoff>& handoff) { router_.receive(here, std::move(handoff)); },
-                 [&](ConnectionAccepted& accepted) { connections_.accept(here, std::move(accepted)); },
-                 [&](std::unique_ptr<ConnectionMoved>& moved) { connections_.adopt(here, std::move(*moved)); },
-                 [&](InboxEased&) { connections_.eased(here); },
-                 [&](BrokerPublish& publish) {
-                   Publication publication(std::move(publish.message), here.now(), here.reactor().turn_buffer(here));
-                   router_.publish(here, publication);
-                 },
-                 [&](PasswordChecked& checked) {
-                   connections_.password_checked(here, checked.connection, checked.right);
-                 },
-                 [&](std::unique_ptr<Errand>& errand) {
-                   errands_.push_back(std::move(errand));
-                   here.reactor().want_turn(here);
-                 },
-                 [&](Stop&) {
-                   connections_.close_all(here);
-                   here.reactor().stop(here);
-                 },
-             },
-             message);
+  std::visit(
+      Switch{
+          [&](std::unique_ptr<Handoff>& handoff) { router_.receive(here, std::move(handoff)); },
+          [&](ConnectionAccepted& accepted) { connections_.accept(here, std::move(accepted)); },
+          [&](std::unique_ptr<ConnectionMoved>& moved) { connections_.adopt(here, std::move(*moved)); },
+          [&](InboxEased&) { connections_.eased(here); },
+          [&](BrokerPublish& publish) {
+            Publication publication(std::move(publish.message), here.now(), here.reactor().turn_buffer(here));
+            router_.publish(here, publication);
+          },
+          [&](PasswordChecked& checked) { connections_.password_checked(here, checked.connection, checked.right); },
+          [&](std::unique_ptr<Errand>& errand) {
+            errands_.push_back(std::move(errand));
+            here.reactor().want_turn(here);
+          },
+          [&](Stop&) {
+            connections_.close_all(here);
+            here.reactor().stop(here);
+          },
+      },
+      message);
 }
 
 void Shard::on_dispatched(const OnReactor& here) { connections_.door().serve(here); }

@@ -67,7 +67,7 @@ struct BrokerOptions {
   std::uint32_t log_type = 0;         ///< OR of LogType; 0: not given (error, warning, notice, information)
   bool log_timestamp = true;
   std::string log_timestamp_format;  ///< empty: seconds since 1970
-  std::int32_t log_facility = -1;  ///< -1: not given
+  std::int32_t log_facility = -1;    ///< -1: not given
   bool connection_messages = true;
 };
 
@@ -131,13 +131,16 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
     {"clientid_prefixes", &BrokerOptions::clientid_prefixes, Reload::new_connections,
      "Only client ids that begin like this may connect. May be given several times. Not given: any."},
     {"check_retain_source", &BrokerOptions::check_retain_source, Reload::at_once,
-     "Before a retained message is sent, look whether its publisher may still write to its topic. Not done yet after an "
+     "Before a retained message is sent, look whether its publisher may still write to its topic. Not done yet after "
+     "an "
      "acl_file has changed, with a warning: what was retained by the rules before stays."},
     {"retain_expiry_interval", &BrokerOptions::retain_expiry_interval, Range{0, 65'535}, Reload::at_once,
-     "Minutes between sweeps of retained messages that have expired. Bramble looks at 1000 of them a second instead, so "
+     "Minutes between sweeps of retained messages that have expired. Bramble looks at 1000 of them a second instead, "
+     "so "
      "they go sooner. 0: only when somebody asks for one."},
     {"packet_buffer_size", &BrokerOptions::packet_buffer_size, Range{1024, 65'535}, Reload::new_connections,
-     "Largest HTTP request that opens a WebSocket, in bytes. Packets need no such limit. `websockets_headers_size` is the "
+     "Largest HTTP request that opens a WebSocket, in bytes. Packets need no such limit. `websockets_headers_size` is "
+     "the "
      "same."},
     {"connect_timeout", &BrokerOptions::connect_timeout, Range{1, 65'535}, Reload::new_connections,
      "Seconds from the beginning of a connection within which its CONNECT has to come. Bramble's own."},

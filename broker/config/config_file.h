@@ -17,8 +17,8 @@ struct ConfigLine {
   std::size_t file = 0;  ///< 0 is the file that was asked for, then one number for each included file
 };
 
-/// The text of a file that a person writes. Errors: why it cannot be read, holds a zero byte or has more than 16 MiB, as
-/// the end of "FILE".
+/// The text of a file that a person writes. Errors: why it cannot be read, holds a zero byte or has more than 16 MiB,
+/// as the end of "FILE".
 OrMessage<std::string> read_text_file(const std::string& path);
 
 /// The lines of one text in mosquitto.conf's language: `#` as the first character of a line begins a comment, empty

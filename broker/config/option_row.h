@@ -38,10 +38,10 @@ struct Special {
 /// Where an option lives: a field of its struct. Numbers have a Range; seconds are whole numbers; a flag that is
 /// optional has no value until one is given; a list has one item a line.
 template <class Options>
-using Field = std::variant<bool Options::*, std::optional<bool> Options::*, std::uint16_t Options::*,
-                           std::uint32_t Options::*, std::int32_t Options::*, std::uint64_t Options::*,
-                           std::string Options::*, std::vector<std::string> Options::*,
-                           std::chrono::seconds Options::*, Special<Options>>;
+using Field =
+    std::variant<bool Options::*, std::optional<bool> Options::*, std::uint16_t Options::*, std::uint32_t Options::*,
+                 std::int32_t Options::*, std::uint64_t Options::*, std::string Options::*,
+                 std::vector<std::string> Options::*, std::chrono::seconds Options::*, Special<Options>>;
 
 /// One option: its name in the file, the field it sets, its range, when a reload takes it, its help. Parsing, the
 /// reference file and its defaults all come from here.  Threads: constant.

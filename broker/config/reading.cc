@@ -26,9 +26,9 @@ constexpr auto kAliases = std::to_array<Alias>({{"maximum_qos", "max_qos"},
                                                 {"websockets_headers_size", "packet_buffer_size"}});
 
 // Options of the default listener that open it even beside others, as in Mosquitto, apart from those of TLS.
-constexpr auto kOpensDefault = std::to_array<std::string_view>({"port", "bind_address", "max_connections", "max_qos",
-                                                                "mount_point", "protocol", "socket_domain",
-                                                                "use_username_as_clientid"});
+constexpr auto kOpensDefault =
+    std::to_array<std::string_view>({"port", "bind_address", "max_connections", "max_qos", "mount_point", "protocol",
+                                     "socket_domain", "use_username_as_clientid"});
 // Those that belong to the default listener wherever they stand.
 constexpr auto kOnlyDefault = std::to_array<std::string_view>({"port", "bind_address"});
 
@@ -88,7 +88,8 @@ void Reading::read(const ConfigLine& line) {
   if (read_of_listener(line, name) || read_of_login(line, name) || read_plugin(line)) return;
   if (read_into(config_.broker, kBrokerOptions, line, name, kWholeBroker)) return;
   if (read_into(config_.store, kStoreOptions, line, name, kWholeBroker)) {
-    if (name != "persistence") add_warning(line.where, line.name + ": has no effect: nothing is kept across restarts yet");
+    if (name != "persistence")
+      add_warning(line.where, line.name + ": has no effect: nothing is kept across restarts yet");
     return;
   }
   read_other(line);

@@ -23,7 +23,8 @@ struct Row {
 
 constexpr auto kRows = std::to_array<Row>({
     {"allow_duplicate_messages", "true",
-     "false is not done yet: a client whose subscriptions overlap gets a message once for each, as the standard allows; "
+     "false is not done yet: a client whose subscriptions overlap gets a message once for each, as the standard "
+     "allows; "
      "take the line out if its clients can live with that"},
     {"auth_plugin", "", kPlugins},
     {"auth_plugin_deny_special_chars", "true", "it is about plugins, and there are none: take the line out"},
@@ -143,7 +144,8 @@ std::string check_bridge_option(std::string_view name, std::string_view value) {
     case Kind::number: return read_number(number, value, row->range);
     case Kind::words: return wrong_word(one_word(value), row->words);
     case Kind::topic:
-      if (value.find_first_of("+#") != std::string_view::npos) return std::string(value) + " is not a topic: no + and #";
+      if (value.find_first_of("+#") != std::string_view::npos)
+        return std::string(value) + " is not a topic: no + and #";
       return {};
     case Kind::hex:
       if (value.find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos || value.size() % 2 != 0) {

@@ -38,7 +38,8 @@ std::string show_tls_version(const TlsOptions& options);
 
 inline constexpr OptionRow<TlsOptions> kTlsOptions[] = {
     {"certfile", &TlsOptions::certfile, Reload::at_once,
-     "The server's certificate with its chain, PEM. Switches TLS on, with keyfile. Further ones, each with its keyfile, "
+     "The server's certificate with its chain, PEM. Switches TLS on, with keyfile. Further ones, each with its "
+     "keyfile, "
      "serve clients that ask for another host name of theirs (SNI); Bramble's own."},
     {"keyfile", &TlsOptions::keyfile, Reload::at_once,
      "The certificate's private key, PEM. If it is encrypted its passphrase is asked for at the start."},
@@ -55,7 +56,8 @@ inline constexpr OptionRow<TlsOptions> kTlsOptions[] = {
     {"use_subject_as_username", &TlsOptions::use_subject_as_username, Reload::new_connections,
      "The user is the whole subject of the client's certificate, as RFC 2253 writes it."},
     {"ciphers", &TlsOptions::ciphers, Reload::at_once, "Ciphers of TLS 1.2, as OpenSSL lists them."},
-    {"ciphers_tls1.3", &TlsOptions::ciphers_tls1_3, Reload::at_once, "Cipher suites of TLS 1.3, as OpenSSL lists them."},
+    {"ciphers_tls1.3", &TlsOptions::ciphers_tls1_3, Reload::at_once,
+     "Cipher suites of TLS 1.3, as OpenSSL lists them."},
     {"tls_curves", &TlsOptions::tls_curves, Reload::at_once,
      "Groups of the key exchange, as OpenSSL lists them: X25519:P-256. Bramble's own."},
     {"tls_version", Special<TlsOptions>{read_tls_version, show_tls_version}, Reload::at_once,

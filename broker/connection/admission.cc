@@ -43,7 +43,8 @@ Result<Who> who_is(const OnReactor& here, Connection& from, const mqtt::Connect&
   Who who{std::string(*connect.user_name)};
   if (!rules.users) {
     if (*rules.options.auth.allow_anonymous) return who;  // nobody has checked it, and nobody asks to
-    return failure(ReasonCode::not_authorized, "there is no password_file to check it with, and allow_anonymous is false");
+    return failure(ReasonCode::not_authorized,
+                   "there is no password_file to check it with, and allow_anonymous is false");
   }
   switch (from.ask_for_password(here, *connect.user_name, connect.password.value_or(""))) {
     case Connection::Login::right: return who;
@@ -123,7 +124,8 @@ const char* may_not_stay(const Connection& connection, const ListenerRules& befo
   if (!access || !access->user) {
     return *now.options.auth.allow_anonymous ? nullptr : "disconnected: anonymous clients are not allowed any more";
   }
-  if (!now.users) return *now.options.auth.allow_anonymous ? nullptr : "disconnected: there is no password_file any more";
+  if (!now.users)
+    return *now.options.auth.allow_anonymous ? nullptr : "disconnected: there is no password_file any more";
   if (before.users && now.users->file().same_password(*access->user, before.users->file())) return nullptr;
   return "disconnected: its password has changed, or its user is gone";
 }

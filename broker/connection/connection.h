@@ -205,18 +205,18 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   AtDoor at_door_ = AtDoor::no;
   Login login_ = Login::unknown;
   bool connect_waits_ = false;  ///< is first in unread_, for its turn at the door
-  bool newcomer_ : 1 = true;        ///< so far it has connected and subscribed, nothing else
-  bool settling_ : 1 = false;       ///< and does so in what is read just now
+  bool newcomer_ : 1 = true;    ///< so far it has connected and subscribed, nothing else
+  bool settling_ : 1 = false;   ///< and does so in what is read just now
   bool reason_strings_ : 1 = false;
-  bool dirty_ = false;     ///< on the list of those who are written to in this turn
-  bool late_ = false;      ///< on the list of those who are written to in this turn or one of the next
-  bool held_ = false;      ///< on the list of those with packets that wait for their turn
-  bool paused_ = false;    ///< slowed: read a little now and then
-  bool blocked_ = false;   ///< the socket takes no more for now
-  bool broken_ : 1 = false;    ///< a write has failed: it ends when the turn does
-  bool was_full_ = false;  ///< since it was last looked whether something waits for room
+  bool dirty_ = false;       ///< on the list of those who are written to in this turn
+  bool late_ = false;        ///< on the list of those who are written to in this turn or one of the next
+  bool held_ = false;        ///< on the list of those with packets that wait for their turn
+  bool paused_ = false;      ///< slowed: read a little now and then
+  bool blocked_ = false;     ///< the socket takes no more for now
+  bool broken_ : 1 = false;  ///< a write has failed: it ends when the turn does
+  bool was_full_ = false;    ///< since it was last looked whether something waits for room
   bool replaying_ : 1 = false;
-  const bool mounted_ : 1;  ///< its listener has a mount point
+  const bool mounted_ : 1;          ///< its listener has a mount point
   bool shaking_hands_ : 1 = false;  ///< its transport is, and has a time for it
   bool unseen_ : 1 = false;         ///< on the list of those whose transport has bytes that epoll cannot see
 };

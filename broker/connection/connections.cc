@@ -228,8 +228,8 @@ void Connections::apply(const OnReactor& here, const AllRules& before) {
     connection->memo_.reset();  // what it remembers was allowed by the rules before
     const char* const why = may_not_stay(*connection, *before[connection->listener_number()]);
     if (!why) continue;
-    const auto code = connection->rules().closed ? mqtt::ReasonCode::administrative_action
-                                                 : mqtt::ReasonCode::not_authorized;
+    const auto code =
+        connection->rules().closed ? mqtt::ReasonCode::administrative_action : mqtt::ReasonCode::not_authorized;
     connection->close(here, code, why, false);
   }
 }

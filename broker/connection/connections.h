@@ -83,7 +83,7 @@ class Connections {
   std::vector<Connection*> unseen_;
   std::vector<Connection*> closed_;
   std::unordered_map<std::uint64_t, Connection*> asking_;  ///< whose password is being checked, by their numbers
-  std::vector<MessagePtr> found_;  ///< by the replay at hand
+  std::vector<MessagePtr> found_;                          ///< by the replay at hand
   Sips sips_{*this};
 };
 

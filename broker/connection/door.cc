@@ -121,7 +121,7 @@ void Connection::wait_behind(Connection& ahead) {
 }
 
 Connection::Login Connection::ask_for_password(const OnReactor& here, std::string_view user,
-                                                std::string_view password) {
+                                               std::string_view password) {
   if (login_ != Login::unknown) return login_;
   const std::shared_ptr<Users>& users = rules().users;
   if (users->remembers(user, password)) return login_ = Login::right;

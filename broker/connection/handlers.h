@@ -7,8 +7,8 @@
 namespace bramble {
 
 /// Either the session is attached and CONNACK queued, or the CONNECT is refused, or the session lives on another
-/// reactor, to which the connection must move, or what the client said on its last connection goes first, or its password
-/// is being checked, and the CONNECT is handled again.
+/// reactor, to which the connection must move, or what the client said on its last connection goes first, or its
+/// password is being checked, and the CONNECT is handled again.
 struct ConnectOutcome {
   ReactorId owner;               ///< another reactor's: move
   std::string client_id{};       ///< then, as which client

@@ -105,8 +105,7 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   if (!named) return refuse(named.error()), done;
 
   const bool assigned = named->empty();
-  const std::string client_id =
-      assigned ? made_up_client_id(from.listener().auth.auto_id_prefix) : std::string(*named);
+  const std::string client_id = assigned ? made_up_client_id(from.listener().auth.auto_id_prefix) : std::string(*named);
   if (!room_for(parts, client_id)) {
     return refuse({ReasonCode::quota_exceeded, "there are as many sessions as global_max_clients allows"}), done;
   }

@@ -4,8 +4,8 @@
 #include <span>
 #include <string>
 
-#include "broker/config/config.h"
 #include "broker/auth/password_checks.h"
+#include "broker/config/config.h"
 #include "broker/net/listener_rules.h"
 #include "broker/reactor/mesh.h"
 #include "broker/routing/router.h"
@@ -29,11 +29,11 @@ struct ShardParts {
   Router& router;
   Connections& connections;
   ReactorCounters& counters;
-  Matches matches;            ///< of the PUBLISH at hand
-  std::string packet;         ///< a small packet while it is encoded
-  std::string mounted_topic;        ///< of the PUBLISH at hand
+  Matches matches;                 ///< of the PUBLISH at hand
+  std::string packet;              ///< a small packet while it is encoded
+  std::string mounted_topic;       ///< of the PUBLISH at hand
   mqtt::PublishContent unmounted;  ///< of the delivery at hand
-  bool packet_lasts = false;  ///< the packet that is handled lies in the turn's memory
+  bool packet_lasts = false;       ///< the packet that is handled lies in the turn's memory
 };
 
 }  // namespace bramble

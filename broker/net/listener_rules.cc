@@ -34,7 +34,8 @@ OrMessage<AllRules> read_rules(const Config& config) {
   for (const ListenerOptions& options : config.listeners) {
     auto rules = std::make_shared<ListenerRules>();
     rules->options = options;
-    auto passwords = once(users, options.auth.password_file, [&](const auto& path) { return Users::load(config, path); });
+    auto passwords =
+        once(users, options.auth.password_file, [&](const auto& path) { return Users::load(config, path); });
     if (!passwords) return tl::unexpected<std::string>(std::move(passwords.error()));
     rules->users = std::move(*passwords);
     auto access = once(lists, options.auth.acl_file, [&](const auto& path) { return load_access(config, path); });

@@ -6,8 +6,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "broker/session/owned_session.h"
 #include "broker/net/listener_rules.h"
+#include "broker/session/owned_session.h"
 #include "broker/session/session_directory.h"
 #include "core/topic/subscription_table.h"
 

@@ -23,8 +23,8 @@ using Result = tl::expected<T, Error>;
 
 using Failure = tl::unexpected<Error>;
 
-/// A value, or one or more lines that tell a person what is wrong and what would be right. For files that people write: it
-/// allocates. What clients send is a Result.
+/// A value, or one or more lines that tell a person what is wrong and what would be right. For files that people write:
+/// it allocates. What clients send is a Result.
 template <class T>
 using OrMessage = tl::expected<T, std::string>;
 

@@ -283,8 +283,8 @@ TEST_CASE("a typing error is answered with the option that was probably meant") 
 }
 
 TEST_CASE("an option that only Mosquitto has stops the start and says what to do") {
-  for (const char* const line : {"plugin x.so", "plugin_opt_a b", "auth_opt_a b", "global_plugin x.so", "plugin_load a x.so",
-                                 "plugin_use a"}) {
+  for (const char* const line :
+       {"plugin x.so", "plugin_opt_a b", "auth_opt_a b", "global_plugin x.so", "plugin_load a x.so", "plugin_use a"}) {
     CAPTURE(line);
     CHECK(contains(error_of(line), "use password_file and acl_file"));
   }

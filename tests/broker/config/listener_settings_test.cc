@@ -1,6 +1,6 @@
-#include "broker/config/config.h"
-
 #include <doctest/doctest.h>
+
+#include "broker/config/config.h"
 
 using bramble::Config;
 
