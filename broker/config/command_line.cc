@@ -78,7 +78,8 @@ std::string usage() {
          " -v, --verbose           log everything\n"
          " -q, --quiet             log nothing, whatever -v and the configuration say\n"
          " -d, --daemon            run in the background\n"
-         "     --test-config       read the configuration, say what is wrong with it, and end: status 0 or 3\n"
+         "     --test-config       say what is wrong with the configuration, or what it means, and end: status 3\n"
+         "                         or 0\n"
          "     --version           print the version\n"
          " -h, --help              print this\n\n"
          "Without a configuration Bramble listens on port 1883 of this machine only, and lets everyone in.\n";
@@ -93,8 +94,14 @@ OrMessage<Config> load_config(const CommandLine& command_line) {
   }
   auto config = make_config(lines, command_line.ports);
   if (!config) return config;
-  if (command_line.verbose) config->broker.log_type = kLogTypesAll;
-  if (command_line.quiet) config->broker.log_dest = {"none"};
+  if (command_line.verbose) {
+    config->broker.log_type = kLogTypesAll;
+    config->origins["log_type"] = "-v";
+  }
+  if (command_line.quiet) {
+    config->broker.log_dest = {"none"};
+    config->origins["log_dest"] = "-q";
+  }
   return config;
 }
 
