@@ -2,6 +2,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <cstdio>
 #include <fmt/format.h>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "broker/config/show.h"
 #include "broker/file_watch.h"
 #include "broker/log.h"
+#include "broker/net/tls_context.h"
 #include "broker/process.h"
 
 namespace {
@@ -102,6 +104,9 @@ int run(const CommandLine& command_line, const std::shared_ptr<const Config>& co
   if (!parent) return failed_to_start(parent.error());
   const int signals = take_signals();
   const std::size_t files = raise_file_limit();
+  if (!command_line.tls_keylog.empty() && !TlsContext::log_keys_to(command_line.tls_keylog)) {
+    return failed_to_start("--tls-keylog: cannot write " + command_line.tls_keylog + ": " + std::strerror(errno));
+  }
   auto broker = Broker::build(config);
   if (!broker) return failed_to_start(broker.error());
   auto pid_file = PidFile::write(*config);

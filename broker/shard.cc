@@ -45,6 +45,7 @@ Shard::Shard(Commons& commons, ReactorId id, std::shared_ptr<const Config> confi
              {},
              {},
              {},
+             {},
              false},
       connections_(parts_) {}
 
@@ -155,10 +156,11 @@ void Shard::publish_sys(const OnReactor& here) {
 }
 
 void Shard::sweep_retained(const OnReactor& here) {
+  here.reactor().timers(here).arm(sweep_chore_, here.now() + kSweepEvery);
+  if (parts_.config->broker.retain_expiry_interval == 0) return;
   std::vector<RetainedMessages::Expired> removed;
   commons_.retained.expire(here.id(), here.now(), sweep_, kSweptSlots, removed);
   here.reactor().counters(here).add(Metric::dropped_expired, static_cast<std::int64_t>(removed.size()));
-  here.reactor().timers(here).arm(sweep_chore_, here.now() + kSweepEvery);
 }
 
 }  // namespace bramble

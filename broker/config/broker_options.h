@@ -53,6 +53,7 @@ struct BrokerOptions {
   std::int32_t global_max_connections = -1;
   std::vector<std::string> clientid_prefixes;
   bool check_retain_source = true;
+  std::uint32_t retain_expiry_interval = 1;
   std::uint32_t packet_buffer_size = 4096;
   std::chrono::seconds connect_timeout{30};
   std::chrono::seconds handshake_timeout{10};
@@ -130,7 +131,11 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
     {"clientid_prefixes", &BrokerOptions::clientid_prefixes, Reload::new_connections,
      "Only client ids that begin like this may connect. May be given several times. Not given: any."},
     {"check_retain_source", &BrokerOptions::check_retain_source, Reload::at_once,
-     "Before a retained message is sent, look whether its publisher may still write to its topic."},
+     "Before a retained message is sent, look whether its publisher may still write to its topic. Not done yet after an "
+     "acl_file has changed, with a warning: what was retained by the rules before stays."},
+    {"retain_expiry_interval", &BrokerOptions::retain_expiry_interval, Range{0, 65'535}, Reload::at_once,
+     "Minutes between sweeps of retained messages that have expired. Bramble looks at 1000 of them a second instead, so "
+     "they go sooner. 0: only when somebody asks for one."},
     {"packet_buffer_size", &BrokerOptions::packet_buffer_size, Range{1024, 65'535}, Reload::new_connections,
      "Largest HTTP request that opens a WebSocket, in bytes. Packets need no such limit. `websockets_headers_size` is the "
      "same."},

@@ -20,6 +20,10 @@ std::string take_value(CommandLine& to, std::string_view flag, std::string_view 
     to.config_file = value;
     return {};
   }
+  if (flag == "--tls-keylog") {
+    to.tls_keylog = value;
+    return {};
+  }
   const auto port = parse_number(value);
   if (!port || *port < 0 || *port > 65535) {
     return "Error: Invalid port specified (" + std::string(value) + "): a whole number from 0 to 65535.";
@@ -54,7 +58,8 @@ OrMessage<CommandLine> parse_command_line(int argc, const char* const* argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (set_flag(result, argument)) continue;
-    if (argument != "-c" && argument != "--config-file" && argument != "-p" && argument != "--port") {
+    if (argument != "-c" && argument != "--config-file" && argument != "-p" && argument != "--port" &&
+        argument != "--tls-keylog") {
       return wrong("Error: Unknown option '" + std::string(argument) + "'.");
     }
     if (i + 1 == argc) return wrong("Error: " + std::string(argument) + " given, but no value behind it.");
@@ -78,6 +83,7 @@ std::string usage() {
          " -v, --verbose           log everything\n"
          " -q, --quiet             log nothing, whatever -v and the configuration say\n"
          " -d, --daemon            run in the background\n"
+         "     --tls-keylog FILE   write the keys of TLS sessions to this file, to look into them with Wireshark\n"
          "     --test-config       say what is wrong with the configuration, or what it means, and end: status 3\n"
          "                         or 0\n"
          "     --version           print the version\n"

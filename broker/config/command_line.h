@@ -17,6 +17,7 @@ inline constexpr int kExitBadConfig = 3;    ///< a wrong flag, a wrong line in a
 struct CommandLine {
   std::string config_file;           ///< -c; empty: none
   std::vector<std::uint16_t> ports;  ///< -p, in order
+  std::string tls_keylog;            ///< --tls-keylog; empty: none
   bool verbose = false;              ///< -v: every type of log line
   bool quiet = false;                ///< -q: no log at all, over -v and the file
   bool daemon = false;               ///< -d

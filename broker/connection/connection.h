@@ -177,8 +177,7 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   bool replies_pile_up() const;       ///< it asks and does not read the answers: nothing more is read from it
   std::uint32_t wanted_events() const;
   void update_interest(const OnReactor& here);
-  Sent send_mounted(Publication& publication, mqtt::PublishHeader header);
-  Sent send_content(Publication& publication, const mqtt::PublishContent& content, mqtt::PublishHeader header);
+  [[gnu::noinline]] const mqtt::PublishContent& unmounted(const mqtt::PublishContent& content);
   void choose_alias(mqtt::PublishHeader& header, const mqtt::PublishContent& content);
   bool too_large(const mqtt::PublishHeader& header, const mqtt::PublishContent& content) const;
   std::string describe() const;

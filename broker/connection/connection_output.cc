@@ -60,20 +60,16 @@ bool Connection::too_large(const mqtt::PublishHeader& header, const mqtt::Publis
   return mqtt::publish_size(version_, header, content) > std::min(most, mqtt::kPacketSizeMax);  // [MQTT-3.1.2-24]
 }
 
-PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::PublishHeader header) {
-  if (mounted_) return send_mounted(publication, header);
-  return send_content(publication, publication.content(), header);
-}
-
 /// Without the mount point, which the client does not know of. Nobody shares what is encoded.
-PacketSink::Sent Connection::send_mounted(Publication& publication, mqtt::PublishHeader header) {
-  mqtt::PublishContent content = publication.content();
-  if (content.topic.starts_with(listener().mount_point)) content.topic.remove_prefix(listener().mount_point.size());
-  return send_content(publication, content, header);
+const mqtt::PublishContent& Connection::unmounted(const mqtt::PublishContent& content) {
+  parts_.unmounted = content;
+  const std::string& point = listener().mount_point;
+  if (content.topic.starts_with(point)) parts_.unmounted.topic.remove_prefix(point.size());
+  return parts_.unmounted;
 }
 
-PacketSink::Sent Connection::send_content(Publication& publication, const mqtt::PublishContent& content,
-                                          mqtt::PublishHeader header) {
+PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::PublishHeader header) {
+  const mqtt::PublishContent& content = mounted_ ? unmounted(publication.content()) : publication.content();
   const bool large = content.payload.size() >= WriteQueue::kReferenceFrom;
   bool may_be_too_large = large;
   if (is_v5()) {

@@ -107,7 +107,9 @@ Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Fra
   const auto filters = memo.resolve(parts.router.table(), *checked, parts.matches);
   Router::charge(here, parts.matches);
   const auto outcome = parts.router.route(here, publication, filters);
-  acknowledge(from, publish, outcome.matched ? ReasonCode::success : ReasonCode::no_matching_subscribers);
+  if (publish.qos != Qos::at_most_once) {  // 24 instructions for nothing, else
+    acknowledge(from, publish, outcome.matched ? ReasonCode::success : ReasonCode::no_matching_subscribers);
+  }
   if (outcome.slow != 0) parts.connections.slow_down(here, from, outcome.slow);
   return {};
 }

@@ -31,7 +31,8 @@ struct ShardParts {
   ReactorCounters& counters;
   Matches matches;            ///< of the PUBLISH at hand
   std::string packet;         ///< a small packet while it is encoded
-  std::string mounted_topic;  ///< of the PUBLISH at hand
+  std::string mounted_topic;        ///< of the PUBLISH at hand
+  mqtt::PublishContent unmounted;  ///< of the delivery at hand
   bool packet_lasts = false;  ///< the packet that is handled lies in the turn's memory
 };
 

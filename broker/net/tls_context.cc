@@ -12,7 +12,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <sstream>
+#include <sys/stat.h>
 #include <unordered_map>
 #include <vector>
 
@@ -230,7 +230,12 @@ TlsContext::TlsContext(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) 
 TlsContext::~TlsContext() = default;
 SSL_CTX* TlsContext::first() const { return parts_->contexts.front().get(); }
 
-void TlsContext::log_keys_to(const std::string& path) { key_log = std::fopen(path.c_str(), "ae"); }
+bool TlsContext::log_keys_to(const std::string& path) {
+  const ::mode_t mask = ::umask(077);  // who has it can read everything
+  key_log = std::fopen(path.c_str(), "ae");
+  ::umask(mask);
+  return key_log != nullptr;
+}
 
 OrMessage<std::shared_ptr<const TlsContext>> TlsContext::make(const Config& config, const ListenerOptions& listener) {
   static constexpr std::string_view kMqtt = "mqtt", kHttp = "http/1.1";

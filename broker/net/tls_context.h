@@ -24,7 +24,8 @@ class TlsContext {
   SSL_CTX* first() const;
 
   /// Every session's keys are written to this file, for those who look for a fault with Wireshark. Main, before make().
-  static void log_keys_to(const std::string& path);
+  /// False: it cannot be written; errno says why.
+  static bool log_keys_to(const std::string& path);
 
  private:
   struct Parts;

@@ -1,0 +1,85 @@
+#include "broker/config/config.h"
+
+#include <doctest/doctest.h>
+
+using bramble::Config;
+
+namespace {
+
+bramble::OrMessage<Config> read(std::string_view text, const std::vector<std::uint16_t>& ports = {}) {
+  return bramble::make_config(bramble::split_config(text, "b.conf"), ports);
+}
+
+Config must_read(std::string_view text) {
+  auto config = read(text);
+  REQUIRE_MESSAGE(config.has_value(), config.error());
+  return std::move(*config);
+}
+
+std::string error_of(std::string_view text) {
+  const auto config = read(text);
+  return config ? "" : config.error();
+}
+
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("Mosquitto's own plugins for a password file and an acl file mean password_file and acl_file") {
+  const Config config = must_read(
+      "listener 1\nplugin /usr/lib/x86_64-linux-gnu/mosquitto_password_file.so\nplugin_opt_password_file /p\n"
+      "global_plugin /usr/lib/mosquitto_acl_file.so\nplugin_opt_acl_file /a\n");
+  CHECK(config.listeners.at(0).auth.password_file == "/p");
+  CHECK(config.listeners.at(0).auth.acl_file == "/a");
+  CHECK(contains(error_of("plugin mosquitto_password_file.so\nplugin_opt_other 1\n"), "b.conf:2: plugin_opt_other: "));
+}
+
+TEST_CASE("bridges come later, and their options are checked now") {
+  CHECK(contains(error_of("connection c\naddress a\ntopic # both\n"), "b.conf:1: connection: bridges come later"));
+  CHECK(contains(error_of("connection c\nkeepalive_interval 1\n"),
+                 "b.conf:2: keepalive_interval: 1 is not a whole number from 5 to 65535"));
+  CHECK(contains(error_of("connection c\nstart_type manual\n"), "manual is none of automatic lazy once"));
+  CHECK(contains(error_of("topic a\n"), "stands before any `connection`"));
+}
+
+TEST_CASE("per_listener_settings: who may log in belongs to the listener above it") {
+  const Config config = must_read(
+      "per_listener_settings true\nlistener 1\nallow_anonymous true\nlistener 2\npassword_file /p\nacl_file /a\n");
+  CHECK(config.listeners.at(0).auth.allow_anonymous == true);
+  CHECK(config.listeners[0].auth.password_file.empty());
+  CHECK(config.listeners[0].auth.acl_file.empty());
+  CHECK(config.listeners[1].auth.allow_anonymous == false);
+  CHECK(config.listeners[1].auth.password_file == "/p");
+  CHECK(config.listeners[1].auth.acl_file == "/a");
+}
+
+TEST_CASE("per_listener_settings stands above what it is about, and what belongs to no listener is an error") {
+  CHECK(contains(error_of("allow_anonymous true\nper_listener_settings true\nlistener 1\n"),
+                 "b.conf:2: per_listener_settings: stands below an option that it is about, at b.conf:1"));
+  CHECK(contains(error_of("per_listener_settings true\npassword_file /p\nlistener 1\n"),
+                 "b.conf:2: password_file: stands before any listener"));
+}
+
+TEST_CASE("without per_listener_settings who may log in is the same everywhere, wherever it stands") {
+  const Config config = must_read("listener 1\nlistener 2\npassword_file /p\nacl_file /a\n");
+  CHECK(config.listeners.at(0).auth.password_file == "/p");
+  CHECK(config.listeners.at(0).auth.acl_file == "/a");
+}
+
+TEST_CASE("what would protect less than it says stops the start") {
+  const auto wrong = [](const char* lines, const char* what) {
+    CAPTURE(lines);
+    CHECK(contains(error_of(std::string("listener 1\nallow_anonymous true\n") + lines + "\n"), what));
+  };
+  wrong("certfile c", "b.conf:3: certfile: needs a keyfile for each certfile");
+  wrong("keyfile k", "needs a certfile for each keyfile");
+  wrong("cafile c", "b.conf:3: cafile: needs certfile and keyfile");
+  wrong("require_certificate true", "needs certfile and keyfile");
+  wrong("certfile c\nkeyfile k\nrequire_certificate true", "needs cafile or capath");
+  wrong("certfile c\nkeyfile k\nuse_identity_as_username true", "needs require_certificate true or psk_hint");
+  wrong("certfile c\nkeyfile k\nuse_subject_as_username true", "needs require_certificate true");
+  wrong("psk_hint h", "needs psk_file");
+  wrong("proxy_protocol_v2_require_tls true", "needs enable_proxy_protocol 2");
+  wrong("websockets_origin o", "needs protocol websockets");
+  wrong("tls_version tlsv1.1", "is not safe any more");
+}
