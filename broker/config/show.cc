@@ -6,11 +6,6 @@ namespace bramble {
 
 namespace {
 
-std::string where_from(std::string_view option, const Origins& origins) {
-  const auto given = origins.find(option);
-  return given == origins.end() ? "default" : given->second;
-}
-
 template <class Options, class Rows>
 std::string rows_of(const Rows& rows, const Options& options, const Origins& origins) {
   std::string text;
@@ -22,6 +17,11 @@ std::string rows_of(const Rows& rows, const Options& options, const Origins& ori
 }
 
 }  // namespace
+
+std::string where_from(std::string_view option, const Origins& origins) {
+  const auto given = origins.find(option);
+  return given == origins.end() ? "default" : given->second;
+}
 
 std::string listener_name(const ListenerOptions& listener) {
   if (listener.unix_socket()) return "Unix socket " + listener.bind_address;

@@ -22,6 +22,12 @@ std::string show_differences(const Config& config);
 
 /// "port 1883 of 127.0.0.1", "port 1883 of all addresses", "Unix socket /run/bramble".
 std::string listener_name(const ListenerOptions& listener);
+/// Who gets past CONNECT here, as a sentence.
+std::string who_may_connect(const ListenerOptions& listener);
+/// The user is whoever a certificate or key names: no password is asked for.
+bool user_by_certificate(const ListenerOptions& listener);
+/// Where the value of an option came from: FILE:LINE, a flag of the command line, or "default".
+std::string where_from(std::string_view option, const Origins& origins);
 /// Surely: whoever connects is on this machine. False for a host name other than localhost.
 bool only_this_machine(const ListenerOptions& listener);
 

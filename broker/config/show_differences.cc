@@ -27,11 +27,8 @@ constexpr std::string_view kOwnPlugin = "Mosquitto's own plugin does what Brambl
 constexpr auto kDifferences = std::to_array<Difference>({
     {"accept_protocol_versions", When::given, "", kSince21},
     {"acl_file", When::given, "",
-     "Mosquitto knows `deny` since 2.0. Where it passes over what can never match, Bramble stops the start and names "
-     "the "
-     "line. No pattern counts for a client with + or # in its name, and one with a / or a leading $ gets nothing from "
-     "a "
-     "pattern with %u or %c"},
+     "Mosquitto knows `deny` since 2.0. A / in a user name or client id reaches into deeper levels by %u and %c in "
+     "Mosquitto, and gets nothing in Bramble. A line that can only be a mistake stops Bramble's start"},
     {"allow_anonymous", When::not_given_beside_listener, "",
      "Mosquitto 1.x lets everyone in; 2.0, 2.1 and Bramble nobody without a user name, as soon as a listener is "
      "configured"},
@@ -45,6 +42,8 @@ constexpr auto kDifferences = std::to_array<Difference>({
     {"bind_address", When::given, "",
      "deprecated since Mosquitto 2.0: `listener PORT ADDRESS` says the same, in Bramble too"},
     {"bind_interface", When::given, "", "new in Mosquitto 1.6"},
+    {"check_retain_source", When::given, "true",
+     "after a reload Mosquitto asks the new acl_file about messages that are kept already; Bramble does not"},
     {"clientid_prefixes", When::given, "", "deprecated in Mosquitto 2.1. Bramble takes several such lines"},
     {"enable_proxy_protocol", When::given, "", kSince21},
     {"global_max_clients", When::given, "", kSince21},
@@ -75,7 +74,9 @@ constexpr auto kDifferences = std::to_array<Difference>({
      "the read buffer of each connection in Mosquitto 2.1; in Bramble only the limit of a WebSocket's HTTP request"},
     {"password_file", When::given, "",
      "hashes by PBKDF2 ($7$) need Mosquitto 2.0, by Argon2id, which bramble-passwd makes if not told otherwise, 2.1. A "
-     "line that is wrong Mosquitto passes over; Bramble stops the start and names it"},
+     "line that is wrong, and a user for the second time, Mosquitto passes over; Bramble stops the start and names it"},
+    {"password_file", When::not_given_beside_listener, "",
+     "with allow_anonymous false Mosquitto 2.0 lets in whoever gives some user name; Bramble nobody"},
     {"per_listener_settings", When::given, "true",
      "deprecated in Mosquitto 2.1, and the same in all of them, Bramble too"},
     {"persistence", When::given, "true", kPersistence},
@@ -87,6 +88,7 @@ constexpr auto kDifferences = std::to_array<Difference>({
      "Mosquitto 1.x and 2.0 need libwebsockets for it, which not every package has; 2.1 and Bramble bring their own"},
     {"proxy_protocol_v2_require_tls", When::given, "", kSince21},
     {"psk_hint", When::given, "", "Mosquitto speaks no TLS 1.3 with pre-shared keys since 2.0.12"},
+    {"retain_expiry_interval", When::given, "", "new in Mosquitto 2.0.21: older ones stop at this line"},
     {"retained_persistence", When::given, "true", kPersistence},
     {"retry_interval", When::given, "", "without effect in Mosquitto, and in Bramble"},
     {"set_tcp_nodelay", When::not_given, "",

@@ -14,9 +14,6 @@ namespace bramble {
 namespace {
 
 bool encrypted(const ListenerOptions& listener) { return listener.tls.on(); }
-bool by_certificate(const ListenerOptions& listener) {
-  return listener.tls.use_identity_as_username || listener.tls.use_subject_as_username;
-}
 
 /// An address that every interface answers to.
 bool any_address(const std::string& address) {
@@ -80,27 +77,6 @@ std::string has_to_show(const ListenerOptions& listener) {
   return key.empty() ? certificate : certificate + ", or " + key;
 }
 
-std::string may_connect(const ListenerOptions& listener) {
-  const std::string shows = has_to_show(listener);
-  if (by_certificate(listener)) {
-    const bool proxy = listener.enable_proxy_protocol == 2 && !listener.tls.on();
-    const char* const user = listener.tls.use_subject_as_username ? "the certificate's subject"
-                                                                  : "its name in the certificate, or its key's";
-    if (proxy) return "clients whose certificate the proxy tells of; the user is the name in it";
-    return fmt::format("clients with {}; the user is {}, and no password is asked for", shows.empty() ? "one" : shows,
-                       user);
-  }
-  const std::string with = shows.empty() ? "" : " who has " + shows;
-  const std::string& file = listener.auth.password_file;
-  const bool anonymous = *listener.auth.allow_anonymous;
-  if (file.empty()) {
-    if (!anonymous) return "nobody: allow_anonymous false, and no password_file";
-    return fmt::format("everyone{}, with any user name or none: no password is checked", with);
-  }
-  if (!anonymous) return fmt::format("users of {} with their password{}", file, shows.empty() ? "" : ", and " + shows);
-  return fmt::format("users of {} with their password, and everyone{} without a user name", file, with);
-}
-
 std::string may_read_and_write(const ListenerOptions& listener) {
   std::string what =
       listener.auth.acl_file.empty() ? "every topic: no acl_file" : "what " + listener.auth.acl_file + " allows";
@@ -122,7 +98,7 @@ using Warnings = std::vector<std::string>;
 /// Who gets in, and what is seen of it on the way.
 void warn_of_reach(Warnings& to, const ListenerOptions& listener) {
   const bool outside = !only_this_machine(listener);
-  const bool anonymous = *listener.auth.allow_anonymous && !by_certificate(listener);
+  const bool anonymous = *listener.auth.allow_anonymous && !user_by_certificate(listener);
   if (outside && !encrypted(listener) && !listener.proxy_protocol_v2_require_tls) {
     to.emplace_back(
         "not encrypted, and other machines reach it: passwords and messages can be read and changed on the "
@@ -135,7 +111,7 @@ void warn_of_reach(Warnings& to, const ListenerOptions& listener) {
   }
   if (outside && listener.enable_proxy_protocol != 0) {
     to.emplace_back(
-        by_certificate(listener)
+        user_by_certificate(listener)
             ? "PROXY headers are believed from everyone, so who reaches it can be any user: let only the proxy reach it"
             : "PROXY headers are believed from everyone, so client addresses can be made up: let only the proxy reach "
               "it");
@@ -153,7 +129,7 @@ void warn_of_reach(Warnings& to, const ListenerOptions& listener) {
 
 void warn_of_rights(Warnings& to, const ListenerOptions& listener) {
   const AuthOptions& auth = listener.auth;
-  const bool unchecked = auth.password_file.empty() && *auth.allow_anonymous && !by_certificate(listener);
+  const bool unchecked = auth.password_file.empty() && *auth.allow_anonymous && !user_by_certificate(listener);
   if (auth.acl_file.empty()) {
     to.emplace_back("no acl_file: every client may read and write every topic");
   } else if (unchecked) {
@@ -221,6 +197,31 @@ std::string written(const Warnings& warnings) {
 
 }  // namespace
 
+bool user_by_certificate(const ListenerOptions& listener) {
+  return listener.tls.use_identity_as_username || listener.tls.use_subject_as_username;
+}
+
+std::string who_may_connect(const ListenerOptions& listener) {
+  const std::string shows = has_to_show(listener);
+  if (user_by_certificate(listener)) {
+    const bool proxy = listener.enable_proxy_protocol == 2 && !listener.tls.on();
+    const char* const user = listener.tls.use_subject_as_username ? "the certificate's subject"
+                                                                  : "its name in the certificate, or its key's";
+    if (proxy) return "clients whose certificate the proxy tells of; the user is the name in it";
+    return fmt::format("clients with {}; the user is {}, and no password is asked for", shows.empty() ? "one" : shows,
+                       user);
+  }
+  const std::string with = shows.empty() ? "" : " who has " + shows;
+  const std::string& file = listener.auth.password_file;
+  const bool anonymous = *listener.auth.allow_anonymous;
+  if (file.empty()) {
+    if (!anonymous) return "nobody: allow_anonymous false, and no password_file";
+    return fmt::format("everyone{}, with any user name or none: no password is checked", with);
+  }
+  if (!anonymous) return fmt::format("users of {} with their password{}", file, shows.empty() ? "" : ", and " + shows);
+  return fmt::format("users of {} with their password, and everyone{} without a user name", file, with);
+}
+
 bool only_this_machine(const ListenerOptions& listener) {
   if (listener.unix_socket() || listener.bind_interface == "lo") return true;
   const std::string& address = listener.bind_address;
@@ -241,7 +242,7 @@ std::string show_security(const Config& config) {
         {"reached from", reached_from(listener)},
         {"protocol", protocol(listener)},
         {"encrypted", encryption(listener)},
-        {"may connect", may_connect(listener)},
+        {"may connect", who_may_connect(listener)},
         {"may read and write", may_read_and_write(listener)},
         {"proxies", proxies(listener)},
     };
