@@ -12,6 +12,7 @@
 
 #include "broker/broker.h"
 #include "broker/config/command_line.h"
+#include "broker/config/show.h"
 #include "broker/file_watch.h"
 #include "broker/log.h"
 #include "broker/net/tls_context.h"
@@ -144,7 +145,8 @@ int main(int argc, char** argv) {
   }
   if (command_line->test_config) {
     for (const auto& warning : config->warnings) std::fprintf(stderr, "%s\n", warning.c_str());
-    return kExitOk;
+    const bool shown = std::fputs(show_config(*config).c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+    return shown ? kExitOk : kExitStartFailed;
   }
   return run(*command_line, std::make_shared<const Config>(std::move(*config)));
 }

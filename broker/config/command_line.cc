@@ -84,7 +84,8 @@ std::string usage() {
          " -q, --quiet             log nothing, whatever -v and the configuration say\n"
          " -d, --daemon            run in the background\n"
          "     --tls-keylog FILE   write the keys of TLS sessions to this file, to look into them with Wireshark\n"
-         "     --test-config       read the configuration, say what is wrong with it, and end: status 0 or 3\n"
+         "     --test-config       say what is wrong with the configuration, or what it means, and end: status 3\n"
+         "                         or 0\n"
          "     --version           print the version\n"
          " -h, --help              print this\n\n"
          "Without a configuration Bramble listens on port 1883 of this machine only, and lets everyone in.\n";
@@ -99,8 +100,14 @@ OrMessage<Config> load_config(const CommandLine& command_line) {
   }
   auto config = make_config(lines, command_line.ports);
   if (!config) return config;
-  if (command_line.verbose) config->broker.log_type = kLogTypesAll;
-  if (command_line.quiet) config->broker.log_dest = {"none"};
+  if (command_line.verbose) {
+    config->broker.log_type = kLogTypesAll;
+    config->origins["log_type"] = "-v";
+  }
+  if (command_line.quiet) {
+    config->broker.log_dest = {"none"};
+    config->origins["log_dest"] = "-q";
+  }
   return config;
 }
 

@@ -9,6 +9,7 @@
 #include "broker/config/broker_options.h"
 #include "broker/config/config_file.h"
 #include "broker/config/listener_options.h"
+#include "broker/config/origins.h"
 #include "broker/config/store_options.h"
 
 namespace bramble {
@@ -23,6 +24,7 @@ struct Config {
   bool local_only = false;                 ///< no listener was configured: only this machine is served
   std::vector<std::string> warnings;       ///< one line each, to be logged at start
   std::vector<ConfigLine> lines;           ///< what it was made from
+  Origins origins;                         ///< of `broker`, `auth` and `store`
 
   /// How a message about an option begins: "FILE:LINE: log_dest: ", after the last line that gave it, or the last whose
   /// value ends like this; "log_dest: " if none did.

@@ -8,6 +8,7 @@
 
 #include "broker/config/auth_options.h"
 #include "broker/config/option_row.h"
+#include "broker/config/origins.h"
 #include "broker/config/tls_options.h"
 #include "core/mqtt/types.h"
 
@@ -44,6 +45,7 @@ struct ListenerOptions {
   // not options
   bool optional = false;    ///< not being able to open it is a warning: ::1 on a machine without IPv6
   std::string declared_at;  ///< FILE:LINE, for messages
+  Origins origins;          ///< of all that holds here: `tls` and `auth` too
 
   /// The sockets of both are the same: what else has changed is taken over by a reload without closing them.
   bool same_place(const ListenerOptions& other) const {

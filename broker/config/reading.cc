@@ -70,8 +70,11 @@ bool Reading::read_into(Options& options, const Rows& rows, const ConfigLine& li
                         std::size_t given_to) {
   const auto* const row = find_row(rows, name);
   if (row == nullptr) return false;
-  if (!is_in(kMayRepeat, row->name)) warn_of_repeat(line, given_to, row->name);
+  const bool may_repeat = is_in(kMayRepeat, row->name);
+  if (!may_repeat) warn_of_repeat(line, given_to, row->name);
   if (const std::string wrong = read_option(*row, options, line.value); !wrong.empty()) add_error(line, wrong);
+  std::string& origin = origins_of(given_to)[row->name];
+  origin = may_repeat && !origin.empty() ? origin + ", " + line.where : line.where;
   return true;
 }
 
@@ -104,6 +107,8 @@ void Reading::read_listener(const ConfigLine& line) {
   const auto address = std::min(line.value.find_first_not_of(" \t", port_end), line.value.size());
   const auto rest = std::string_view(line.value).substr(address);
   if (!rest.starts_with('#')) listener.bind_address = one_word(rest);
+  listener.origins["port"] = line.where;
+  if (!listener.bind_address.empty()) listener.origins["bind_address"] = line.where;
   if (listener.unix_socket() && listener.port != 0) {
     add_error(line, "a Unix socket has no port: `listener 0 " + listener.bind_address + "`");
   } else if (!listener.unix_socket() && listener.bind_address.find_first_of(" \t") != std::string::npos) {
@@ -121,6 +126,11 @@ ListenerOptions& Reading::listener_at(const ConfigLine& line) {
 std::size_t Reading::number_at(const ConfigLine& line) const {
   const auto current = listener_of_file_.find(line.file);
   return current == listener_of_file_.end() ? kDefaultListener : current->second;
+}
+
+Origins& Reading::origins_of(std::size_t given_to) {
+  if (given_to == kWholeBroker) return config_.origins;
+  return given_to == kDefaultListener ? default_listener_.origins : config_.listeners[given_to].origins;
 }
 
 bool Reading::read_of_listener(const ConfigLine& line, std::string_view name) {
@@ -243,18 +253,33 @@ void Reading::open_loopback(const std::vector<std::uint16_t>& ports) {
       listener.port = port;
       listener.bind_address = address;
       listener.optional = listener.bind_address == "::1";
+      if (asked_for) listener.origins["port"] = "-p";
       listener.declared_at = asked_for ? "-p " + std::to_string(port) : "without a listener configured";
     }
   }
 }
 
 void Reading::resolve_login() {
-  for (ListenerOptions& listener : config_.listeners) {
-    if (!config_.broker.per_listener_settings) listener.auth = config_.auth;
-    if (listener.listener_allow_anonymous) listener.auth.allow_anonymous = listener.listener_allow_anonymous;
-    if (!listener.listener_auto_id_prefix.empty()) listener.auth.auto_id_prefix = listener.listener_auto_id_prefix;
-    if (!listener.auth.allow_anonymous) listener.auth.allow_anonymous = config_.local_only;
+  for (ListenerOptions& listener : config_.listeners) resolve_login(listener);
+}
+
+void Reading::resolve_login(ListenerOptions& listener) {
+  Origins& origins = listener.origins;
+  if (!config_.broker.per_listener_settings) {
+    listener.auth = config_.auth;
+    for (const auto& row : kAuthOptions) {
+      if (const auto given = config_.origins.find(row.name); given != config_.origins.end()) origins.insert(*given);
+    }
   }
+  if (listener.listener_allow_anonymous) {
+    listener.auth.allow_anonymous = listener.listener_allow_anonymous;
+    origins["allow_anonymous"] = origins["listener_allow_anonymous"];
+  }
+  if (!listener.listener_auto_id_prefix.empty()) {
+    listener.auth.auto_id_prefix = listener.listener_auto_id_prefix;
+    origins["auto_id_prefix"] = origins["listener_auto_id_prefix"];
+  }
+  if (!listener.auth.allow_anonymous) listener.auth.allow_anonymous = config_.local_only;
 }
 
 void Reading::warn_of_repeat(const ConfigLine& line, std::size_t given_to, std::string_view name) {

@@ -33,12 +33,14 @@ class Reading {
   /// The listener whose options this file gives now; the default listener if it opened none.
   ListenerOptions& listener_at(const ConfigLine& line);
   std::size_t number_at(const ConfigLine& line) const;
+  Origins& origins_of(std::size_t given_to);
   void given_to_default(const ConfigLine& line, std::string_view name);
 
   std::string all_errors() const;
   void open_default_listener();
   void open_loopback(const std::vector<std::uint16_t>& ports);
   void resolve_login();
+  void resolve_login(ListenerOptions& listener);
   void warn_of_repeat(const ConfigLine& line, std::size_t given_to, std::string_view name);
 
   void add_error(const ConfigLine& line, std::string_view what) {

@@ -267,12 +267,16 @@ TEST_CASE("a configuration that the account may not read is told with the accoun
   CHECK(broker.said() == "my.conf: cannot be read: Permission denied; running as nobody: let that account read it\n");
 }
 
-TEST_CASE("--test-config ends with status 0 and says what a start would warn of") {
+TEST_CASE("--test-config ends with status 0, says what a start would warn of, and what the configuration means") {
   const Folder folder;
   folder.write("my.conf", kNoWishes + "persistence true\n");
   Process broker(folder, {"--test-config", "-c", "my.conf"});
   CHECK(broker.status() == 0);
-  CHECK(broker.said() == "my.conf:3: persistence: nothing is kept across restarts yet\n");
+  const std::string said = broker.said();
+  CHECK(said.starts_with("my.conf:3: persistence: nothing is kept across restarts yet\n"));
+  CHECK(said.find("\n\nport 0 of 127.0.0.1 (my.conf:1)\n") != std::string::npos);
+  CHECK(said.find("this machine only") != std::string::npos);
+  CHECK(said.find("my.conf:3: persistence: Mosquitto keeps") != std::string::npos);
 }
 
 TEST_CASE("a start without configuration says where it listens, with how many reactors, and what to try") {

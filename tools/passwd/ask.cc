@@ -94,7 +94,7 @@ OrMessage<std::string> read_line(int from, const HeldSignals& signals) {
     if (!signals.wait_for(from)) return wrong("no password was given");
     const auto got = ::read(from, &letter, 1);
     if (got < 0) return wrong("the password cannot be read: " + std::generic_category().message(errno));
-    if (got == 0 && line.empty()) return wrong("the input ended before the password was given twice");
+    if (got == 0 && line.empty()) return wrong("the input ended before the password was given");
     if (got == 0 || letter == '\n') break;
     if (line.size() > PasswordHash::kPasswordBytesMax) return wrong("the password has more than 65535 bytes");
     line += letter;
@@ -111,12 +111,18 @@ void show(int terminal, std::string_view text) {
   }
 }
 
-OrMessage<std::string> read_twice(int from, bool terminal, const HeldSignals& signals) {
+OrMessage<std::string> read_once(int from, bool terminal, const HeldSignals& signals) {
   if (terminal) show(from, "Password: ");
-  auto first = read_line(from, signals);
+  auto password = read_line(from, signals);
+  if (password && password->size() > PasswordHash::kPasswordBytesMax)
+    return wrong("the password has more than 65535 bytes");
+  return password;
+}
+
+OrMessage<std::string> read_twice(int from, bool terminal, const HeldSignals& signals) {
+  auto first = read_once(from, terminal, signals);
   if (!first) return first;
   if (first->empty()) return wrong("the password is empty; if that is meant: -b FILE USER ''");
-  if (first->size() > PasswordHash::kPasswordBytesMax) return wrong("the password has more than 65535 bytes");
   if (terminal) show(from, "Reenter password: ");
   auto second = read_line(from, signals);
   if (!second) return second;
@@ -124,21 +130,26 @@ OrMessage<std::string> read_twice(int from, bool terminal, const HeldSignals& si
   return first;
 }
 
-}  // namespace
-
-OrMessage<std::string> ask_password() {
+/// On the terminal if there is one.
+OrMessage<std::string> ask(OrMessage<std::string> (*read)(int, bool, const HeldSignals&)) {
   const HeldSignals signals;  // goes after the terminal is as it was
-  if (::isatty(STDIN_FILENO) == 0) return read_twice(STDIN_FILENO, false, signals);
+  if (::isatty(STDIN_FILENO) == 0) return read(STDIN_FILENO, false, signals);
   const int opened = ::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
   const int terminal = opened >= 0 ? opened : STDIN_FILENO;
   OrMessage<std::string> password;
   {
     const Silence silence(terminal);
-    password = silence.silent() ? read_twice(terminal, true, signals)
-                                : wrong("the terminal cannot be told not to show passwords");
+    password =
+        silence.silent() ? read(terminal, true, signals) : wrong("the terminal cannot be told not to show passwords");
   }
   if (opened >= 0) ::close(opened);
   return password;
 }
+
+}  // namespace
+
+OrMessage<std::string> ask_password() { return ask(&read_twice); }
+
+OrMessage<std::string> ask_password_once() { return ask(&read_once); }
 
 }  // namespace bramble::passwd

@@ -11,4 +11,7 @@ namespace bramble::passwd {
 /// same twice, empty, too long, or no more input.
 OrMessage<std::string> ask_password();
 
+/// Asks once, for a password that somebody has already; it may be empty.
+OrMessage<std::string> ask_password_once();
+
 }  // namespace bramble::passwd
