@@ -11,8 +11,6 @@
 namespace bramble {
 
 using mqtt::PacketType;
-using mqtt::ReasonCode;
-using mqtt::Version;
 
 namespace {
 constexpr std::size_t kSipBytes = 4096;

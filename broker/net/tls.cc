@@ -27,8 +27,8 @@ struct Raw {
   std::string out;
 };
 Raw& raw() {
-  thread_local const std::unique_ptr<Raw> buffers = std::make_unique<Raw>();
-  return *buffers;
+  thread_local Raw buffers;
+  return buffers;
 }
 
 struct FreeSsl {
