@@ -116,11 +116,10 @@ bool Connections::work_off_unseen(const OnReactor& here) {
   const std::size_t enough = buffer.bytes() + TurnBuffer::kEnough;
   const auto waiting = std::exchange(unseen_, {});
   std::size_t done = 0;
-  bool more = false;
   for (; done < waiting.size() && buffer.bytes() < enough; ++done) {
     if (!waiting[done]->read_unseen(here)) unseen_.push_back(waiting[done]);
   }
-  more = done < waiting.size();
+  const bool more = done < waiting.size();
   unseen_.insert(unseen_.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(done), waiting.end());
   return more;
 }
@@ -226,6 +225,11 @@ void Connections::apply(const OnReactor& here, const AllRules& before) {
   for (const auto& connection : all_) {
     if (connection->state() >= Connection::State::closing) continue;
     connection->memo_.reset();  // what it remembers was allowed by the rules before
+    if (connection->login_ != Connection::Login::unknown &&
+        connection->state() == Connection::State::awaiting_connect) {
+      connection->lost(here, "has to connect again: its password was checked by the rules before");
+      continue;
+    }
     const char* const why = may_not_stay(*connection, *before[connection->listener_number()]);
     if (!why) continue;
     const auto code =

@@ -106,6 +106,9 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
 
   const bool assigned = named->empty();
   const std::string client_id = assigned ? made_up_client_id(from.listener().auth.auto_id_prefix) : std::string(*named);
+  if (connect.will && !may_leave_will(from, *who, client_id, *connect.will)) {
+    return refuse({ReasonCode::not_authorized, "it may not publish its Will (acl_file)"}), done;
+  }
   if (!room_for(parts, client_id)) {
     return refuse({ReasonCode::quota_exceeded, "there are as many sessions as global_max_clients allows"}), done;
   }
@@ -116,9 +119,6 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   }
   if (const ReactorId owner = parts.directory.claim(client_id, here.id()); owner != here.id()) {
     return {owner, client_id};
-  }
-  if (connect.will && !may_leave_will(from, *who, client_id, *connect.will)) {
-    return refuse({ReasonCode::not_authorized, "it may not publish its Will (acl_file)"}), done;
   }
   OwnedSession* const kept = parts.sessions.find(client_id);
   if (Connection* const there = current(kept)) {
