@@ -49,6 +49,7 @@ void Router::settle_leftovers(const OnReactor& here, Sessions& sessions) {
                                             left.from};
       Publication publication(left.will->content(), facts, here.now(), here.reactor().turn_buffer(here));
       publish(here, publication);
+      sessions.will_is_out(left);
     }
     for (const Delivery& delivery : left.shared) pick_again(here, delivery);
   }

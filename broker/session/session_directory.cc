@@ -33,8 +33,8 @@ void SessionDirectory::arrived(std::string_view client_id) {
   const auto found = slice.entries.find(client_id);
   check(found != slice.entries.end() && found->second.in_transit > 0,
         "an entry stays while a connection is in transit");
-  Entry& entry = found->second;
-  if (--entry.in_transit == 0 && !entry.session) slice.entries.erase(found);
+  --found->second.in_transit;
+  tidy(slice, found);
 }
 
 bool SessionDirectory::knows(std::string_view client_id) const {
@@ -58,13 +58,28 @@ void SessionDirectory::set_session(std::string_view client_id, OwnedSession& ses
   found->second.session = &session;
 }
 
-void SessionDirectory::release(std::string_view client_id) {
+void SessionDirectory::release(std::string_view client_id, bool will_due) {
   Slice& slice = this->slice(client_id);
   const std::lock_guard lock(slice.mutex);
   const auto found = slice.entries.find(client_id);
   check(found != slice.entries.end(), "released once");
   found->second.session = nullptr;
-  if (found->second.in_transit == 0) slice.entries.erase(found);
+  found->second.will_due |= will_due;
+  tidy(slice, found);
+}
+
+void SessionDirectory::will_is_out(std::string_view client_id) {
+  Slice& slice = this->slice(client_id);
+  const std::lock_guard lock(slice.mutex);
+  const auto found = slice.entries.find(client_id);
+  check(found != slice.entries.end(), "an entry stays while a Will is due");
+  found->second.will_due = false;
+  tidy(slice, found);
+}
+
+void SessionDirectory::tidy(Slice& slice, decltype(Slice::entries)::iterator found) {
+  const Entry& entry = found->second;
+  if (!entry.session && entry.in_transit == 0 && !entry.will_due) slice.entries.erase(found);
 }
 
 std::size_t SessionDirectory::size() const {

@@ -29,8 +29,10 @@ class SessionDirectory {
   // --- the owner ---
   OwnedSession* session(std::string_view client_id) const;  ///< null: none yet, or it has ended
   void set_session(std::string_view client_id, OwnedSession& session);
-  /// The session has ended. The entry goes unless a connection is in transit.
-  void release(std::string_view client_id);
+  /// The session has ended. The entry goes unless a connection is in transit, or a Will of it is yet `will_due`: until
+  /// that is out, nothing of the client may be said by another reactor.
+  void release(std::string_view client_id, bool will_due = false);
+  void will_is_out(std::string_view client_id);
   /// It has received a connection that was in transit. The entry goes if the session has, and no other is in transit:
   /// the connection claims the client anew.
   void arrived(std::string_view client_id);
@@ -44,6 +46,7 @@ class SessionDirectory {
   struct Entry {
     ReactorId owner;
     std::uint32_t in_transit = 0;
+    bool will_due = false;
     OwnedSession* session = nullptr;  ///< only the owner reads what it points to
   };
   struct Hash {  // seeded: clients choose their identifiers
@@ -56,6 +59,8 @@ class SessionDirectory {
     mutable std::mutex mutex;
     std::unordered_map<std::string, Entry, Hash, std::equal_to<>> entries;
   };
+  /// The entry goes if nothing needs it.
+  static void tidy(Slice& slice, decltype(Slice::entries)::iterator found);
   Slice& slice(std::string_view client_id);
   const Slice& slice(std::string_view client_id) const;
 

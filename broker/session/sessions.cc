@@ -67,13 +67,15 @@ void Sessions::absence_over(const OnReactor& here, OwnedSession& session) {
 
 void Sessions::publish_will(const OnReactor& here, OwnedSession& session) {
   if (!session.will) return;
-  leftovers_.push_back({session.publisher(), std::move(session.will), {}});
+  leftovers_.push_back({session.publisher(), std::move(session.will), {}, {}});
   here.reactor().want_turn(here);
 }
 
 void Sessions::end(const OnReactor& here, OwnedSession& session) {
-  directory_.release(session.client_id());
-  retire(here, session);
+  const std::string client_id = session.client_id();
+  const bool will_due = session.will != nullptr;
+  directory_.release(client_id, will_due);
+  retire(here, session, will_due ? client_id : "");
 }
 
 OwnedSession& Sessions::begin_anew(const OnReactor& here, OwnedSession& session) {
@@ -82,11 +84,11 @@ OwnedSession& Sessions::begin_anew(const OnReactor& here, OwnedSession& session)
   return create(here, client_id);  // which takes the place in the directory
 }
 
-void Sessions::retire(const OnReactor& here, OwnedSession& session) {
+void Sessions::retire(const OnReactor& here, OwnedSession& session, const std::string& waits_for_will) {
   check(session.connection() == nullptr, "a session ends after its connection");
   here.reactor().timers(here).disarm(session.absence_);
   session.ended = true;
-  Leftovers left{session.publisher(), std::move(session.will), {}};
+  Leftovers left{session.publisher(), std::move(session.will), {}, waits_for_will};
   if (session.outbound_) {
     auto& counters = here.reactor().counters(here);
     counters.subtract(Metric::queued_messages,

@@ -54,9 +54,14 @@ class Sessions {
     PublisherId from{};
     std::unique_ptr<Will> will;
     std::vector<Delivery> shared;  ///< picked for this session, to be picked again
+    std::string client_id;         ///< it waits in the directory for the Will; empty: it does not
   };
   bool has_leftovers() const { return !leftovers_.empty(); }
   std::vector<Leftovers> take_leftovers() { return std::exchange(leftovers_, {}); }
+  /// The Will is published: another reactor may have the client.
+  void will_is_out(const Leftovers& left) const {
+    if (!left.client_id.empty()) directory_.will_is_out(left.client_id);
+  }
 
   /// Rights are looked up anew, for clients that are away too.
   void apply(const OnReactor& here, const AllRules& rules);
@@ -72,7 +77,8 @@ class Sessions {
  private:
   friend class OwnedSession;
   void absence_over(const OnReactor& here, OwnedSession& session);
-  void retire(const OnReactor& here, OwnedSession& session);
+  /// Forgets it but for the directory.
+  void retire(const OnReactor& here, OwnedSession& session, const std::string& waits_for_will = {});
   void leave(const OnReactor& here, OwnedSession& session, const SessionSubscription& subscription);
   void count_members(const OnReactor& here, OwnedSession& session, int online, int absent);
 

@@ -55,6 +55,22 @@ TEST_CASE("an entry stays while a connection is on its way to the owner, whateve
   CHECK(directory.size() == 0);
 }
 
+TEST_CASE("[MQTT-3.1.2-8] an entry stays until the Will of its session is out, whoever arrives in between") {
+  Owner owner;
+  SessionDirectory& directory = owner.directory;
+  directory.claim("client", kFirst);
+  directory.set_session("client", owner.session);
+  directory.release("client", true);
+  CHECK(directory.session("client") == nullptr);
+  CHECK(directory.claim("client", kSecond) == kFirst);
+  directory.arrived("client");
+  CHECK(directory.claim("client", kSecond) == kFirst);
+  directory.will_is_out("client");
+  CHECK(directory.size() == 1);  // for the one on its way
+  directory.arrived("client");
+  CHECK(directory.size() == 0);
+}
+
 TEST_CASE("an entry stays when the last connection on its way arrives, if there is a session") {
   Owner owner;
   SessionDirectory& directory = owner.directory;
