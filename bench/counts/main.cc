@@ -15,7 +15,7 @@ namespace {
 using namespace bramble::counts;
 
 int play(const Scenario& scenario) {
-  Scene scene;
+  Scene scene(scenario.acl ? scenario.acl() : "");
   const Outcome outcome = scene.play(scenario.build);
   std::printf(R"({"scenario":"%.*s","deliveries":%llu,"allocations":%llu,"allocated_bytes":%llu,"clock_reads":%llu,)"
               R"("turns":%llu,"refused":%llu})"

@@ -76,6 +76,16 @@ Plan repeat(std::vector<Voice> voices, std::size_t rounds, std::uint64_t deliver
   return plan;
 }
 
+/// 200 rules, of which one lets everybody have what the scenarios use.
+std::string acl_of_200() {
+  std::string text;
+  for (unsigned i = 0; i < 66; ++i) {
+    const std::string at = "site/" + std::to_string(i);
+    text += "topic read " + at + "/+/state\ntopic deny " + at + "/secret/#\npattern write " + at + "/%c/#\n";
+  }
+  return text + "topic readwrite site/17/#\ntopic readwrite w/#\n";
+}
+
 std::string pair_topic(unsigned i) { return "site/17/pair/" + std::to_string(i) + "/temp"; }
 
 /// Publishers and as many subscribers, a topic for each pair.
@@ -293,6 +303,7 @@ Plan offline(Scene& scene, const OnReactor& here) {
 constexpr auto kScenarios = std::to_array<Scenario>({
     {"pairs_q0", "10 to 10, bursts of 16", pairs_at<Qos::at_most_once>},
     {"pairs_q0_single", "1 to 1, a message a wake", pairs_single},
+    {"pairs_q0_acl", "pairs_q0 with 200 rules in acl_file: at most 1.03 of it", pairs_at<Qos::at_most_once>, acl_of_200},
     {"pairs_q1", "the same as pairs_q0 at QoS 1", pairs_at<Qos::at_least_once>},
     {"pairs_q2", "at QoS 2", pairs_at<Qos::exactly_once>},
     {"pairs_q0_1k", "payloads of 1 KiB", pairs_of<1024>},
@@ -301,6 +312,7 @@ constexpr auto kScenarios = std::to_array<Scenario>({
     {"pairs_v5_alias", "MQTT 5, Topic Aliases both ways", pairs_v5_alias},
     {"pairs_v5_subid", "MQTT 5, Subscription Identifiers", pairs_v5_identifier},
     {"fanout_q0", "1 to 500, bursts of 16", fan_out_at<Qos::at_most_once>},
+    {"fanout_q0_acl", "fanout_q0 with 200 rules: at most 1.03 of it", fan_out_at<Qos::at_most_once>, acl_of_200},
     {"fanout_q1", "at QoS 1", fan_out_at<Qos::at_least_once>},
     {"fanout_q0_1k", "payloads of 1 KiB", fan_out_of<1024>},
     {"fanout_q0_16k", "payloads of 16 KiB", fan_out_of<16 * 1024>},
@@ -310,6 +322,8 @@ constexpr auto kScenarios = std::to_array<Scenario>({
     {"wildcard_cold", "100,000 filters, every topic new to its publisher", wildcards_fresh},
     {"wildcard_memo", "100,000 filters, always the same topics", wildcards_same},
     {"crossing_q0", "pairs_q0 across two reactors", crossing_pairs_at<Qos::at_most_once>},
+    {"crossing_q0_acl", "crossing_q0 with 200 rules: at most 1.03 of it", crossing_pairs_at<Qos::at_most_once>,
+     acl_of_200},
     {"crossing_q1", "pairs_q1 across two reactors", crossing_pairs_at<Qos::at_least_once>},
     {"crossing_fanout_q0", "fanout_q0, all 500 on the other reactor", crossing_fan_out},
     {"retained_set", "pairs_q0 with RETAIN", retained_set},

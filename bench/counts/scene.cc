@@ -21,6 +21,15 @@ std::shared_ptr<const Config> quiet_config() {
   return config;
 }
 
+AllRules rules_of(const Config& config, const std::string& acl) {
+  AllRules rules = *read_rules(config);
+  if (acl.empty()) return rules;
+  auto with_acl = std::make_shared<ListenerRules>(*rules.front());
+  with_acl->access = *AccessList::parse(acl, "acl");
+  rules.front() = std::move(with_acl);
+  return rules;
+}
+
 std::string opening_words(const ClientOptions& options) {
   std::string bytes;
   mqtt::Connect connect;
@@ -49,11 +58,11 @@ std::string opening_words(const ClientOptions& options) {
 
 }  // namespace
 
-Scene::Scene()
+Scene::Scene(const std::string& acl)
     : config_(quiet_config()),
       mesh_(2, config_->broker.max_inbox_bytes, quiescence_, counters_),
       commons_{mesh_, counters_, table_, retained_, directory_, passwords_},
-      shard_(std::make_unique<Shard>(commons_, ReactorId{0}, config_, *read_rules(*config_))) {}
+      shard_(std::make_unique<Shard>(commons_, ReactorId{0}, config_, rules_of(*config_, acl))) {}
 Scene::~Scene() = default;
 
 Outcome Scene::play(Build build) {

@@ -44,7 +44,8 @@ class Scene final : private MessageHandler {
  public:
   using Build = Plan (*)(Scene&, const OnReactor&);
 
-  Scene();
+  /// `acl`: the text of an acl_file; empty: none.
+  explicit Scene(const std::string& acl);
   ~Scene();
   /// Once. Waits while the reactor plays what `build` plans.
   Outcome play(Build build);

@@ -28,9 +28,23 @@ def find(env, *names):
         if q: return q
     raise SystemExit(f"broker binary not found: set {env}")
 
-def mosquitto(env, more="", name="mosquitto"):   # bramble speaks the same configuration language
+def certificate(d):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-keyout", f"{d}/key.pem", "-out", f"{d}/cert.pem", "-subj", "/CN=localhost"], check=True, capture_output=True)
+    return f"certfile {d}/cert.pem\nkeyfile {d}/key.pem\n"
+
+# What the one listener speaks: options of the listener, and the words that bramble-bench needs for it.
+TRANSPORTS = {
+    "tls": (certificate, ["--insecure"]),
+    "ws": (lambda d: "protocol websockets\n", ["--websocket"]),
+    "wss": (lambda d: "protocol websockets\n" + certificate(d), ["--websocket", "--insecure"]),
+}
+def client_words(name): return TRANSPORTS[name.partition("-")[2]][1] if name in KNOWN and name.partition("-")[2] in TRANSPORTS else []
+
+def mosquitto(env, more="", name="mosquitto", transport=""):   # bramble speaks the same configuration language
     def start(port, d):
-        w(f"{d}/m.conf", f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nlog_dest none\nuser root\n"
+        lines = TRANSPORTS[transport][0](d) if transport else ""
+        w(f"{d}/m.conf", f"listener {port} 127.0.0.1\n{lines}allow_anonymous true\npersistence false\nlog_dest none\nuser root\n"
           "max_queued_messages 0\nmax_queued_bytes 0\nmax_inflight_messages 0\nset_tcp_nodelay true\n" + more)
         return [find(env, name), "-c", f"{d}/m.conf"]
     return start
@@ -116,6 +130,9 @@ KNOWN = {  # name: (command builder, the scenarios it can do, None: all; those i
     "nats": (nats, None, ["pairs_q2", "shared_q1", "pairs_q0_v5", "fanout_q1_v5"]),   # 2.9: no QoS 2, no v5, no $share
     "aedes": (aedes, None, ["shared_q1", "pairs_q0_v5", "fanout_q1_v5"]),
 }
+for kind in TRANSPORTS:   # of bench/run only
+    KNOWN[f"bramble1-{kind}"] = (mosquitto("BRAMBLE", "threads 1\n", "bramble", kind), None, [])
+    KNOWN[f"mosquitto-{kind}"] = (mosquitto("MOSQUITTO", transport=kind), None, [])
 SCEN = {  # name: (loadgen arguments, primary metric, further metrics)
     "pairs_q0": ("pairs --pubs 50 --qos 0", "cpu_per_M", ["delivered_per_s"]),
     "pairs_q0_b1": ("pairs --pubs 50 --qos 0 --batch 1 --window 1", "cpu_per_M", ["delivered_per_s", "p50_us"]),
@@ -270,6 +287,7 @@ def main():
     if os.path.exists(a.out): db = json.load(open(a.out))
     brokers = [(b.partition("=")[0], b.partition("=")[2] or None) for b in a.broker]; ports = dict((x.split("=")[0], int(x.split("=")[1])) for x in a.port)
     for n, c in brokers:
+        if client_words(n): raise SystemExit(f"{n}: the load generator here knows plain TCP only; bench/run has the other")
         if c is None and n not in KNOWN: raise SystemExit(f"unknown broker {n}")
         if c and "{port}" not in c and n not in ports: raise SystemExit(f"{n}: command without {{port}} needs --port {n}=NUMBER")
     want = [s for s in a.scenarios.split(",") if s]; scs = []

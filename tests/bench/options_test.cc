@@ -124,6 +124,10 @@ TEST_CASE("options of the connection are read, lists and booleans too") {
   CHECK(complaint({"--nodelay", "maybe"}) == "--nodelay cannot be 'maybe'");
   CHECK(complaint({"--topic", "a/%x"}) == "--topic cannot be 'a/%x'");
   CHECK(complaint({"--client-id", "%c"}) == "--client-id cannot be '%c'");
+  CHECK(complaint({"--cert", "c"}) == "--cert needs --tls, --cafile or --insecure");
+  CHECK(complaint({"--insecure", "--key", "k"}) == "--key needs --cert");
+  CHECK(complaint({"--path", "/mqtt"}) == "--path needs --websocket");
+  CHECK(complaint({"--websocket", "--path", "mqtt"}) == "--path cannot be 'mqtt'");
   CHECK(complaint({"--sub-id", "0", "--version", "5"}) == "--sub-id cannot be '0'");
 }
 

@@ -59,6 +59,31 @@ class Tool(unittest.TestCase):
         done = call("conn", "--port", self.port, "--clients", 20, "--keepalive", 1, "--duration", 4, "--quiet")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
+    def test_it_speaks_tls_and_websockets(self):
+        for name, words in (("bramble1-tls", ["--insecure"]), ("bramble1-ws", ["--websocket"]),
+                            ("bramble1-wss", ["--websocket", "--path", "/else", "--insecure"])):
+            with self.subTest(name), compare.running(name, None, None, None) as (broker, port):
+                more = ("--port", port, "--pid", broker.pid, "--json", "--quiet", *words)
+                for call_words in (("pairs", "--pubs", 4, "--qos", 2, "--count", 2000, "--size", 20000),
+                                   ("churn", "--clients", 4, "--count", 40, "--filters", 1)):
+                    done = call(*call_words, *more)
+                    self.assertEqual((done.returncode, done.stderr), (0, ""))
+                    self.assertEqual(json.loads(done.stdout)["faults"], [])
+                spoken_plainly = call("pairs", "--port", port, "--pubs", 1, "--count", 1, "--quiet")
+                self.assertEqual(spoken_plainly.returncode, 1, spoken_plainly.stdout)
+
+    def test_what_is_wrong_with_tls_or_a_websocket_is_said(self):
+        with compare.running("bramble1-tls", None, None, None) as (_, port):
+            for words, said in ((["--tls"], "certificate does not hold: self-signed certificate; --cafile, or --insecure"),
+                                (["--cafile", self.path("none")], "--cafile"),
+                                (["--insecure", "--websocket"], "closed by the broker")):
+                done = call("conn", "--clients", 1, "--port", port, "--quiet", "--duration", 0.1, *words)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(said, done.stdout + done.stderr)
+        done = call("conn", "--clients", 1, "--port", self.port, "--quiet", "--duration", 0.1, "--insecure")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("closed by the broker", done.stdout)
+
     def test_quiet_json_is_one_line_that_tells_everything(self):
         done = self.pairs("--count", 500, "--username", "me", "--password", "secret", "--pid", self.broker.pid, "--json", "--quiet")
         self.assertEqual((done.returncode, done.stderr, done.stdout.count("\n")), (0, "", 1))

@@ -27,6 +27,7 @@ void LoadClient::open(const Endpoint& broker, int epoll) {
   auto [socket, fault] = start_connect(broker, settings_.number);
   if (!socket) return close("connect: " + fault);
   socket_ = std::move(socket);
+  if (broker.layering) layers_ = broker.layering->make();
   state_ = State::connecting;
   awaits_writable_ = true;
   epoll_event event{.events = EPOLLIN | EPOLLOUT, .data = {.ptr = this}};
@@ -39,6 +40,7 @@ void LoadClient::reset() {
   fault_.clear();
   in_.clear();
   out_.clear();
+  wire_.clear();
   sent_ = filters_sent_ = 0;
   sending_ = {};
 }
@@ -51,6 +53,13 @@ void LoadClient::on_io(std::uint32_t epoll_events, std::span<char> scratch) {
 
 void LoadClient::on_connected() {
   if (const int error = connect_outcome(socket_)) return close("connect: " + connect_fault(error));
+  if (!layers_) return say_hello();
+  state_ = State::shaking_hands;
+  layers_->begin(wire_);
+  flush();
+}
+
+void LoadClient::say_hello() {
   state_ = State::waiting_connack;
   send_connect();
   flush();
@@ -61,8 +70,23 @@ void LoadClient::on_readable(std::span<char> scratch) {
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got < 0) return close("read: " + std::string(std::strerror(errno)));
   if (got == 0) return close("closed by the broker");
-  read_frames({scratch.data(), static_cast<std::size_t>(got)}, std::chrono::steady_clock::now());
+  const std::span<char> bytes = scratch.first(static_cast<std::size_t>(got));
+  if (layers_) {
+    through_layers(bytes);
+  } else {
+    read_frames({bytes.data(), bytes.size()}, std::chrono::steady_clock::now());
+  }
   if (!closed() && !awaits_writable_) flush();
+}
+
+void LoadClient::through_layers(std::span<char> bytes) {
+  thread_local std::string packets;
+  packets.clear();
+  const std::string wrong = layers_->receive(bytes, packets, wire_);
+  if (!packets.empty()) read_frames(packets, std::chrono::steady_clock::now());
+  if (closed()) return;
+  if (!wrong.empty()) return close(wrong);
+  if (state_ == State::shaking_hands && layers_->open()) say_hello();
 }
 
 void LoadClient::read_frames(std::string_view bytes, SteadyTime now) {
@@ -243,17 +267,28 @@ mqtt::PacketId LoadClient::next_id(mqtt::Qos qos) {
 }
 
 void LoadClient::flush() {
-  while (sent_ < out_.size()) {
-    const ssize_t taken = ::send(socket_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL);
+  if (layers_ && !out_.empty()) {
+    layers_->send(out_, wire_);
+    out_.clear();
+  }
+  std::string& bytes = layers_ ? wire_ : out_;
+  if (!write(bytes)) return;
+  bytes.clear();
+  sent_ = 0;
+  await_writable(false);
+}
+
+/// False: the socket did not take all.
+bool LoadClient::write(const std::string& bytes) {
+  while (sent_ < bytes.size()) {
+    const ssize_t taken = ::send(socket_.get(), bytes.data() + sent_, bytes.size() - sent_, MSG_NOSIGNAL);
     if (taken < 0 && errno == EINTR) continue;
-    if (taken < 0 && errno == EAGAIN) return await_writable(true);
-    if (taken < 0) return close("write: " + std::string(std::strerror(errno)));
+    if (taken < 0 && errno == EAGAIN) return await_writable(true), false;
+    if (taken < 0) return close("write: " + std::string(std::strerror(errno))), false;
     sent_ += static_cast<std::size_t>(taken);
     quiet_ = false;
   }
-  out_.clear();
-  sent_ = 0;
-  await_writable(false);
+  return true;
 }
 
 void LoadClient::await_writable(bool wanted) {
@@ -305,8 +340,10 @@ void LoadClient::cut() {
 void LoadClient::disconnect() {
   if (closed() || idle()) return;
   mqtt::append_disconnect(out_, settings_.version, mqtt::ReasonCode::success);
+  if (layers_ && layers_->open()) layers_->send(out_, wire_);
+  const std::string& bytes = layers_ ? wire_ : out_;
   // Once, and whether it goes out or not: a broker that does not read any more has ended the connection for itself.
-  [[maybe_unused]] const auto taken = ::send(socket_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL);
+  [[maybe_unused]] const auto taken = ::send(socket_.get(), bytes.data() + sent_, bytes.size() - sent_, MSG_NOSIGNAL);
   state_ = State::closed;
   socket_.reset();
 }

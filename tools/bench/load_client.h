@@ -13,6 +13,7 @@
 #include "core/mqtt/encode.h"
 #include "core/mqtt/packets.h"
 #include "core/session/packet_ids.h"
+#include "tools/bench/layers.h"
 #include "tools/bench/repeated_publish.h"
 #include "tools/bench/socket.h"
 
@@ -84,7 +85,7 @@ class LoadClient {
   std::uint16_t topic_alias_maximum() const { return topic_alias_maximum_; }  ///< the broker's
 
   /// The socket did not take all that was flushed: sending more only fills memory.
-  bool blocked() const { return sent_ < out_.size(); }
+  bool blocked() const { return sent_ < (layers_ ? wire_ : out_).size(); }
   /// How many more messages of QoS 1 or 2 may be sent now  [MQTT-3.3.4-9]
   std::size_t credit() const { return receive_maximum_ - sending_.count(); }
   std::size_t unacknowledged() const { return sending_.count(); }
@@ -112,9 +113,12 @@ class LoadClient {
   void cut();
 
  private:
-  enum class State { idle, connecting, waiting_connack, waiting_suback, ready, leaving, closed };
+  enum class State { idle, connecting, shaking_hands, waiting_connack, waiting_suback, ready, leaving, closed };
 
   void on_connected();
+  void say_hello();
+  void through_layers(std::span<char> bytes);
+  bool write(const std::string& bytes);
   void on_readable(std::span<char> scratch);
   void read_frames(std::string_view bytes, SteadyTime now);
   bool complete_kept(std::string_view& fresh, SteadyTime now);
@@ -145,10 +149,12 @@ class LoadClient {
   Descriptor socket_;
   int epoll_ = -1;
   bool awaits_writable_ = false;
-  std::string in_;  ///< the beginning of a packet whose rest has not come
-  std::string out_;
-  std::size_t sent_ = 0;  ///< of out_
-  bool quiet_ = false;    ///< nothing was sent since quiet_since_
+  std::string in_;                  ///< the beginning of a packet whose rest has not come
+  std::string out_;                 ///< packets
+  std::unique_ptr<Layers> layers_;  ///< null: none
+  std::string wire_;                ///< with layers: what they made of out_
+  std::size_t sent_ = 0;            ///< of what goes to the socket: wire_ with layers, or out_
+  bool quiet_ = false;              ///< nothing was sent since quiet_since_
   SteadyTime quiet_since_{};
   std::chrono::milliseconds keep_alive_{0};  ///< the broker's, if it sent one  [MQTT-3.2.2-21]
 

@@ -130,6 +130,19 @@ constexpr auto kOptions = std::to_array<OptionRow>({
      [](Text v, Options& o) { return read_addresses(v, o.sources); }},
     {"--nodelay", "BOOL", "TCP_NODELAY: writes leave at once (true)",
      [](Text v, Options& o) { return read_bool(v, o.nodelay); }},
+    {"--tls", "", "TLS; the broker's certificate is checked with the system's authorities",
+     [](Text, Options& o) { return set(o.layers.tls, true); }},
+    {"--cafile", "FILE", "TLS; with those in FILE, PEM",
+     [](Text v, Options& o) { return set(o.layers.tls, true) && read_text(v, o.layers.trust.cafile); }},
+    {"--insecure", "", "TLS, whatever certificate the broker has",
+     [](Text, Options& o) { return set(o.layers.tls, true) && set(o.layers.insecure, true); }},
+    {"--cert", "FILE", "TLS: the clients' certificate, PEM",
+     [](Text v, Options& o) { return read_text(v, o.layers.trust.certificate); }},
+    {"--key", "FILE", "TLS: its private key, PEM", [](Text v, Options& o) { return read_text(v, o.layers.trust.key); }},
+    {"--websocket", "", "MQTT in a WebSocket, one packet a frame; with TLS too",
+     [](Text, Options& o) { return set(o.layers.websocket, true); }},
+    {"--path", "PATH", "WebSocket: what is asked for (/mqtt)",
+     [](Text v, Options& o) { return read_text(v, o.layers.path) && v[0] == '/'; }},
     {"--clients", "N", "connections; in pub, sub, pairs the same as --pubs or --subs",
      [](Text v, Options& o) { return read_count(v, o.clients); }},
     {"--pubs", "N", "publishers", [](Text v, Options& o) { return read_count(v, o.publishers); }},
@@ -218,6 +231,10 @@ std::string contradiction(const Options& options) {
   if (options.subscription_id != 0 && !v5) return "--sub-id needs --version 5";
   if (options.session_expiry && !v5) return "--session-expiry needs --version 5";
   if (options.password && !options.user_name && !v5) return "--password needs --username";
+  const LayerPlan& layers = options.layers;
+  if (options.has("--cert") && !layers.tls) return "--cert needs --tls, --cafile or --insecure";
+  if (options.has("--key") && !options.has("--cert")) return "--key needs --cert";
+  if (options.has("--path") && !layers.websocket) return "--path needs --websocket";
   if (options.contents && options.has("--size")) return "--payload-file and --size: one of them decides the size";
   if (is_template(options.client_id) && options.client_id.find("%i") == std::string::npos) {
     return "--client-id needs a %i, or all clients would have the same";
@@ -288,7 +305,9 @@ OptionFor option_for(std::string_view name) {
   constexpr std::array<Text, 7> kCaller{"--pid",    "--json",       "--quiet",  "--help",
                                         "--report", "--prometheus", "--manager"};
   if (std::find(kCaller.begin(), kCaller.end(), name) != kCaller.end()) return OptionFor::caller;
-  return name == "--source" || name == "--payload-file" ? OptionFor::machine : OptionFor::scenario;
+  constexpr std::array<Text, 5> kMachine{"--source", "--payload-file", "--cafile", "--cert", "--key"};
+  if (std::find(kMachine.begin(), kMachine.end(), name) != kMachine.end()) return OptionFor::machine;
+  return OptionFor::scenario;
 }
 
 std::string options_help() {

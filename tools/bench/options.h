@@ -11,6 +11,7 @@
 #include "core/base/time.h"
 #include "core/mqtt/types.h"
 #include "tools/bench/address.h"
+#include "tools/bench/layers.h"
 
 namespace bramble::bench {
 
@@ -20,6 +21,7 @@ struct Options {
   std::uint16_t port = 1883;
   std::vector<std::string> sources{};  ///< addresses of this machine; none: as the kernel likes, see start_connect
   bool nodelay = true;
+  LayerPlan layers;
   unsigned threads = 1;
 
   std::optional<std::uint32_t> clients;  ///< what is left open each scenario decides

@@ -21,6 +21,17 @@ constexpr auto kFamilies = std::to_array<Family>({
     {" [pace] ", " --rate --window --batch --count --duration --warmup "},
 });
 
+/// What is wrong with them; empty: nothing.
+std::string put_layers(const Options& options, Endpoint& broker) {
+  LayerPlan plan = options.layers;
+  if (!plan.any()) return {};
+  plan.host = options.host;
+  auto context = Layers::make_context(plan);
+  if (!context) return context.error();
+  broker.layering = std::make_shared<const Layering>(Layering{std::move(plan), std::move(*context)});
+  return {};
+}
+
 bool contains(std::string_view list, std::string_view name) {
   return list.find(" " + std::string(name) + " ") != std::string_view::npos;
 }
@@ -32,8 +43,11 @@ std::optional<Endpoint> broker_of(Run run) {
   auto broker = resolve(run.options.host, run.options.port, run.options.sources, fault);
   if (broker) {
     broker->nodelay = run.options.nodelay;
-  } else {
+    fault = put_layers(run.options, *broker);
+  }
+  if (!fault.empty()) {
     run.report.fault(fault);
+    return std::nullopt;
   }
   return broker;
 }

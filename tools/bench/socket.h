@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <sys/socket.h>
@@ -9,6 +10,8 @@
 #include <vector>
 
 namespace bramble::bench {
+
+struct Layering;
 
 /// Owns a file descriptor.
 class Descriptor {
@@ -42,6 +45,7 @@ struct Endpoint {
   Address broker;
   std::vector<Address> sources{};  ///< to connect from, client after client; none: as start_connect sees fit
   bool nodelay = true;
+  std::shared_ptr<const Layering> layering{};  ///< null: MQTT goes over TCP as it is
 };
 
 /// Whether `text` is an IPv4 or IPv6 address.

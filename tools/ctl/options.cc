@@ -89,15 +89,15 @@ constexpr Flag kFlags[] = {
     {"-k", "--keepalive", "SECONDS", kAll, "Keep Alive; 0: none (60)",
      [](Options& to, std::string_view value) { return take_number(to.login.keep_alive, value, 0, 65'535); }},
     {"", "--cafile", "FILE", kAll, "TLS; certificates of the authorities that the broker's is checked with, PEM",
-     [](Options& to, std::string_view value) { return take_text(to.place.cafile, value); }},
+     [](Options& to, std::string_view value) { return take_text(to.place.trust.cafile, value); }},
     {"", "--capath", "FOLDER", kAll, "the same, as a folder that `openssl rehash` has gone over",
-     [](Options& to, std::string_view value) { return take_text(to.place.capath, value); }},
+     [](Options& to, std::string_view value) { return take_text(to.place.trust.capath, value); }},
     {"", "--tls-use-os-certs", "", kAll, "the same, with the authorities of this system",
      [](Options& to, std::string_view) { return to.place.system_authorities = true, std::string(); }},
     {"", "--cert", "FILE", kAll, "the client's own certificate, PEM",
-     [](Options& to, std::string_view value) { return take_text(to.place.certificate, value); }},
+     [](Options& to, std::string_view value) { return take_text(to.place.trust.certificate, value); }},
     {"", "--key", "FILE", kAll, "its private key, PEM (in the same file)",
-     [](Options& to, std::string_view value) { return take_text(to.place.key, value); }},
+     [](Options& to, std::string_view value) { return take_text(to.place.trust.key, value); }},
     {"", "--insecure", "", kAll, "do not check that the broker's certificate is for this host",
      [](Options& to, std::string_view) { return to.place.insecure = true, std::string(); }},
     {"-W", "--timeout", "SECONDS", kAll, "",
@@ -158,7 +158,7 @@ std::string wrong_together(Verb verb, const Options& options) {
   const Place& place = options.place;
   const Login& login = options.login;
   if (!place.unix_socket.empty() && place.tls()) return "--unix: there is no TLS over a Unix socket";
-  if (!place.key.empty() && place.certificate.empty()) return "--key: needs --cert, whose key it is";
+  if (!place.trust.key.empty() && place.trust.certificate.empty()) return "--key: needs --cert, whose key it is";
   if (place.insecure && !place.tls()) return "--insecure: needs --cafile, --capath or --tls-use-os-certs";
   if (login.password && !login.user_name && login.version != Version::v5) return "-P: needs -u in MQTT 3.1.1";
   if (verb == Verb::ping) return {};

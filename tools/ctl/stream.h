@@ -7,6 +7,7 @@
 
 #include "core/base/result.h"
 #include "core/base/time.h"
+#include "tools/common/tls_client.h"
 
 namespace bramble::ctl {
 
@@ -16,14 +17,11 @@ struct Place {
   std::uint16_t port = 0;   ///< 0: 1883, or 8883 with TLS
   std::string unix_socket;  ///< a path: instead of host and port
   // TLS, if one of these is given
-  std::string cafile;
-  std::string capath;
-  std::string certificate;
-  std::string key;
+  TlsTrust trust;
   bool system_authorities = false;
   bool insecure = false;  ///< the certificate may be for another host
 
-  bool tls() const { return !cafile.empty() || !capath.empty() || !certificate.empty() || system_authorities; }
+  bool tls() const { return !trust.cafile.empty() || !trust.capath.empty() || !trust.certificate.empty() || system_authorities; }
   std::uint16_t port_used() const;
   std::string name() const;  ///< for people: "localhost:1883"
 };
