@@ -6,6 +6,7 @@ namespace {
 
 constexpr Seconds kSweepEvery{1};
 constexpr std::size_t kSweptSlots = 1000;
+constexpr Milliseconds kLookAtMemoryEvery{100};
 
 DeliveryRules rules_of(const BrokerOptions& options) {
   DeliveryRules rules;
@@ -46,6 +47,7 @@ Shard::Shard(Commons& commons, ReactorId id, std::shared_ptr<const Config> confi
              {},
              {},
              {},
+             Shortage::none,
              false},
       connections_(parts_) {}
 
@@ -53,6 +55,7 @@ Shard::~Shard() = default;
 
 void Shard::on_start(const OnReactor& here) {
   for (const auto& listener : listeners_) listener->start_accepting(here, commons_.mesh);
+  begin_memory_watch(here);
   if (here.id().value != 0) return;
   here.reactor().timers(here).arm(sweep_chore_, here.now() + kSweepEvery);
   begin_sys(here);
@@ -84,6 +87,7 @@ void Shard::apply(const OnReactor& here, const Change& change) {
   }
   sessions_.apply(here, parts_.rules);
   connections_.apply(here, before);
+  begin_memory_watch(here);
   if (here.id().value == 0 && sys_changed) begin_sys(here);
 }
 
@@ -160,6 +164,36 @@ void Shard::sweep_retained(const OnReactor& here) {
   std::vector<RetainedMessages::Expired> removed;
   commons_.retained.expire(here.id(), here.now(), sweep_, kSweptSlots, removed);
   here.reactor().counters(here).add(Metric::dropped_expired, static_cast<std::int64_t>(removed.size()));
+}
+
+Shortage shortage_of(std::uint64_t bytes, std::uint64_t limit) {
+  if (limit == 0) return Shortage::none;
+  const auto part = [&](std::uint64_t percent) { return limit / 100 * percent; };
+  if (bytes >= part(100)) return Shortage::stop_publishers;
+  if (bytes >= part(90)) return Shortage::slow_publishers;
+  return bytes >= part(80) ? Shortage::nothing_new : Shortage::none;
+}
+
+void Shard::begin_memory_watch(const OnReactor& here) {
+  parts_.shortage = Shortage::none;
+  if (parts_.config->broker.memory_limit == 0) return here.reactor().timers(here).disarm(memory_chore_);
+  watch_memory(here);
+}
+
+void Shard::watch_memory(const OnReactor& here) {
+  here.reactor().timers(here).arm(memory_chore_, here.now() + kLookAtMemoryEvery);
+  const std::uint64_t limit = parts_.config->broker.memory_limit;
+  const MemoryUse use = memory_use();
+  const Shortage before = std::exchange(parts_.shortage, shortage_of(use.current, limit));
+  if (parts_.shortage == Shortage::stop_publishers) connections_.shed_slowest_reader(here);
+  if (here.id().value != 0 || parts_.shortage == before) return;
+  const char* const words = parts_.shortage == Shortage::none          ? "all goes on as usual"
+                            : parts_.shortage == Shortage::nothing_new ? "new sessions and subscriptions are refused"
+                            : parts_.shortage == Shortage::slow_publishers
+                                ? "publishers are read slowly, and nothing new is taken"
+                                : "publishers are not read, and who does not read is disconnected";
+  log::write(parts_.shortage > before ? LogType::warning : LogType::notice, "Memory {} MB of memory_limit {} MB: {}.",
+             use.current >> 20, limit >> 20, words);
 }
 
 }  // namespace bramble

@@ -53,7 +53,7 @@ class Shard final : public MessageHandler {
   void on_turn_end(const OnReactor& here) override;
 
  private:
-  /// A chore that comes round: $SYS, the sweep of expired retained messages. Only on the first reactor.
+  /// A chore that comes round: $SYS, the sweep of expired retained messages. Those two only on the first reactor.
   class Chore final : public ReactorTimer {
    public:
     Chore(Shard& shard, void (Shard::*work)(const OnReactor&)) : shard_(shard), work_(work) {}
@@ -68,6 +68,8 @@ class Shard final : public MessageHandler {
   bool run_errands(const OnReactor& here);
   void publish_sys(const OnReactor& here);
   void sweep_retained(const OnReactor& here);
+  void begin_memory_watch(const OnReactor& here);
+  void watch_memory(const OnReactor& here);
   void publish_own(const OnReactor& here, std::string_view topic, std::string_view payload, bool retain);
 
   Commons& commons_;
@@ -83,6 +85,7 @@ class Shard final : public MessageHandler {
   std::vector<std::unique_ptr<Errand>> errands_;
   Chore sys_chore_{*this, &Shard::publish_sys};
   Chore sweep_chore_{*this, &Shard::sweep_retained};
+  Chore memory_chore_{*this, &Shard::watch_memory};
 };
 
 }  // namespace bramble

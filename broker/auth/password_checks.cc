@@ -1,6 +1,5 @@
 #include "broker/auth/password_checks.h"
 
-#include <algorithm>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <sys/resource.h>
@@ -11,8 +10,6 @@ namespace bramble {
 
 namespace {
 constexpr std::size_t kQueueMax = 1024;
-constexpr std::size_t kAddressesMax = 10'000;
-constexpr double kBurstSeconds = 10;
 constexpr int kNiceness = 10;
 }  // namespace
 
@@ -31,29 +28,10 @@ void PasswordChecks::stop() {
   for (std::thread& worker : std::exchange(workers_, {})) worker.join();
 }
 
-bool PasswordChecks::allowed(const std::string& address, SteadyTime now) {
-  if (limits_.rate == 0) return true;
-  if (allowances_.size() >= kAddressesMax) {  // those that have not asked for long have all of theirs back
-    std::erase_if(allowances_, [&](const auto& each) {
-      return now - each.second.as_of > std::chrono::duration<double>(kBurstSeconds);
-    });
-    if (allowances_.size() >= kAddressesMax) return false;
-  }
-  const double most = limits_.rate * kBurstSeconds;
-  const auto [found, is_new] = allowances_.try_emplace(address, Allowance{most, now});
-  Allowance& allowance = found->second;
-  allowance.left += std::chrono::duration<double>(now - allowance.as_of).count() * limits_.rate;
-  allowance.left = std::min(allowance.left, most);
-  allowance.as_of = now;
-  if (allowance.left < 1) return false;
-  allowance.left -= 1;
-  return true;
-}
-
 PasswordChecks::Answer PasswordChecks::ask(Question question, const std::string& address, SteadyTime now) {
   {
     const std::lock_guard lock(mutex_);
-    if (queue_.size() >= kQueueMax || !allowed(address, now)) return Answer::too_many;
+    if (queue_.size() >= kQueueMax || !rates_.allow(address, now, false)) return Answer::too_many;
     queue_.push_back(std::move(question));
   }
   wake_.notify_one();

@@ -7,10 +7,10 @@
 #include <mutex>
 #include <string>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "broker/auth/users.h"
+#include "broker/net/address_rates.h"
 #include "broker/reactor/mesh.h"
 
 namespace bramble {
@@ -26,7 +26,7 @@ class PasswordChecks {
     std::uint32_t rate = 0;  ///< checks a second for one address; 0: no limit
   };
 
-  explicit PasswordChecks(Limits limits) : limits_(limits) {}
+  explicit PasswordChecks(Limits limits) : limits_(limits), rates_(limits.rate) {}
   ~PasswordChecks() { stop(); }
   PasswordChecks(const PasswordChecks&) = delete;
 
@@ -47,20 +47,14 @@ class PasswordChecks {
   Answer ask(Question question, const std::string& address, SteadyTime now);
 
  private:
-  struct Allowance {
-    double left = 0;
-    SteadyTime as_of{};
-  };
-
   void work();
-  bool allowed(const std::string& address, SteadyTime now);
 
   const Limits limits_;
   Mesh* mesh_ = nullptr;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Question> queue_;
-  std::unordered_map<std::string, Allowance> allowances_;
+  AddressRates rates_;
   std::vector<std::thread> workers_;
   bool stopping_ = false;
 };

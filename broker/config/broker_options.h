@@ -58,6 +58,10 @@ struct BrokerOptions {
   std::chrono::seconds connect_timeout{30};
   std::chrono::seconds handshake_timeout{10};
   std::uint32_t password_rate = 20;
+  std::uint32_t max_takeovers = 30;
+  std::uint32_t max_subscriptions = 0;
+  std::uint32_t max_filter_levels = 0;
+  std::uint64_t memory_limit = 0;
   std::uint64_t max_output_bytes = 1 << 20;
   std::uint64_t max_inbox_bytes = 16 << 20;
   std::uint32_t busy_poll_us = 0;
@@ -149,6 +153,17 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
     {"password_rate", &BrokerOptions::password_rate, Range{0, 100'000}, Reload::at_start,
      "Passwords that are checked for one address in a second, on average over ten; further clients from there are told "
      "to come later. One that was right before is not counted. 0: no limit. Bramble's own."},
+    {"max_takeovers", &BrokerOptions::max_takeovers, Range{0, 1'000'000}, Reload::at_once,
+     "Times that other connections may take over one client id within ten seconds. After that the one that is there "
+     "stays for ten seconds, and the log names both. 0: no limit. Bramble's own."},
+    {"max_subscriptions", &BrokerOptions::max_subscriptions, Range{}, Reload::at_once,
+     "Subscriptions of one client; further ones are refused in SUBACK. 0: no limit. Bramble's own."},
+    {"max_filter_levels", &BrokerOptions::max_filter_levels, Range{0, 65'535}, Reload::at_once,
+     "Levels of a topic filter; one with more is refused in SUBACK. 0: no limit. Bramble's own."},
+    {"memory_limit", &BrokerOptions::memory_limit, Range{}, Reload::at_once,
+     "Bytes of memory that the broker should stay below. From 80 % on new sessions and subscriptions are refused, from "
+     "90 % on publishers are read slowly, from 100 % on not at all, and who does not read what waits for it is "
+     "disconnected. Nothing that was acknowledged is dropped. Mosquitto just fails to allocate. 0: no limit."},
     {"max_output_bytes", &BrokerOptions::max_output_bytes, Range{1}, Reload::new_connections,
      "Bytes waiting to be written to one client. Above it QoS 0 messages to that client are dropped and counted, "
      "others "

@@ -26,7 +26,10 @@ struct ListenerOptions {
   Protocol protocol = Protocol::mqtt;
   std::optional<bool> listener_allow_anonymous;
   std::string listener_auto_id_prefix;
-  std::int32_t max_connections = -1;  ///< -1: no limit
+  std::int32_t max_connections = -1;         ///< -1: no limit
+  std::uint32_t max_connection_rate = 0;     ///< of one address, a second; 0: no limit
+  std::uint32_t max_publish_rate = 0;        ///< of one client, a second; 0: no limit
+  std::uint64_t max_publish_bytes_rate = 0;  ///< the same
   mqtt::Qos max_qos = mqtt::Qos::exactly_once;
   std::uint16_t max_topic_alias = 10;
   std::uint16_t max_topic_alias_broker = 10;
@@ -51,6 +54,10 @@ struct ListenerOptions {
   bool same_place(const ListenerOptions& other) const {
     return port == other.port && bind_address == other.bind_address && bind_interface == other.bind_interface &&
            socket_domain == other.socket_domain && unix_socket_mode == other.unix_socket_mode;
+  }
+  /// Clients may be elsewhere than where their connections come from.
+  bool behind_proxy() const {
+    return enable_proxy_protocol != 0 || (protocol == Protocol::websockets && !trusted_proxies.empty());
   }
   bool unix_socket() const { return bind_address.starts_with('/'); }
 };
@@ -88,6 +95,16 @@ inline constexpr OptionRow<ListenerOptions> kListenerOptions[] = {
      Reload::new_connections, "auto_id_prefix for this listener alone: at most 50 bytes."},
     {"max_connections", &ListenerOptions::max_connections, Range{-1, 2'147'483'647}, Reload::new_connections,
      "Clients connected through this listener at the same time. -1: no limit."},
+    {"max_connection_rate", &ListenerOptions::max_connection_rate, Range{0, 1'000'000}, Reload::at_once,
+     "Connections of one address (IPv6: of one /64) in a second, on average over ten; further ones are closed. Behind "
+     "a "
+     "proxy that tells the address they are refused when they send CONNECT. 0: no limit. Bramble's own."},
+    {"max_publish_rate", &ListenerOptions::max_publish_rate, Range{0, 10'000'000}, Reload::at_once,
+     "PUBLISH packets of one client in a second: one that sends more is read no faster. 0: no limit. Bramble's own."},
+    {"max_publish_bytes_rate", &ListenerOptions::max_publish_bytes_rate, Range{}, Reload::at_once,
+     "Bytes of PUBLISH packets of one client in a second: one that sends more is read no faster. 0: no limit. "
+     "Bramble's "
+     "own."},
     {"max_qos", Special<ListenerOptions>{read_max_qos, show_max_qos}, Reload::new_connections,
      "Highest QoS on this listener. MQTT 5 clients are told; a PUBLISH above it ends the connection. "
      "`maximum_qos` is the same."},

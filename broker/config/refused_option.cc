@@ -31,7 +31,6 @@ constexpr auto kRows = std::to_array<Row>({
     {"enable_control_api", "false",
      "commands on $CONTROL are not answered; bramble-ctl asks over a socket of this machine. Take the line out"},
     {"global_plugin", "", kPlugins},
-    {"memory_limit", "0", "not done yet: limit the memory of the service (systemd: MemoryMax), and take the line out"},
     {"plugin", "", kPlugins},
     {"plugin_load", "", kPlugins},
     {"plugin_use", "", kPlugins},

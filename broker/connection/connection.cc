@@ -200,9 +200,10 @@ std::size_t Connection::handle_packets(const OnReactor& here, std::string_view b
     }
     if (frame->size == 0) break;
     if (frame->type == PacketType::publish && state_ == State::connected &&
-        (parts_.router.backlogged() || !here.reactor().caught_up(here))) {
-      hold_packet(here);  // something goes before it; all but PUBLISH goes on
-      break;
+        (parts_.router.backlogged() || !here.reactor().caught_up(here) || allowance_ ||
+         parts_.shortage != Shortage::none) &&
+        publish_must_wait(here, frame->size)) {
+      break;  // all but PUBLISH goes on
     }
     if (const auto done = handle(here, *frame, bytes.substr(handled)); !done) {
       fail(here, done.error());
@@ -216,6 +217,58 @@ std::size_t Connection::handle_packets(const OnReactor& here, std::string_view b
   heard(here, handled != 0);
   if (out_.bytes() > output_max_ + kRepliesMax) update_interest(here);
   return handled;
+}
+
+bool Connection::publish_must_wait(const OnReactor& here, std::size_t bytes) {
+  if (parts_.router.backlogged() || !here.reactor().caught_up(here)) {
+    hold_packet(here);
+    return true;
+  }
+  if (parts_.shortage >= Shortage::slow_publishers) {
+    if (!one_more_) throttle(here);
+    one_more_ = false;
+    return throttled_;
+  }
+  if (!allowance_) return false;
+  if (!allowance_->any(listener(), here.now())) {
+    throttle(here);
+    return true;
+  }
+  allowance_->spend(bytes);
+  return false;
+}
+
+void Connection::limit_publishing(const OnReactor& here) {
+  if (!PublishAllowance::limited(listener())) {
+    allowance_.reset();
+  } else if (!allowance_) {
+    allowance_ = std::make_unique<PublishAllowance>(listener(), here.now());
+  }
+}
+
+void Connection::throttle(const OnReactor& here) {
+  parts_.counters.add(Metric::publishers_throttled);
+  if (allowance_ && parts_.shortage < Shortage::slow_publishers && allowance_->line.allow(here.now())) {
+    log::write(LogType::notice,
+               "Client {} publishes faster than max_publish_rate or max_publish_bytes_rate allows: it "
+               "is read more slowly.",
+               describe());
+  }
+  held_ = throttled_ = true;
+  heard_ = here.now();
+  parts_.connections.throttled(here, *this);
+  update_interest(here);
+}
+
+bool Connection::unthrottle(const OnReactor& here) {
+  heard_ = here.now();  // its silence was our doing
+  if (parts_.shortage >= Shortage::stop_publishers) return false;
+  if (allowance_ && !allowance_->any(listener(), here.now())) return false;
+  one_more_ = parts_.shortage == Shortage::slow_publishers;
+  throttled_ = false;
+  update_interest(here);
+  resume(here);
+  return true;
 }
 
 void Connection::hold(const OnReactor& here) {
@@ -270,7 +323,8 @@ void Connection::set_paused(const OnReactor& here, bool paused) {
 bool Connection::replies_pile_up() const { return blocked_ && out_.bytes() > output_max_ + kRepliesMax; }
 
 std::uint32_t Connection::wanted_events() const {
-  std::uint32_t wanted = paused_ || replies_pile_up() ? 0u : static_cast<std::uint32_t>(EPOLLIN | EPOLLRDHUP);
+  std::uint32_t wanted =
+      paused_ || throttled_ || replies_pile_up() ? 0u : static_cast<std::uint32_t>(EPOLLIN | EPOLLRDHUP);
   if (blocked_ || transport_->wants_write()) wanted |= EPOLLOUT;
   if (wanted != 0 && newcomer_) wanted |= EPOLLONESHOT;
   return wanted;

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "broker/connection/outbound_aliases.h"
+#include "broker/connection/publish_allowance.h"
 #include "broker/connection/shard_parts.h"
 #include "broker/connection/write_queue.h"
 #include "broker/log.h"
@@ -67,6 +68,11 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   /// What its transport has and epoll cannot see. False: not now.
   bool read_unseen(const OnReactor& here);
   bool paused() const { return paused_; }
+  /// A new configuration may allow it more or less.
+  void limit_publishing(const OnReactor& here);
+
+  /// For the log.
+  std::string describe() const;
 
   // --- out ---
   Sent send_publish(Publication& publication, mqtt::PublishHeader header) override;
@@ -117,6 +123,9 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   void password_checked(const OnReactor& here, bool right);
   ProvenIdentity identity() const { return transport_->identity(); }
 
+  /// Behind a proxy its address is known only now.  False: its address connects too often (max_connection_rate).
+  bool may_connect(const OnReactor& here);
+
   /// It subscribes or unsubscribes.
   void settling() { settling_ = true; }
 
@@ -127,6 +136,7 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
     bool checked = false;  ///< the whole packet
     std::size_t next = 0;  ///< of the packet's body
     std::vector<mqtt::ReasonCode> codes;
+    bool told = false;  ///< the log, that a filter was refused
   };
   std::unique_ptr<Partial> partial;
   /// The packet at hand, a PUBLISH, is handed to its handler again when nothing goes before it any more.
@@ -173,6 +183,11 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   char* extend(std::size_t size, bool wide = false);
   void mark_dirty(bool wide = false);
   void hold(const OnReactor& here);
+  /// Something goes before the PUBLISH at hand, or it has to come later: holds it then.
+  [[gnu::noinline]] bool publish_must_wait(const OnReactor& here, std::size_t bytes);
+  void throttle(const OnReactor& here);
+  /// True: it goes on.
+  bool unthrottle(const OnReactor& here);
   bool write(const OnReactor& here);  ///< false: the other side has closed
   bool replies_pile_up() const;       ///< it asks and does not read the answers: nothing more is read from it
   std::uint32_t wanted_events() const;
@@ -180,7 +195,6 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   [[gnu::noinline]] const mqtt::PublishContent& unmounted(const mqtt::PublishContent& content);
   void choose_alias(mqtt::PublishHeader& header, const mqtt::PublishContent& content);
   bool too_large(const mqtt::PublishHeader& header, const mqtt::PublishContent& content) const;
-  std::string describe() const;
 
   ShardParts& parts_;
   std::unique_ptr<Transport> transport_;
@@ -189,8 +203,9 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   std::unique_ptr<std::string> unread_;  ///< an incomplete packet, or what waits for its turn
   std::unique_ptr<TopicMemo> memo_;
   std::unique_ptr<OutboundAliases> outbound_aliases_;
-  SteadyTime heard_{};               ///< when bytes last came, or were last allowed to
-  Connection** waits_at_ = nullptr;  ///< behind another, at the door
+  std::unique_ptr<PublishAllowance> allowance_;  ///< null: it may publish all it likes
+  SteadyTime heard_{};                           ///< when bytes last came, or were last allowed to
+  Connection** waits_at_ = nullptr;              ///< behind another, at the door
   const std::uint64_t number_;
   std::size_t output_max_;
   std::uint32_t index_ = 0;  ///< in Connections
@@ -204,21 +219,24 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   mqtt::Version version_ = mqtt::Version::v3_1_1;
   AtDoor at_door_ = AtDoor::no;
   Login login_ = Login::unknown;
-  bool connect_waits_ = false;  ///< is first in unread_, for its turn at the door
-  bool newcomer_ : 1 = true;    ///< so far it has connected and subscribed, nothing else
-  bool settling_ : 1 = false;   ///< and does so in what is read just now
+  bool dirty_ = false;              ///< on the list of those who are written to in this turn
+  bool late_ = false;               ///< on the list of those who are written to in this turn or one of the next
+  bool connect_waits_ : 1 = false;  ///< is first in unread_, for its turn at the door
+  bool newcomer_ : 1 = true;        ///< so far it has connected and subscribed, nothing else
+  bool settling_ : 1 = false;       ///< and does so in what is read just now
   bool reason_strings_ : 1 = false;
-  bool dirty_ = false;       ///< on the list of those who are written to in this turn
-  bool late_ = false;        ///< on the list of those who are written to in this turn or one of the next
-  bool held_ = false;        ///< on the list of those with packets that wait for their turn
-  bool paused_ = false;      ///< slowed: read a little now and then
-  bool blocked_ = false;     ///< the socket takes no more for now
-  bool broken_ : 1 = false;  ///< a write has failed: it ends when the turn does
-  bool was_full_ = false;    ///< since it was last looked whether something waits for room
+  bool held_ : 1 = false;      ///< on the list of those with packets that wait for their turn
+  bool paused_ : 1 = false;    ///< slowed: read a little now and then
+  bool blocked_ : 1 = false;   ///< the socket takes no more for now
+  bool broken_ : 1 = false;    ///< a write has failed: it ends when the turn does
+  bool was_full_ : 1 = false;  ///< since it was last looked whether something waits for room
   bool replaying_ : 1 = false;
   const bool mounted_ : 1;          ///< its listener has a mount point
   bool shaking_hands_ : 1 = false;  ///< its transport is, and has a time for it
   bool unseen_ : 1 = false;         ///< on the list of those whose transport has bytes that epoll cannot see
+  bool throttled_ : 1 = false;      ///< held, until it may publish again
+  bool one_more_ : 1 = false;       ///< PUBLISH, though memory is short
+  bool rate_counted_ : 1 = false;   ///< its CONNECT, with those of its address
 };
 static_assert(sizeof(Connection) <= 256, "one of mimalloc's sizes; the next is 320 (docs/design.md, Memory)");
 

@@ -37,6 +37,7 @@ void Connection::established(const OnReactor& here, OwnedSession& session, const
   parts_.counters.add(Metric::clients_connected);
   parts_.counters.add(Metric::connections);
   settling_ = true;
+  limit_publishing(here);
   if (keep_alive_ == 0) {
     here.reactor().timers(here).disarm(*this);
   } else {
@@ -148,7 +149,7 @@ void Connection::move_to(const OnReactor& here, ReactorId owner, const std::stri
   moved->accepted.number = number_;
   moved->unread = std::string(unread);
   moved->client_id = client_id;
-  moved->password_right = login_ == Login::right;
+  if (login_ == Login::right) moved->password_known_by = rules().users;
   here.reactor().timers(here).disarm(*this);
   here.reactor().readiness(here).remove(transport_->descriptor(), *this);
   if (at_door_ == AtDoor::going) count_as_leaving(false);  // it is found to have hung up there once more

@@ -114,7 +114,8 @@ void Connection::flush(const OnReactor& here) {
     if (state_ < State::closing && at_door_ != AtDoor::going) hang_up(here);  // what it said before is still read
     return;
   }
-  if (!session_ || !has_room() || !std::exchange(was_full_, false)) return;
+  if (!session_ || !has_room() || !was_full_) return;
+  was_full_ = false;
   session_->pump(here, here.reactor().turn_buffer(here));
   if (!session_->replays.empty()) parts_.connections.replay_later(here, *this);
 }

@@ -8,7 +8,9 @@ namespace bramble {
 
 namespace {
 constexpr Milliseconds kSipEvery{10};
-constexpr std::size_t kLateFlushes = 1000;  // a turn; about 6 us each
+constexpr Milliseconds kThrottleFor{10};        // at least
+constexpr std::size_t kSlowReader = 64 * 1024;  // bytes that wait for it
+constexpr std::size_t kLateFlushes = 1000;      // a turn; about 6 us each
 constexpr std::size_t kShare = 2500;  // of a turn, in deliveries, for replays, and as much for slices of long packets
 constexpr int kLooksPerDelivery = 4;  // looking at that many places takes as long as one delivery
 
@@ -34,7 +36,10 @@ void Connections::adopt(const OnReactor& here, ConnectionMoved moved) {
   here.reactor().load().fetch_add(1, std::memory_order_relaxed);
   parts_.directory.arrived(moved.client_id);
   Connection& connection = accept(here, std::move(moved.accepted));
-  if (moved.password_right) connection.login_ = Connection::Login::right;
+  connection.rate_counted_ = true;
+  if (moved.password_known_by && moved.password_known_by == connection.rules().users) {  // no reload in between
+    connection.login_ = Connection::Login::right;
+  }
   connection.come_with_connect(here, std::move(moved.unread));
 }
 
@@ -59,6 +64,30 @@ void Connections::eased(const OnReactor& here) {
 void Connections::sip(const OnReactor& here) {
   for (std::size_t i = 0; i < paused_.size(); ++i) paused_[i]->sip(here);
   if (!paused_.empty()) here.reactor().timers(here).arm(sips_, here.now() + kSipEvery);
+}
+
+void Connections::throttled(const OnReactor& here, Connection& connection) {
+  if (throttled_.empty()) here.reactor().timers(here).arm(unthrottling_, here.now() + kThrottleFor);
+  throttled_.push_back(&connection);
+}
+
+void Connections::unthrottle(const OnReactor& here) {
+  const auto waiting = std::exchange(throttled_, {});  // who goes on may come back
+  for (Connection* connection : waiting) {
+    if (connection->state() >= Connection::State::closing) continue;
+    if (!connection->unthrottle(here)) throttled_.push_back(connection);
+  }
+  if (!throttled_.empty()) here.reactor().timers(here).arm(unthrottling_, here.now() + kThrottleFor);
+}
+
+void Connections::shed_slowest_reader(const OnReactor& here) {
+  const auto waits = [](const auto& connection) {
+    return connection->state() == Connection::State::connected && connection->blocked_ ? connection->out_.bytes() : 0;
+  };
+  const auto slowest = std::ranges::max_element(all_, {}, waits);
+  if (slowest == all_.end() || waits(*slowest) < kSlowReader) return;
+  (*slowest)->close(here, mqtt::ReasonCode::quota_exceeded,
+                    "is disconnected: memory is short (memory_limit), and it does not read what waits for it", false);
 }
 
 void Connections::replay_later(const OnReactor& here, Connection& connection) {
@@ -211,7 +240,8 @@ void Connections::end_turn(const OnReactor& here) {
     }
     here.reactor().load().fetch_sub(1, std::memory_order_relaxed);
   }
-  for (auto* list : {&late_, &held_, &sliced_, &replaying_, &paused_, &unseen_}) std::erase_if(*list, is_closed);
+  for (auto* list : {&late_, &held_, &sliced_, &replaying_, &paused_, &throttled_, &unseen_})
+    std::erase_if(*list, is_closed);
   late_owned_ = late_.size();
   for (Connection* connection : std::exchange(closed_, {})) {
     const std::uint32_t hole = connection->index_;
@@ -224,6 +254,7 @@ void Connections::end_turn(const OnReactor& here) {
 void Connections::apply(const OnReactor& here, const AllRules& before) {
   for (const auto& connection : all_) {
     if (connection->state() >= Connection::State::closing) continue;
+    connection->limit_publishing(here);
     connection->memo_.reset();  // what it remembers was allowed by the rules before
     if (connection->login_ != Connection::Login::unknown &&
         connection->state() == Connection::State::awaiting_connect) {

@@ -6,6 +6,7 @@
 
 #include "broker/connection/connection.h"
 #include "broker/connection/door.h"
+#include "broker/connection/takeovers.h"
 
 namespace bramble {
 
@@ -29,8 +30,13 @@ class Connections {
   /// Reads it slowly until one of the reactors (a bit each) says that its inbox has eased, and as long as it has not.
   void slow_down(const OnReactor& here, Connection& connection, std::uint64_t reactors);
   void eased(const OnReactor& here);
+  /// It goes on when it may publish again.
+  void throttled(const OnReactor& here, Connection& connection);
 
   Door& door() { return door_; }
+  Takeovers& takeovers() { return takeovers_; }
+  /// Memory is short: whoever has most waiting that it does not read is disconnected, but for one with little.
+  void shed_slowest_reader(const OnReactor& here);
 
   void wait_for_password(std::uint64_t number, Connection& connection) { asking_[number] = &connection; }
   void password_checked(const OnReactor& here, std::uint64_t number, bool right);
@@ -49,17 +55,20 @@ class Connections {
 
  private:
   friend class Connection;
-  class Sips final : public ReactorTimer {
+  class Round final : public ReactorTimer {
    public:
-    explicit Sips(Connections& connections) : connections_(connections) {}
-    void due(const OnReactor& here) override { connections_.sip(here); }
+    Round(Connections& connections, void (Connections::*work)(const OnReactor&))
+        : connections_(connections), work_(work) {}
+    void due(const OnReactor& here) override { (connections_.*work_)(here); }
 
    private:
     Connections& connections_;
+    void (Connections::*work_)(const OnReactor&);
   };
 
   void closed(Connection& connection);
   void sip(const OnReactor& here);
+  void unthrottle(const OnReactor& here);
   void flush_dirty(const OnReactor& here);
   void flush_late(const OnReactor& here);
   void work_off_replays(const OnReactor& here);
@@ -80,11 +89,14 @@ class Connections {
   std::vector<Connection*> sliced_;
   std::vector<Connection*> replaying_;
   std::vector<Connection*> paused_;
+  std::vector<Connection*> throttled_;
   std::vector<Connection*> unseen_;
   std::vector<Connection*> closed_;
   std::unordered_map<std::uint64_t, Connection*> asking_;  ///< whose password is being checked, by their numbers
   std::vector<MessagePtr> found_;                          ///< by the replay at hand
-  Sips sips_{*this};
+  Takeovers takeovers_;
+  Round sips_{*this, &Connections::sip};
+  Round unthrottling_{*this, &Connections::unthrottle};
 };
 
 }  // namespace bramble

@@ -106,6 +106,7 @@ void Connection::count_as_connected(int change) {
 }
 
 bool Connection::to_be_heard_out(const OnReactor& here) {
+  if (throttled_) return false;  // its backlog could take minutes
   if (at_door_ != AtDoor::going && Readiness::shows(transport_->descriptor(), POLLRDHUP)) hang_up(here);
   return at_door_ == AtDoor::going;
 }
@@ -133,6 +134,13 @@ Connection::Login Connection::ask_for_password(const OnReactor& here, std::strin
   return login_ = Login::asked;
 }
 
+bool Connection::may_connect(const OnReactor& here) {
+  if (rate_counted_) return true;
+  rate_counted_ = true;
+  const auto& rates = rules().rates;
+  return !rates || !listener().behind_proxy() || rates->allow(host_of(peer()), here.now(), true);
+}
+
 /// Once more, at its turn: now it is known.
 void Connection::password_checked(const OnReactor& here, bool right) {
   if (state_ >= State::closing) return;
@@ -148,7 +156,9 @@ bool Connection::given_up_for(const Connection& other) const {
 Connection::Served Connection::serve(const OnReactor& here) {
   if (held_ || paused_) return Served::not_yet;
   settling_ = false;
-  if (std::exchange(connect_waits_, false)) {
+  const bool connect_waited = connect_waits_;
+  connect_waits_ = false;
+  if (connect_waited) {
     handle_unread(here);
   } else {
     read_what_is_fair(here);

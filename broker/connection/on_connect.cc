@@ -3,6 +3,7 @@
 #include <random>
 
 #include "broker/connection/admission.h"
+#include "broker/connection/connections.h"
 #include "broker/connection/handlers.h"
 
 namespace bramble {
@@ -33,13 +34,31 @@ bool may_leave_will(const Connection& from, const Who& who, std::string_view cli
 /// For a session more, if it is one.
 bool room_for(const ShardParts& parts, std::string_view client_id) {
   const auto limit = parts.config->broker.global_max_clients;
-  if (limit < 0 || parts.directory.knows(client_id)) return true;
-  return parts.directory.size() < static_cast<std::size_t>(limit);
+  const bool short_of_memory = parts.shortage >= Shortage::nothing_new;
+  if ((limit < 0 && !short_of_memory) || parts.directory.knows(client_id)) return true;
+  return !short_of_memory && parts.directory.size() < static_cast<std::size_t>(limit);
 }
 
 /// The connection that this client has already.
 Connection* current(const OwnedSession* session) {
   return session ? static_cast<Connection*>(session->connection()) : nullptr;
+}
+
+/// Why it has to leave the connection that is there alone; null: it may take its place.
+const char* may_not_take_over(const OnReactor& here, const Connection& from, const Connection& there,
+                              std::string_view client_id) {
+  ShardParts& parts = from.parts();
+  const std::uint32_t most = parts.config->broker.max_takeovers;
+  const auto verdict = parts.connections.takeovers().ask(client_id, most, here.now());
+  if (verdict == Takeovers::Verdict::allowed) return nullptr;
+  if (verdict == Takeovers::Verdict::quarantine_begins) {
+    log::write(
+        LogType::warning,
+        "Client id {} is taken over again and again, now from {}: the one that is there, from {}, stays for {} s "
+        "(max_takeovers {}). Do two clients have the same id?",
+        client_id, from.peer(), there.peer(), Takeovers::kWindow.count(), most);
+  }
+  return "its client id is taken over too often (max_takeovers)";
 }
 
 /// The session this CONNECT begins or goes on with.  [MQTT-3.1.2-4] [MQTT-3.1.2-5] [MQTT-3.1.2-6]
@@ -97,6 +116,9 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   if (!decoded) return from.refuse(here, decoded.error()), done;
   const mqtt::Connect& connect = *decoded;
   const auto refuse = [&](const Error& error) { from.refuse(here, error, connect.maximum_packet_size); };
+  if (!from.may_connect(here)) {
+    return refuse({ReasonCode::connection_rate_exceeded, "its address connects too often (max_connection_rate)"}), done;
+  }
   if (const auto admitted = admit(from, connect); !admitted) return refuse(admitted.error()), done;
   const auto who = who_is(here, from, connect);
   if (!who) return refuse(who.error()), done;
@@ -110,7 +132,9 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
     return refuse({ReasonCode::not_authorized, "it may not publish its Will (acl_file)"}), done;
   }
   if (!room_for(parts, client_id)) {
-    return refuse({ReasonCode::quota_exceeded, "there are as many sessions as global_max_clients allows"}), done;
+    return refuse(
+               {ReasonCode::quota_exceeded, "there is no room for another session (global_max_clients, memory_limit)"}),
+           done;
   }
   mqtt::Connack connack = accepted(from, connect);
   if (assigned && connect.version == Version::v5) connack.assigned_client_identifier = client_id;  // [MQTT-3.1.3-7]
@@ -129,6 +153,9 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
     if (there->to_be_heard_out(here)) {  // a DISCONNECT goes before this CONNECT, and so does a PUBLISH [MQTT-3.14.4-3]
       done.behind = there;
       return done;
+    }
+    if (const char* const why = may_not_take_over(here, from, *there, client_id)) {
+      return refuse({ReasonCode::server_busy, why}), done;
     }
   }
   const auto [session, present] = find_session(here, parts, kept, client_id, connect.clean_start);

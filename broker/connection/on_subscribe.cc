@@ -35,6 +35,30 @@ void subscribe(const OnReactor& here, Connection& from, const TopicFilter& filte
   session.replays.set(wanted->id(), PendingReplay{wanted, subscriber, {}});
 }
 
+/// Why not; null: it may.
+const char* may_not_subscribe(const Connection& from, const TopicFilter& filter) {
+  const ShardParts& parts = from.parts();
+  const BrokerOptions& options = parts.config->broker;
+  if (options.max_filter_levels != 0 &&
+      static_cast<std::size_t>(std::ranges::count(filter.filter(), '/')) >= options.max_filter_levels) {
+    return "max_filter_levels";
+  }
+  const bool short_of_memory = parts.shortage >= Shortage::nothing_new;
+  const bool full = options.max_subscriptions != 0 && from.session().subscriptions.size() >= options.max_subscriptions;
+  if (!full && !short_of_memory) return nullptr;
+  const FilterId known = parts.sessions.id_of(filter);
+  if (known != FilterId{} && parts.subscribers.find(known, &from.session())) return nullptr;  // it replaces one
+  return full ? "max_subscriptions" : "memory_limit";
+}
+
+void refuse_filter(Connection& from, const TopicFilter& filter, const char* why) {
+  from.partial->codes.push_back(from.is_v5() ? ReasonCode::quota_exceeded : ReasonCode::unspecified_error);
+  if (!from.partial->told) {
+    log::write(LogType::notice, "Client {} is refused a subscription to {}: {}.", from.describe(), filter.text(), why);
+  }
+  from.partial->told = true;
+}
+
 /// All filters of a packet are checked before one is taken.
 Result<void> check_subscribe(const OnReactor& here, const Connection& from, const mqtt::Frame& frame) {
   const auto decoded = mqtt::decode_subscribe(frame, from.version());
@@ -93,6 +117,10 @@ Result<void> on_subscribe(const OnReactor& here, Connection& from, const mqtt::F
     const std::string mounted = from.mount(entry.filter);
     const auto filter = TopicFilter::parse(mounted.empty() ? entry.filter : mounted);
     if (!filter) return Failure(filter.error());  // with its mount point it is too long
+    if (const char* const why = may_not_subscribe(from, *filter)) {
+      refuse_filter(from, *filter, why);
+      continue;
+    }
     Subscriber subscriber;
     subscriber.recipient = &from.session();
     subscriber.subscription_identifier = slice->subscription_identifier;

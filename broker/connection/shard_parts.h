@@ -16,6 +16,15 @@ namespace bramble {
 
 class Connections;
 
+/// Of memory, by memory_limit: what is done about it, in this order, each with all before it.
+enum class Shortage : std::uint8_t {
+  none,
+  nothing_new,      ///< no new sessions or subscriptions
+  slow_publishers,  ///< each publisher gets one PUBLISH through now and then
+  stop_publishers,  ///< and who does not read is disconnected
+};
+Shortage shortage_of(std::uint64_t bytes, std::uint64_t limit);
+
 /// What a connection may use of its shard and of what all shards share.  Threads: the shard's reactor.
 struct ShardParts {
   std::shared_ptr<const Config> config;
@@ -33,7 +42,8 @@ struct ShardParts {
   std::string packet;              ///< a small packet while it is encoded
   std::string mounted_topic;       ///< of the PUBLISH at hand
   mqtt::PublishContent unmounted;  ///< of the delivery at hand
-  bool packet_lasts = false;       ///< the packet that is handled lies in the turn's memory
+  Shortage shortage = Shortage::none;
+  bool packet_lasts = false;  ///< the packet that is handled lies in the turn's memory
 };
 
 }  // namespace bramble

@@ -97,14 +97,22 @@ std::string Listener::full() const {
   return {};
 }
 
+bool Listener::too_often(const OnReactor& here, const Transport& transport) const {
+  if (!rules_->rates || rules_->options.behind_proxy()) return false;
+  return !rules_->rates->allow(host_of(transport.peer()), here.now(), true);
+}
+
+void Listener::deny(const OnReactor& here, const Transport& transport, const std::string& limit) {
+  if (!denied_line_.allow(here.now())) return;
+  log::write(LogType::notice, "Client connection from {} denied: {} exceeded.", transport.peer(), limit);
+}
+
 void Listener::give_away(const OnReactor& here, std::unique_ptr<Transport> transport, bool tcp) {
   here.reactor().counters(here).add(Metric::sockets_opened);
-  if (const std::string limit = full(); !limit.empty()) {
-    if (full_line_.allow(here.now())) {
-      log::write(LogType::notice, "Client connection from {} denied: {} exceeded.", transport->peer(), limit);
-    }
-    return;
+  if (tcp && too_often(here, *transport)) {
+    return deny(here, *transport, fmt::format("max_connection_rate ({} a second)", rules_->rates->rate()));
   }
+  if (const std::string limit = full(); !limit.empty()) return deny(here, *transport, limit);
   rules_->connections->fetch_add(1, std::memory_order_relaxed);
   mesh_->connections().fetch_add(1, std::memory_order_relaxed);
   if (nodelay_ && tcp) {

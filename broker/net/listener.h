@@ -34,6 +34,9 @@ class Listener final {
   void give_away(const OnReactor& here, std::unique_ptr<Transport> transport, bool tcp);
   /// Why not another; empty: there is room.
   std::string full() const;
+  /// Where its client is, is known from the start, and it comes too often.
+  bool too_often(const OnReactor& here, const Transport& transport) const;
+  void deny(const OnReactor& here, const Transport& transport, const std::string& limit);
 
   const std::uint32_t number_;
   std::shared_ptr<const ListenerRules> rules_;
@@ -41,7 +44,7 @@ class Listener final {
   bool nodelay_;
   std::uint32_t head_bytes_max_;  ///< of an HTTP request
   Mesh* mesh_ = nullptr;
-  log::LinePerMinute full_line_;
+  log::LinePerMinute denied_line_;
   std::vector<std::unique_ptr<Socket>> sockets_;
 };
 

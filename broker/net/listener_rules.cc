@@ -34,6 +34,7 @@ OrMessage<AllRules> read_rules(const Config& config) {
   for (const ListenerOptions& options : config.listeners) {
     auto rules = std::make_shared<ListenerRules>();
     rules->options = options;
+    if (const auto rate = options.max_connection_rate; rate != 0) rules->rates = std::make_shared<AddressRates>(rate);
     auto passwords =
         once(users, options.auth.password_file, [&](const auto& path) { return Users::load(config, path); });
     if (!passwords) return tl::unexpected<std::string>(std::move(passwords.error()));

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "broker/auth/users.h"
+#include "broker/net/address_rates.h"
 #include "broker/net/tls_context.h"
 #include "core/auth/access_list.h"
 
@@ -17,6 +18,7 @@ struct ListenerRules {
   std::shared_ptr<const TlsContext> tls;     ///< null: no TLS
   std::shared_ptr<Users> users;              ///< null: no password_file
   std::shared_ptr<const AccessList> access;  ///< null: no acl_file
+  std::shared_ptr<AddressRates> rates;       ///< null: no max_connection_rate
   bool closed = false;                       ///< a reload has taken the listener away
   std::shared_ptr<std::atomic<int>> connections = std::make_shared<std::atomic<int>>(0);  ///< of the listener
 };

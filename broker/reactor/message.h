@@ -18,6 +18,8 @@
 
 namespace bramble {
 
+class Users;
+
 /// One PUBLISH for one other reactor: the filters it matched that have subscribers there, by id, because an id that has
 /// died finds nothing while a pointer would have to be kept alive across queues.
 struct Entry {
@@ -76,7 +78,7 @@ struct ConnectionMoved {
   ConnectionAccepted accepted;
   std::string unread;
   std::string client_id;
-  bool password_right = false;  ///< it was checked before it moved
+  std::shared_ptr<const Users> password_known_by{};  ///< it was right, before it moved, by these
 };
 
 /// The sender's inbox has fallen below its level: whoever was slowed for it may go on.

@@ -1,0 +1,24 @@
+#include "broker/connection/publish_allowance.h"
+
+namespace bramble {
+
+namespace {
+bool any_of(Allowance& allowance, double rate, SteadyTime now) {
+  if (rate == 0) return true;
+  allowance.refill(rate, rate, now);
+  return allowance.any();
+}
+}  // namespace
+
+bool PublishAllowance::any(const ListenerOptions& of, SteadyTime now) {
+  const bool messages = any_of(messages_, of.max_publish_rate, now);
+  const bool bytes = any_of(bytes_, static_cast<double>(of.max_publish_bytes_rate), now);
+  return messages && bytes;
+}
+
+void PublishAllowance::spend(std::size_t bytes) {
+  messages_.spend(1);
+  bytes_.spend(static_cast<double>(bytes));
+}
+
+}  // namespace bramble

@@ -1,0 +1,19 @@
+#include "broker/connection/takeovers.h"
+
+namespace bramble {
+
+Takeovers::Verdict Takeovers::ask(std::string_view client_id, std::uint32_t most, SteadyTime now) {
+  if (most == 0) return Verdict::allowed;
+  if (counts_.size() >= kClientsMax) {
+    std::erase_if(counts_, [&](const auto& each) { return now - each.second.since > kWindow; });
+    if (counts_.size() >= kClientsMax) return Verdict::allowed;
+  }
+  Count& count = counts_.try_emplace(std::string(client_id), Count{now}).first->second;
+  if (now - count.since > kWindow) count = {now};
+  if (count.quarantine) return Verdict::quarantine;
+  if (++count.times <= most) return Verdict::allowed;
+  count = {now, 0, true};
+  return Verdict::quarantine_begins;
+}
+
+}  // namespace bramble
