@@ -303,7 +303,8 @@ Plan offline(Scene& scene, const OnReactor& here) {
 constexpr auto kScenarios = std::to_array<Scenario>({
     {"pairs_q0", "10 to 10, bursts of 16", pairs_at<Qos::at_most_once>},
     {"pairs_q0_single", "1 to 1, a message a wake", pairs_single},
-    {"pairs_q0_acl", "pairs_q0 with 200 rules in acl_file: at most 1.03 of it", pairs_at<Qos::at_most_once>, acl_of_200},
+    {"pairs_q0_acl", "pairs_q0 with 200 rules in acl_file: at most 1.03 of it", pairs_at<Qos::at_most_once>,
+     acl_of_200},
     {"pairs_q1", "the same as pairs_q0 at QoS 1", pairs_at<Qos::at_least_once>},
     {"pairs_q2", "at QoS 2", pairs_at<Qos::exactly_once>},
     {"pairs_q0_1k", "payloads of 1 KiB", pairs_of<1024>},

@@ -9,8 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "broker/auth/address_rates.h"
 #include "broker/auth/users.h"
-#include "broker/net/address_rates.h"
 #include "broker/reactor/mesh.h"
 
 namespace bramble {

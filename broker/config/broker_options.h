@@ -58,7 +58,7 @@ struct BrokerOptions {
   std::chrono::seconds connect_timeout{30};
   std::chrono::seconds handshake_timeout{10};
   std::uint32_t password_rate = 20;
-  std::uint32_t max_takeovers = 30;
+  std::uint32_t max_takeovers = 100;
   std::uint32_t max_subscriptions = 0;
   std::uint32_t max_filter_levels = 0;
   std::uint64_t memory_limit = 0;

@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
+#include "broker/auth/address_rates.h"
 #include "broker/auth/users.h"
-#include "broker/net/address_rates.h"
 #include "broker/net/tls_context.h"
 #include "core/auth/access_list.h"
 

@@ -89,7 +89,7 @@ Peer& the_one(const std::vector<std::unique_ptr<Swarm>>& swarms) {
 void take_over(bool keep) {
   const std::size_t kThreads = 4;
   const std::size_t each = short_run() ? 50 : 150;
-  const Broker broker("threads 4\nsys_interval 1\nlog_type error");
+  const Broker broker("max_takeovers 0\nthreads 4\nsys_interval 1\nlog_type error");
   Swarm outside(broker);
   SysWatch connected(outside, "clients/connected");
   SysWatch sessions(outside, "clients/total");
@@ -163,7 +163,7 @@ TEST_CASE("[MQTT-3.1.4-3] of hundreds of connections for one client at once, one
 }
 
 TEST_CASE("a client that comes and goes on all reactors at once leaves no session and no trace of its name") {
-  const Broker broker("threads 4\nsys_interval 1\nlog_type error");
+  const Broker broker("max_takeovers 0\nthreads 4\nsys_interval 1\nlog_type error");
   Swarm outside(broker);
   SysWatch sessions(outside, "clients/total");
   REQUIRE(sessions.until([](double value) { return value == 1; }));
@@ -210,7 +210,7 @@ TEST_CASE(
   SUBCASE("on four") { threads = 4; }
   CAPTURE(threads);
   const std::size_t clients = short_run() ? 500 : 2'000;
-  const Broker broker("max_queued_messages 0\nthreads " + std::to_string(threads));
+  const Broker broker("max_takeovers 0\nmax_queued_messages 0\nthreads " + std::to_string(threads));
   const auto hello = [](std::size_t i, bool will) {
     Connect connect{.version = Version::v3_1_1, .client_id = "back" + std::to_string(i)};
     if (will) connect.will = Will{.topic = "said", .payload = "gone"};
@@ -257,7 +257,7 @@ TEST_CASE("[MQTT-3.1.4-3] of the connections that a client gives up in haste non
   SUBCASE("on four") { threads = 4; }
   CAPTURE(threads);
   const std::size_t clients = short_run() ? 300 : 1'500;
-  const Broker broker("max_queued_messages 0\nthreads " + std::to_string(threads));
+  const Broker broker("max_takeovers 0\nmax_queued_messages 0\nthreads " + std::to_string(threads));
   const auto id = [](std::size_t i) { return "hasty" + std::to_string(i); };
   const auto hello = [&](std::size_t i) { return encode(Connect{.version = Version::v3_1_1, .client_id = id(i)}); };
   const auto say = [&](std::size_t i, const char* what) {
@@ -305,7 +305,7 @@ TEST_CASE("[MQTT-3.1.4-3] of the connections that a client gives up in haste non
 
 TEST_CASE("thousands of connections that one client gives up at once cost each what one costs") {
   constexpr std::size_t kConnections = 3'900;  // the kernel keeps 4,096 for a broker that stands still
-  const Broker broker("threads 1\nsys_interval 1");
+  const Broker broker("max_takeovers 0\nthreads 1\nsys_interval 1");
   Swarm outside(broker);
   SysWatch connected(outside, "clients/connected");
   REQUIRE(connected.until([](double value) { return value == 1; }));

@@ -21,7 +21,9 @@ struct Place {
   bool system_authorities = false;
   bool insecure = false;  ///< the certificate may be for another host
 
-  bool tls() const { return !trust.cafile.empty() || !trust.capath.empty() || !trust.certificate.empty() || system_authorities; }
+  bool tls() const {
+    return !trust.cafile.empty() || !trust.capath.empty() || !trust.certificate.empty() || system_authorities;
+  }
   std::uint16_t port_used() const;
   std::string name() const;  ///< for people: "localhost:1883"
 };

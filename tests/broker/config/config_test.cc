@@ -288,7 +288,6 @@ TEST_CASE("an option that only Mosquitto has stops the start and says what to do
     CAPTURE(line);
     CHECK(contains(error_of(line), "use password_file and acl_file"));
   }
-  CHECK(contains(error_of("memory_limit 1000\n"), "MemoryMax"));
   CHECK(contains(error_of("enable_control_api true\n"), "bramble-ctl"));
   CHECK(contains(error_of("tls_engine pkcs11\n"), "keyfile"));
   CHECK(contains(error_of("protocol http_api\n"), "http_api is known to Mosquitto, not in Bramble"));

@@ -1,4 +1,4 @@
-#include "broker/net/address_rates.h"
+#include "broker/auth/address_rates.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

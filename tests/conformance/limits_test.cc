@@ -1,0 +1,184 @@
+#include <chrono>
+#include <doctest/doctest.h>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/client.h"
+
+// Limits of our own, which protect the broker and its clients from one of them.
+namespace bramble::testing {
+namespace {
+
+using mqtt::PacketType;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+std::string many(Version version, const std::string& topic, int count, std::size_t payload = 4) {
+  std::string bytes;
+  for (int i = 0; i < count; ++i)
+    bytes += encode(version, Publish{.topic = topic, .payload = std::string(payload, 'x')});
+  return bytes;
+}
+
+unsigned code_of(const Broker& broker, const Connect& connect) {
+  RawClient client(broker.port());
+  return try_connect(client, connect).code;
+}
+
+/// Seconds until `count` messages to `subscriber` have come.
+double time_of(Client& subscriber, int count) {
+  const auto start = Clock::now();
+  for (int i = 0; i < count; ++i) subscriber.receive();
+  return seconds_since(start);
+}
+
+}  // namespace
+
+TEST_CASE("max_publish_rate: who sends more is read more slowly, loses nothing and stays; others are as fast as ever") {
+  const Broker broker("max_publish_rate 100");
+  Client subscriber(broker), publisher(broker), other(broker);
+  subscriber.subscribe("much");
+  publisher.send(many(publisher.version(), "much", 180));  // 100 of the first second, 80 more
+  for (int i = 0; i < 10; ++i) CHECK(other.publish({.topic = "else", .qos = 1}) < 0x80);
+  const double time = time_of(subscriber, 180);
+  CHECK(time > 0.7);
+  CHECK(time < 5);
+  publisher.ping();
+  broker.wait_for_log(publisher.id() + " ");
+  CHECK(broker.log().find("publishes faster than max_publish_rate") != std::string::npos);
+  CHECK(broker.log().find(other.id() + " [") == std::string::npos);
+}
+
+TEST_CASE("max_publish_bytes_rate counts bytes, and lets a message through that is larger than what a second brings") {
+  const Broker broker("max_publish_bytes_rate 10000");
+  Client subscriber(broker), publisher(broker);
+  subscriber.subscribe("much");
+  publisher.send(many(publisher.version(), "much", 1, 20'000) + many(publisher.version(), "much", 1));
+  CHECK(subscriber.receive().payload.size() == 20'000);
+  const double time = time_of(subscriber, 1);
+  CHECK(time > 0.8);  // 10,000 bytes were owed
+  CHECK(time < 5);
+}
+
+TEST_CASE("who may publish no more now still receives, and can be taken over at once") {
+  const Broker broker("max_publish_rate 1");
+  Client publisher(broker, persistent(Version::v5, "eager")), other(broker);
+  publisher.subscribe("for/it");
+  publisher.send(many(Version::v5, "much", 500));
+  other.publish({.topic = "for/it", .payload = "news", .qos = 1});
+  CHECK(publisher.receive().payload == "news");
+  Client again(broker, persistent(Version::v5, "eager"));
+  CHECK(again.connack().session_present);
+}
+
+TEST_CASE("SIGHUP changes how much a client that is there may publish") {
+  Broker broker("max_publish_rate 1");
+  Client subscriber(broker), publisher(broker);
+  subscriber.subscribe("much");
+  publisher.send(many(publisher.version(), "much", 500));
+  subscriber.receive();
+  broker.reconfigure("");
+  CHECK(time_of(subscriber, 499) < 5);
+}
+
+TEST_CASE("max_connection_rate: an address that connects too often finds its connections closed") {
+  const Broker broker("max_connection_rate 1");
+  std::vector<std::unique_ptr<Client>> ten;                                // what ten seconds bring
+  while (ten.size() < 9) ten.push_back(std::make_unique<Client>(broker));  // one was the fixture's
+  RawClient another(broker.port());
+  another.expect_close();
+  CHECK(broker.log().find("denied: max_connection_rate (1 a second) exceeded") != std::string::npos);
+  ten.front()->ping();
+}
+
+TEST_CASE("max_connection_rate behind a proxy goes by the address that the proxy tells") {
+  const Broker broker("enable_proxy_protocol 1\nmax_connection_rate 1");
+  const auto connect = [&](const std::string& address) {
+    RawClient client(broker.port());
+    client.send("PROXY TCP4 " + address + " 127.0.0.1 1000 1883\r\n");
+    return try_connect(client, Connect{.client_id = unique_name("c")}).code;
+  };
+  for (int i = 0; i < 10; ++i) CHECK(connect("10.0.0.1") == 0);
+  CHECK(connect("10.0.0.1") == 0x9F);
+  CHECK(connect("10.0.0.2") == 0);
+}
+
+TEST_CASE(
+    "max_takeovers: a client id that is taken over again and again stays with who is there, and the log names both") {
+  const Broker broker("max_takeovers 3");
+  const Connect twin{.client_id = "twin"};
+  std::vector<std::unique_ptr<Client>> twins;
+  for (int i = 0; i < 4; ++i) twins.push_back(std::make_unique<Client>(broker, twin));
+  for (int i = 0; i < 5; ++i) CHECK(code_of(broker, twin) == 0x89);
+  CHECK(code_of(broker, Connect{.version = Version::v3_1_1, .client_id = "twin"}) == 3);
+  twins.back()->ping();
+  broker.wait_for_log("Client id twin is taken over again and again, now from 127.0.0.1:");
+  CHECK(broker.log().find("the one that is there, from 127.0.0.1:") != std::string::npos);
+  twins.back()->disconnect();  // and with nobody there anybody may come
+  CHECK(code_of(broker, twin) == 0);
+  CHECK(code_of(broker, Connect{.client_id = "another"}) == 0);
+}
+
+TEST_CASE("max_subscriptions: one more is refused in SUBACK, replacing one is not, and leaving one makes room") {
+  const Broker broker("max_subscriptions 2");
+  Client client(broker);
+  CHECK(client.subscribe({{"a", 0}, {"b", 1}, {"c", 1}}) == std::vector<std::uint8_t>{0, 1, 0x97});
+  CHECK(client.subscribe({{"a", 1}, {"$share/g/a", 0}}) == std::vector<std::uint8_t>{1, 0x97});
+  client.unsubscribe({"a"});
+  CHECK(client.subscribe({{"c", 1}, {"d", 0}}) == std::vector<std::uint8_t>{1, 0x97});
+  Client old(broker, Version::v3_1_1);
+  CHECK(old.subscribe({{"a", 0}, {"b", 0}, {"c", 0}}) == std::vector<std::uint8_t>{0, 0, 0x80});
+  broker.wait_for_log("is refused a subscription to c: max_subscriptions.");
+}
+
+TEST_CASE("max_filter_levels: a filter with more is refused, whatever its group") {
+  const Broker broker("max_filter_levels 3");
+  Client client(broker);
+  CHECK(client.subscribe({{"a/+/#", 0}, {"a/b/c/d", 0}, {"$share/g/a/b/c", 0}, {"//", 0}, {"///", 0}}) ==
+        std::vector<std::uint8_t>{0, 0x97, 0, 0, 0x97});
+}
+
+TEST_CASE("memory_limit: nothing new is taken and publishers wait, and all goes on when there is memory again") {
+  Broker broker;
+  Client subscriber(broker), publisher(broker, Version::v3_1_1);
+  subscriber.subscribe("topic");
+  broker.reconfigure("memory_limit 1000");
+  CHECK(code_of(broker, Connect{.client_id = "new"}) == 0x97);
+  CHECK(subscriber.subscribe({{"another", 0}, {"topic", 1}}) == std::vector<std::uint8_t>{0x97, 1});
+  publisher.send(many(publisher.version(), "topic", 3));
+  subscriber.expect_nothing();
+  broker.wait_for_log("of memory_limit 0 MB: publishers are not read");
+  broker.reconfigure("");
+  for (int i = 0; i < 3; ++i) subscriber.receive();
+  publisher.ping();
+  CHECK(code_of(broker, Connect{.client_id = "new"}) == 0);
+}
+
+TEST_CASE("memory_limit: near it each publisher gets a little through") {
+  Broker broker;
+  Client subscriber(broker), publisher(broker);
+  subscriber.subscribe("topic");
+  broker.reconfigure("memory_limit " + std::to_string(broker.rss_bytes() / 95 * 100));
+  broker.wait_for_log("publishers are read slowly");
+  publisher.send(many(publisher.version(), "topic", 30));
+  const double time = time_of(subscriber, 30);
+  CHECK(time > 0.2);  // one in 10 ms
+  CHECK(time < 5);
+}
+
+TEST_CASE("memory_limit: who does not read what waits for it is disconnected, and its session stays") {
+  Broker broker("max_output_bytes 1000000");
+  Client deaf(broker, persistent(Version::v5, "deaf")), publisher(broker);
+  deaf.shrink_receive_buffer(4096);
+  deaf.subscribe("topic", 0);
+  for (int i = 0; i < 100; ++i) publisher.publish({.topic = "topic", .payload = std::string(100'000, 'x')});
+  broker.reconfigure("memory_limit 1000");
+  broker.wait_for_log("is disconnected: memory is short (memory_limit)");
+  publisher.ping();
+  Client again(broker, persistent(Version::v5, "deaf"));
+  CHECK(again.connack().session_present);
+}
+
+}  // namespace bramble::testing
