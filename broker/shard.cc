@@ -49,7 +49,9 @@ Shard::Shard(Commons& commons, ReactorId id, std::shared_ptr<const Config> confi
              {},
              Shortage::none,
              false},
-      connections_(parts_) {}
+      connections_(parts_) {
+  router_.deliver_duplicates(parts_.config->broker.allow_duplicate_messages);
+}
 
 Shard::~Shard() = default;
 
@@ -72,6 +74,7 @@ void Shard::apply(const OnReactor& here, const Change& change) {
   const bool sys_changed = parts_.config->broker.sys_interval != change.config->broker.sys_interval;
   parts_.config = change.config;
   rules_ = rules_of(parts_.config->broker);
+  router_.deliver_duplicates(parts_.config->broker.allow_duplicate_messages);
   std::erase_if(listeners_, [&](const std::shared_ptr<Listener>& listener) {
     const ListenerRules& rules = *parts_.rules[listener->number()];
     if (rules.closed) {

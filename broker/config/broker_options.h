@@ -48,6 +48,7 @@ struct BrokerOptions {
   bool retain_available = true;
   bool set_tcp_nodelay = true;
   bool upgrade_outgoing_qos = false;
+  bool allow_duplicate_messages = true;
   std::chrono::seconds persistent_client_expiration{0};  ///< 0: never
   std::int32_t global_max_clients = -1;
   std::int32_t global_max_connections = -1;
@@ -122,6 +123,10 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
      "Allow retained messages. MQTT 5 clients are told."},
     {"set_tcp_nodelay", &BrokerOptions::set_tcp_nodelay, Reload::new_connections,
      "Set TCP_NODELAY on client sockets: less delay for single small messages, more packets."},
+    {"allow_duplicate_messages", &BrokerOptions::allow_duplicate_messages, Reload::at_once,
+     "A client whose subscriptions overlap gets a message once for each of them. false: once, at the highest QoS, but "
+     "for "
+     "subscriptions with different Subscription Identifiers."},
     {"upgrade_outgoing_qos", &BrokerOptions::upgrade_outgoing_qos, Reload::new_connections,
      "Deliver at the subscription's QoS even if the message was published with less. Against the standard."},
     {"persistent_client_expiration",

@@ -119,12 +119,15 @@ void Router::deliver_here(const OnReactor& here, Publication& publication, std::
   std::size_t done = 0;
   if (backlog_.empty()) {
     here.reactor().spend(here, 1);
-    while (done < filters.size() && here.reactor().budget_left(here) && fan_out(here, publication, filters[done])) {
+    while (done < filters.size() && here.reactor().budget_left(here) && fan_out(here, publication, filters, done)) {
       ++done;
     }
     if (done == filters.size()) return;
   }
-  own_waiting(here).handoff->add(filters.subspan(done)).message = publication.message();
+  Waiting& waiting = own_waiting(here);
+  check(done == 0 || waiting.handoff->entries.empty(), "only the first of a backlog can be half done");
+  waiting.handoff->add(filters).message = publication.message();
+  if (done != 0) waiting.filter = static_cast<std::uint32_t>(done);
 }
 
 Router::Waiting& Router::own_waiting(const OnReactor& here) {
@@ -137,7 +140,10 @@ Router::Waiting& Router::own_waiting(const OnReactor& here) {
   return backlog_.back();
 }
 
-bool Router::fan_out(const OnReactor& here, Publication& publication, FilterId filter) {
+bool Router::fan_out(const OnReactor& here, Publication& publication, std::span<const FilterId> filters,
+                     std::size_t at) {
+  const FilterId filter = filters[at];
+  const bool once = !duplicates_ && filters.size() > 1;
   const bool resumed = subscribers_.suspended();  // only the first of the backlog can be, and nothing overtakes it
   const auto subscribers = resumed ? subscribers_.rest() : subscribers_.on(filter);
   std::size_t count = subscribers.size();
@@ -147,7 +153,12 @@ bool Router::fan_out(const OnReactor& here, Publication& publication, FilterId f
   if (publication.wide) count = std::min(count, here.reactor().budget(here) * for_one);
   for (const Subscriber& subscriber : subscribers.first(count)) {
     OwnedSession& session = session_of(subscriber);
-    if (!session.ended) session.deliver(here, publication, subscriber, FilterId{}, false);
+    if (session.ended) continue;
+    if (once) {
+      deliver_once(here, publication, filters, at, subscriber);
+    } else {
+      session.deliver(here, publication, subscriber, FilterId{}, false);
+    }
   }
   publication.wide = false;
   here.reactor().spend(here, static_cast<int>((count + for_one - 1) / for_one));
@@ -161,6 +172,22 @@ bool Router::fan_out(const OnReactor& here, Publication& publication, FilterId f
   }
   if (resumed) subscribers_.finish();
   return true;
+}
+
+void Router::deliver_once(const OnReactor& here, Publication& publication, std::span<const FilterId> filters,
+                          std::size_t at, Subscriber subscriber) {
+  OwnedSession& session = session_of(subscriber);
+  const std::uint32_t identifier = subscriber.subscription_identifier;
+  for (std::size_t i = 0; i < filters.size(); ++i) {
+    const Subscriber* const other = i == at ? nullptr : subscribers_.find(filters[i], &session);
+    if (!other || other->subscription_identifier != identifier) continue;
+    if (i < at) return;  // it has gone with that one
+    subscriber.qos = std::max(subscriber.qos, other->qos);
+    subscriber.retain_as_published |= other->retain_as_published;
+    subscriber.no_local &= other->no_local;
+    subscriber.all_readable |= other->all_readable;
+  }
+  session.deliver(here, publication, subscriber, FilterId{}, false);
 }
 
 // --- what comes from and goes to other reactors ---
@@ -283,7 +310,7 @@ bool Router::deliver_publication(const OnReactor& here, Publication& publication
   }
   for (; filter < filters.size(); ++filter) {
     if (!here.reactor().budget_left(here)) return false;
-    if (!fan_out(here, publication, filters[filter])) return false;
+    if (!fan_out(here, publication, filters, filter)) return false;
   }
   return true;
 }

@@ -48,6 +48,8 @@ class Router {
   /// before the first is posted: what a subscriber there then makes a client publish comes after it everywhere
   /// (docs/design.md, Order).
   void post_handoffs(const OnReactor& here);
+  /// A client whose subscriptions overlap gets one copy, or one for each of them.
+  void deliver_duplicates(bool duplicates) { duplicates_ = duplicates; }
   /// All is written: what was received is let go of.
   void end_turn();
 
@@ -79,8 +81,12 @@ class Router {
   bool deliver_entry(const OnReactor& here, const Handoff& handoff, const Entry& entry, std::uint32_t& filter);
   bool deliver_publication(const OnReactor& here, Publication& publication, const Handoff& handoff, const Entry& entry,
                            std::uint32_t& filter);
-  /// False: the turn's budget ended before the subscribers did.
-  bool fan_out(const OnReactor& here, Publication& publication, FilterId filter);
+  /// To the subscribers of `filters[at]`. False: the turn's budget ended before they did.
+  bool fan_out(const OnReactor& here, Publication& publication, std::span<const FilterId> filters, std::size_t at);
+  /// To one that may be on others of `filters` too: what those would send it goes with the first of them, unless they
+  /// have another Subscription Identifier to tell  [MQTT-3.3.4-2] [MQTT-3.3.4-4].
+  void deliver_once(const OnReactor& here, Publication& publication, std::span<const FilterId> filters, std::size_t at,
+                    Subscriber subscriber);
   void deliver_here(const OnReactor& here, Publication& publication, std::span<const FilterId> filters);
   void hand_off(const OnReactor& here, ReactorId to, Publication& publication, std::span<const FilterId> filters,
                 Entry::To kind, std::uint64_t asked);
@@ -100,8 +106,9 @@ class Router {
   ShardSubscribers& subscribers_;
   RetainedMessages& retained_;
   SharedPicker picker_;
-  Matches matches_;                              ///< of what the broker publishes
-  Matches group_matches_;                        ///< of find_group, which runs while others are walked
+  Matches matches_;        ///< of what the broker publishes
+  Matches group_matches_;  ///< of find_group, which runs while others are walked
+  bool duplicates_ = true;
   std::uint64_t handed_to_ = 0;                  ///< reactors that the PUBLISH at hand went to
   std::vector<Outgoing> outgoing_;               ///< by reactor
   std::vector<std::unique_ptr<Handoff>> spent_;  ///< delivered in this turn, and outputs may refer to its packets
