@@ -117,9 +117,10 @@ bool Router::route_to_several(const OnReactor& here, Publication& publication, s
 
 void Router::deliver_here(const OnReactor& here, Publication& publication, std::span<const FilterId> filters) {
   std::size_t done = 0;
+  if (!duplicates_) look_for_overlap(filters);
   if (backlog_.empty()) {
     here.reactor().spend(here, 1);
-    while (done < filters.size() && here.reactor().budget_left(here) && fan_out(here, publication, filters, done)) {
+    while (done < filters.size() && here.reactor().budget_left(here) && fan_out(here, publication, filters[done])) {
       ++done;
     }
     if (done == filters.size()) return;
@@ -140,10 +141,7 @@ Router::Waiting& Router::own_waiting(const OnReactor& here) {
   return backlog_.back();
 }
 
-bool Router::fan_out(const OnReactor& here, Publication& publication, std::span<const FilterId> filters,
-                     std::size_t at) {
-  const FilterId filter = filters[at];
-  const bool once = !duplicates_ && filters.size() > 1;
+bool Router::fan_out(const OnReactor& here, Publication& publication, FilterId filter) {
   const bool resumed = subscribers_.suspended();  // only the first of the backlog can be, and nothing overtakes it
   const auto subscribers = resumed ? subscribers_.rest() : subscribers_.on(filter);
   std::size_t count = subscribers.size();
@@ -154,10 +152,10 @@ bool Router::fan_out(const OnReactor& here, Publication& publication, std::span<
   for (const Subscriber& subscriber : subscribers.first(count)) {
     OwnedSession& session = session_of(subscriber);
     if (session.ended) continue;
-    if (once) {
-      deliver_once(here, publication, filters, at, subscriber);
-    } else {
+    if (overlapping_.empty()) {
       session.deliver(here, publication, subscriber, FilterId{}, false);
+    } else {
+      deliver_once(here, publication, filter, subscriber);
     }
   }
   publication.wide = false;
@@ -174,14 +172,15 @@ bool Router::fan_out(const OnReactor& here, Publication& publication, std::span<
   return true;
 }
 
-void Router::deliver_once(const OnReactor& here, Publication& publication, std::span<const FilterId> filters,
-                          std::size_t at, Subscriber subscriber) {
+void Router::deliver_once(const OnReactor& here, Publication& publication, FilterId filter, Subscriber subscriber) {
   OwnedSession& session = session_of(subscriber);
   const std::uint32_t identifier = subscriber.subscription_identifier;
-  for (std::size_t i = 0; i < filters.size(); ++i) {
-    const Subscriber* const other = i == at ? nullptr : subscribers_.find(filters[i], &session);
+  bool before = true;
+  for (const FilterId each : overlapping_) {
+    before &= each != filter;
+    const Subscriber* const other = each == filter ? nullptr : subscribers_.find(each, &session);
     if (!other || other->subscription_identifier != identifier) continue;
-    if (i < at) return;  // it has gone with that one
+    if (before) return;  // it has gone with that one
     subscriber.qos = std::max(subscriber.qos, other->qos);
     subscriber.retain_as_published |= other->retain_as_published;
     subscriber.no_local &= other->no_local;
@@ -308,9 +307,10 @@ bool Router::deliver_publication(const OnReactor& here, Publication& publication
     to_member(here, publication, filters[0], entry.to, entry.asked);
     return true;
   }
+  if (!duplicates_) look_for_overlap(filters);
   for (; filter < filters.size(); ++filter) {
     if (!here.reactor().budget_left(here)) return false;
-    if (!fan_out(here, publication, filters, filter)) return false;
+    if (!fan_out(here, publication, filters[filter])) return false;
   }
   return true;
 }
