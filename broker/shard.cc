@@ -6,7 +6,7 @@ namespace {
 
 constexpr Seconds kSweepEvery{1};
 constexpr std::size_t kSweptSlots = 1000;
-constexpr Milliseconds kLookAtMemoryEvery{100};
+constexpr Milliseconds kLookAtMemoryEvery{20};
 
 DeliveryRules rules_of(const BrokerOptions& options) {
   DeliveryRules rules;
@@ -186,6 +186,7 @@ void Shard::begin_memory_watch(const OnReactor& here) {
 void Shard::watch_memory(const OnReactor& here) {
   here.reactor().timers(here).arm(memory_chore_, here.now() + kLookAtMemoryEvery);
   const std::uint64_t limit = parts_.config->broker.memory_limit;
+  if (parts_.shortage != Shortage::none) return_free_memory();
   const MemoryUse use = memory_use();
   const Shortage before = std::exchange(parts_.shortage, shortage_of(use.current, limit));
   if (parts_.shortage == Shortage::stop_publishers) connections_.shed_slowest_reader(here);
