@@ -227,7 +227,7 @@ void Connections::apply(const OnReactor& here, const AllRules& before) {
     connection->memo_.reset();  // what it remembers was allowed by the rules before
     if (connection->login_ != Connection::Login::unknown &&
         connection->state() == Connection::State::awaiting_connect) {
-      connection->lost(here, "has to connect again: its password was checked by the rules before");
+      connection->lost(here, {{}, "it has to connect again: its password was checked by the rules before"});
       continue;
     }
     const char* const why = may_not_stay(*connection, *before[connection->listener_number()]);
@@ -240,7 +240,7 @@ void Connections::apply(const OnReactor& here, const AllRules& before) {
 
 void Connections::close_all(const OnReactor& here) {
   for (const auto& connection : all_) {
-    connection->close(here, mqtt::ReasonCode::server_shutting_down, "disconnected: the broker stops", false);
+    connection->close(here, mqtt::ReasonCode::server_shutting_down, "the broker stops", false);
   }
 }
 

@@ -52,7 +52,7 @@ Found find_session(const OnReactor& here, ShardParts& parts, OwnedSession* sessi
   if (!session) return {parts.sessions.create(here, client_id), false};
   if (Connection* there = current(session)) {
     // [MQTT-3.1.4-3]; it goes on here, so its session is not left
-    there->close(here, ReasonCode::session_taken_over, "is taken over by a new connection", true);
+    there->close(here, ReasonCode::session_taken_over, "a new connection has taken the session over", true);
     if (!clean_start && session->will && session->will->delay.count() == 0) parts.sessions.publish_will(here, *session);
   }
   if (!clean_start && session->expiry_seconds != 0) {
@@ -85,6 +85,16 @@ bool fits(const mqtt::Connack& connack, const mqtt::Connect& connect, std::strin
   return scratch.size() <= connect.maximum_packet_size;  // [MQTT-3.1.2-24]
 }
 
+/// As Mosquitto does, for who looks closely.
+void log_will(const Connection& from, const mqtt::Connect& connect) {
+  if (!log::on(LogType::debug)) return;
+  if (!connect.will) return from.report_verbatim(LogType::debug, "No will message specified.");
+  const mqtt::WillFields& will = *connect.will;
+  from.report_verbatim(LogType::debug, fmt::format("Will message specified ({} bytes) (r{}, q{}).", will.payload.size(),
+                                                   will.retain ? 1 : 0, static_cast<int>(will.qos)));
+  from.report_verbatim(LogType::debug, fmt::format("  {}", will.topic));
+}
+
 }  // namespace
 
 ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
@@ -96,7 +106,7 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   from.set_version(version);
   if (!decoded) return from.refuse(here, decoded.error()), done;
   const mqtt::Connect& connect = *decoded;
-  const auto refuse = [&](const Error& error) { from.refuse(here, error, connect.maximum_packet_size); };
+  const auto refuse = [&](const Error& error) { from.refuse(here, error, &connect); };
   if (const auto admitted = admit(from, connect); !admitted) return refuse(admitted.error()), done;
   const auto who = who_is(here, from, connect);
   if (!who) return refuse(who.error()), done;
@@ -123,7 +133,8 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   OwnedSession* const kept = parts.sessions.find(client_id);
   if (Connection* const there = current(kept)) {
     if (from.given_up_for(*there)) {
-      from.close(here, ReasonCode::session_taken_over, "had hung up and connected again before its turn came", false);
+      from.close(here, ReasonCode::session_taken_over, "it had hung up and connected again before its turn came",
+                 false);
       return done;
     }
     if (there->to_be_heard_out(here)) {  // a DISCONNECT goes before this CONNECT, and so does a PUBLISH [MQTT-3.14.4-3]
@@ -153,6 +164,7 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   settled.reason_strings = connect.request_problem_information.value_or(false);
   settled.clean_start = connect.clean_start;
   from.established(here, session, settled);
+  log_will(from, connect);
   return done;
 }
 

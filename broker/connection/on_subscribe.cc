@@ -27,7 +27,10 @@ void subscribe(const OnReactor& here, Connection& from, const TopicFilter& filte
   ShardParts& parts = from.parts();
   OwnedSession& session = from.session();
   const bool is_new = parts.sessions.subscribe(here, session, filter, subscriber);
-  log::write(LogType::subscribe, "{} {} {}", session.client_id(), static_cast<int>(subscriber.qos), filter.text());
+  if (log::on(LogType::subscribe)) {
+    from.report_verbatim(LogType::subscribe,
+                         fmt::format("{} {} {}", session.client_id(), static_cast<int>(subscriber.qos), filter.text()));
+  }
   if (filter.shared() || !wants_retained(handling, is_new)) return;  // no retained messages for shared ones  (4.8.2)
   // The bit is set; a PUBLISH that did not see it has set its retained message before (docs/design.md, Retained).
   std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -123,7 +126,9 @@ Result<void> on_unsubscribe(const OnReactor& here, Connection& from, const mqtt:
     const std::string mounted = from.mount(text);
     const auto filter = TopicFilter::parse(mounted.empty() ? text : mounted);
     const bool was_on_it = filter && from.parts().sessions.unsubscribe(here, from.session(), *filter);
-    log::write(LogType::unsubscribe, "{} {}", from.session().client_id(), text);
+    if (log::on(LogType::unsubscribe)) {
+      from.report_verbatim(LogType::unsubscribe, fmt::format("{} {}", from.session().client_id(), text));
+    }
     partial.codes.push_back(was_on_it ? ReasonCode::success : ReasonCode::no_subscription_existed);
   }
   if (!slice_done(here, from, frame, slice->next, slice->filters.size())) return {};
