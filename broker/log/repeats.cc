@@ -43,7 +43,7 @@ bool Repeats::allow(SteadyTime now, std::string_view cause, std::string_view hos
 void Repeats::tell_of(const Minute& minute) {
   if (minute.kept_back == 0) return;
   write(LogType::notice, Subject{.address = minute.host, .reason = minute.cause},
-        "{} more like it from {} in the last minute.", minute.kept_back, minute.host.empty() ? "here" : minute.host);
+        "{} more like it{}{} in the last minute.", minute.kept_back, minute.host.empty() ? "" : " from ", minute.host);
 }
 
 void Repeats::tell(SteadyTime now) {

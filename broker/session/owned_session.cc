@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/net/tcp.h"
 #include "broker/reactor/reactor.h"
 #include "broker/session/sessions.h"
 
@@ -129,7 +130,7 @@ void OwnedSession::log_denial(const OnReactor& here, const char* what, std::stri
       by ? access.list->where(*by) + ": " + by->text() : "no rule of " + access.list->file_name() + " allows it";
   std::string address;
   log::Subject about = subject(address);
-  if (!here.reactor().may_log(here, reason, address.substr(0, address.rfind(':')))) return;
+  if (!here.reactor().may_log(here, reason, host_of(address))) return;
   about.reason = reason;
   about.reason_code = static_cast<std::uint8_t>(mqtt::ReasonCode::not_authorized);
   log::write(LogType::notice, about, "Client {} may not {} {}.", about.name(), what, topic);
@@ -155,10 +156,10 @@ OwnedSession::Delivered OwnedSession::drop(const OnReactor& here, Metric why, co
   if (log::on(LogType::notice) && drop_line_->allow(here.now())) {
     std::string address;
     log::Subject about = subject(address);
-    about.reason = words;
-    log::write(LogType::notice, about,
-               "Outgoing messages are being dropped for client {}, {} more since the last such line.", about.name(),
-               drop_line_->suppressed());
+    const std::uint64_t more = drop_line_->suppressed();
+    const std::string reason = more == 0 ? words : fmt::format("{}; {} more since the last such line", words, more);
+    about.reason = reason;
+    log::write(LogType::notice, about, "Outgoing messages are being dropped for client {}.", about.name());
   }
   return Delivered::dropped;
 }
