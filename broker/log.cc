@@ -26,7 +26,8 @@ std::atomic<std::uint32_t> types{kLogTypesDefault};
 
 namespace {
 
-constexpr std::size_t kQueueLines = 1024;  // about 400 bytes each, taken at open()
+constexpr std::size_t kTogetherBytes = 16 * 1024;  // that are written at once
+constexpr std::size_t kQueueLines = 1024;          // about 400 bytes each, taken at open()
 
 // What lines of one type are called, and where they go in syslog and below $SYS/broker/log/; empty: not there.
 struct TypeRow {
@@ -113,6 +114,7 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
  public:
   void set(Destinations destinations) {
     const std::lock_guard lock(mutex_);
+    write_waiting();
     to_ = std::move(destinations);
     second_ = -1;  // the time is to be written anew
     if (to_.to_syslog) ::openlog("bramble", LOG_PID, to_.facility);
@@ -131,6 +133,7 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
 
   OrMessage<void> reopen() {
     const std::lock_guard lock(mutex_);
+    write_waiting();
     for (LogFile& file : to_.files) {
       auto anew = file.reopened();
       if (!anew) return tl::unexpected<std::string>(std::move(anew.error()));
@@ -172,9 +175,15 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
     if (to_.to_syslog) ::syslog(row.priority, "%s", text.c_str());
     if (to_.journal) to_.journal->write(row.priority, record);
     if (to_.to_topic && topic_sink_ && *row.topic != '\0') topic_sink_(row.topic, line_);
-    line_ += '\n';
-    for (const int stream : to_.streams) write_all(stream, line_);
-    for (const LogFile& file : to_.files) write_all(file.descriptor(), line_);
+    (waiting_ += line_) += '\n';
+    if (pool_ == nullptr || waiting_.size() >= kTogetherBytes || pool_->queue_size() == 0) write_waiting();
+  }
+
+  // One write for what came while the last line was written: thousands of clients at once make thousands of lines.
+  void write_waiting() {
+    for (const int stream : to_.streams) write_all(stream, waiting_);
+    for (const LogFile& file : to_.files) write_all(file.descriptor(), waiting_);
+    waiting_.clear();
   }
 
   const std::string& time_prefix(std::time_t second) {
@@ -196,6 +205,7 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
   Destinations to_;
   TopicSink topic_sink_;
   std::string line_;
+  std::string waiting_;  // lines for streams and files that are not written yet
   std::time_t second_ = -1;
   std::string prefix_;
   spdlog::details::thread_pool* pool_ = nullptr;
