@@ -28,6 +28,8 @@ inline constexpr std::uint32_t kLogTypesAll = 511;
 inline constexpr std::size_t kLogTimestampBytesMax = 127;
 inline constexpr std::uint32_t kLogTypesNone = 1u << 31;  ///< asked for, and a bit that no line has
 
+enum class LogFormat : std::uint8_t { text, json };
+
 /// Options of the whole broker. Each field has a row below; names are mosquitto.conf's, or ours where the help says so.
 struct BrokerOptions {
   // process
@@ -71,6 +73,7 @@ struct BrokerOptions {
   std::vector<std::string> log_dest;  ///< empty: stderr
   std::uint32_t log_type = 0;         ///< OR of LogType; 0: not given (error, warning, notice, information)
   bool log_timestamp = true;
+  LogFormat log_format = LogFormat::text;
   std::string log_timestamp_format;  ///< empty: seconds since 1970
   std::int32_t log_facility = -1;    ///< -1: not given
   bool connection_messages = true;
@@ -80,6 +83,8 @@ std::string read_persistent_client_expiration(BrokerOptions& options, std::strin
 std::string show_persistent_client_expiration(const BrokerOptions& options);
 std::string read_log_dest(BrokerOptions& options, std::string_view value);
 std::string show_log_dest(const BrokerOptions& options);
+std::string read_log_format(BrokerOptions& options, std::string_view value);
+std::string show_log_format(const BrokerOptions& options);
 std::string read_log_timestamp_format(BrokerOptions& options, std::string_view value);
 std::string show_log_timestamp_format(const BrokerOptions& options);
 std::string read_log_type(BrokerOptions& options, std::string_view value);
@@ -185,8 +190,12 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
     {"sys_interval", &BrokerOptions::sys_interval, Range{0, 65535}, Reload::at_once,
      "Seconds between updates of the $SYS topics. 0: no $SYS topics."},
     {"log_dest", Special<BrokerOptions>{read_log_dest, show_log_dest}, Reload::at_once,
-     "Where log lines go: stderr, stdout, syslog, topic ($SYS/broker/log/...), none, or file and a path. May be given "
-     "several times. Not given: stderr."},
+     "Where log lines go: stderr, stdout, syslog, journald (with fields BRAMBLE_CLIENT_ID and so on), topic "
+     "($SYS/broker/log/...), none, or file and a path. May be given several times. Not given: stderr."},
+    {"log_format", Special<BrokerOptions>{read_log_format, show_log_format}, Reload::at_once,
+     "text: lines as Mosquitto has them. json: an object a line on stderr, stdout, in files and topics, with time "
+     "(UTC), "
+     "level, message, and where known client_id, user, address, listener, reason and reason_code. Bramble's own."},
     {"log_type", Special<BrokerOptions>{read_log_type, show_log_type}, Reload::at_once,
      "What is logged: error, warning, notice, information, subscribe, unsubscribe, websockets, debug, internal, none "
      "or "

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "broker/config/config_file.h"
+#include "broker/net/tcp.h"
 
 namespace bramble {
 
@@ -50,6 +51,13 @@ OrMessage<AllRules> read_rules(const Config& config) {
     all.push_back(std::move(rules));
   }
   return all;
+}
+
+std::string listener_name(const ListenerOptions& options, int socket) {
+  if (options.unix_socket()) return options.bind_address;
+  if (options.port != 0) return std::to_string(options.port);
+  const std::string name = socket_name(socket);  // the system has picked it
+  return name.substr(name.rfind(':') + 1);
 }
 
 }  // namespace bramble

@@ -142,7 +142,7 @@ Transport::Moved WebSocketTransport::read_request(char* to, std::size_t size) {
   const HttpRequest request = opening_->reader.request();
   if (!request.websocket) return send_file(request);
   if (!origin_allowed(request.origin, rules_->options.websockets_origin)) {
-    return answer_and_end(HttpStatus::forbidden, "came from a web page that websockets_origin does not name");
+    return answer_and_end(HttpStatus::forbidden, "it came from a web page that websockets_origin does not name");
   }
   open_socket(request);
   const std::size_t rest = moved.bytes - taken.used;
@@ -175,12 +175,12 @@ Transport::Moved WebSocketTransport::send_file(const HttpRequest& request) {
   struct stat about {};
   if (file < 0 || ::fstat(file, &about) != 0 || !S_ISREG(about.st_mode)) {
     if (file >= 0) ::close(file);
-    return answer_and_end(HttpStatus::not_found, "asked for a page by HTTP that is not there");
+    return answer_and_end(HttpStatus::not_found, "it asked for a page by HTTP that is not there");
   }
   opening_->file = file;
   opening_->left = static_cast<std::uint64_t>(about.st_size);
   opening_->answered = true;
-  fault_ = "was sent a file by HTTP";
+  fault_ = "it was sent a file by HTTP";
   const std::string etag = fmt::format("{:x}-{:x}", about.st_mtim.tv_sec, about.st_size);
   const std::string path = request.path.ends_with('/') ? "index.html" : request.path;
   const bool known = etag_matches(request.if_none_match, etag);

@@ -135,6 +135,8 @@ class OwnedSession final : public Recipient {
   };
 
   bool may_read(const OnReactor& here, Publication& publication);
+  /// Whom the log's lines are about; `address` is filled in and must outlive it.
+  log::Subject subject(std::string& address) const;
   void log_denial(const OnReactor& here, const char* what, std::string_view topic, const Rule* by);
   static constexpr SteadyTime kPresent = SteadyTime::min();
   bool away() const { return ends_at_ != kPresent; }
