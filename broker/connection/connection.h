@@ -47,6 +47,12 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   /// The filter or topic with the listener's mount point before it; empty if there is none.
   std::string mount(std::string_view filter) const;
   std::string peer() const { return transport_ ? transport_->peer() : std::string(); }
+  // For who asks about clients that are connected:
+  std::uint16_t keep_alive() const { return keep_alive_; }
+  bool clean_start() const { return clean_start_; }
+  Seconds connected_for(const OnReactor& here) const;
+  std::string transport_kind() const { return transport_->kind(); }
+  std::string listener_name() const;  ///< "1883", or the path of a Unix socket
 
   // --- in ---
   void ready(const OnReactor& here, std::uint32_t events) override;
@@ -198,23 +204,25 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   const std::uint32_t listener_;
   std::uint32_t maximum_packet_size_ = 0;
   std::uint32_t interest_ = 0;
+  std::uint32_t since_ = 0;  ///< when its CONNECT was taken, in seconds of the monotonic clock
   std::uint16_t keep_alive_ = 0;
   std::uint16_t alias_maximum_ = 0;
   State state_ = State::awaiting_connect;
   mqtt::Version version_ = mqtt::Version::v3_1_1;
   AtDoor at_door_ = AtDoor::no;
-  Login login_ = Login::unknown;
+  Login login_ : 4 = Login::unknown;
+  bool clean_start_ : 1 = false;
   bool connect_waits_ = false;  ///< is first in unread_, for its turn at the door
-  bool newcomer_ : 1 = true;    ///< so far it has connected and subscribed, nothing else
-  bool settling_ : 1 = false;   ///< and does so in what is read just now
+  bool dirty_ = false;         ///< on the list of those who are written to in this turn
+  bool late_ = false;          ///< on the list of those who are written to in this turn or one of the next
+  bool held_ = false;          ///< on the list of those with packets that wait for their turn
+  bool paused_ = false;        ///< slowed: read a little now and then
+  bool blocked_ = false;       ///< the socket takes no more for now
+  bool was_full_ = false;      ///< since it was last looked whether something waits for room
+  bool newcomer_ : 1 = true;   ///< so far it has connected and subscribed, nothing else
+  bool settling_ : 1 = false;  ///< and does so in what is read just now
   bool reason_strings_ : 1 = false;
-  bool dirty_ = false;       ///< on the list of those who are written to in this turn
-  bool late_ = false;        ///< on the list of those who are written to in this turn or one of the next
-  bool held_ = false;        ///< on the list of those with packets that wait for their turn
-  bool paused_ = false;      ///< slowed: read a little now and then
-  bool blocked_ = false;     ///< the socket takes no more for now
   bool broken_ : 1 = false;  ///< a write has failed: it ends when the turn does
-  bool was_full_ = false;    ///< since it was last looked whether something waits for room
   bool replaying_ : 1 = false;
   const bool mounted_ : 1;          ///< its listener has a mount point
   bool shaking_hands_ : 1 = false;  ///< its transport is, and has a time for it

@@ -45,6 +45,12 @@ class TcpTransport final : public Transport {
     }
   }
   std::string peer() const override { return peer_name(socket_); }
+  std::string kind() const override {
+    int domain = 0;
+    socklen_t size = sizeof domain;
+    ::getsockopt(socket_, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+    return domain == AF_UNIX ? "unix" : "tcp";
+  }
 
  private:
   int socket_;
