@@ -80,14 +80,12 @@ std::string duration(std::uint64_t seconds) {
   return fmt::format("{}d{:02}h", seconds / kDay, seconds % kDay / kHour);
 }
 
-/// How long the session is kept once its client is gone.
-std::string session(const control::Line& client) {
+/// How long the session is kept once its client is gone, or how much longer, if it is.
+std::string kept(const control::Line& client) {
+  if (client.find("ends_in")) return duration(client.number_or("ends_in", 0)) + " more";
   const std::uint64_t expiry = client.number_or("session_expiry", 0);
-  if (client.find("ends_in")) return "ends in " + duration(client.number_or("ends_in", 0));
-  std::string kept = expiry == 0                            ? "with it"
-                     : expiry == mqtt::kSessionNeverExpires ? "kept"
-                                                            : "kept " + duration(expiry);
-  return client.text_or("clean_start", "no") == "yes" ? kept + ", clean" : kept;
+  if (expiry == 0) return "no";
+  return expiry == mqtt::kSessionNeverExpires ? "for ever" : duration(expiry);
 }
 
 std::vector<std::string> row(const control::Line& client) {
@@ -101,7 +99,8 @@ std::vector<std::string> row(const control::Line& client) {
           client.text_or("transport", "-"),
           away ? "-" : duration(client.number_or("seconds", 0)),
           number("keep_alive"),
-          session(client),
+          client.text_or("clean_start", "-"),
+          kept(client),
           number("subscriptions"),
           number("queued"),
           number("in_flight")};
@@ -110,7 +109,7 @@ std::vector<std::string> row(const control::Line& client) {
 std::string people_see(const std::vector<control::Line>& clients) {
   if (clients.empty()) return {};
   std::vector<std::vector<std::string>> rows{{"CLIENT", "USER", "ADDRESS", "MQTT", "LISTENER", "OVER", "SINCE",
-                                              "KEEP ALIVE", "SESSION", "SUBSCRIPTIONS", "QUEUED", "IN FLIGHT"}};
+                                              "KEEP ALIVE", "CLEAN", "KEPT", "SUBSCRIPTIONS", "QUEUED", "IN FLIGHT"}};
   for (const auto& client : clients) rows.push_back(row(client));
   return table(rows);
 }

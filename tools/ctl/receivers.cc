@@ -45,11 +45,14 @@ Receiver receiver_of(const control::Line& line) {
   return receiver;
 }
 
-std::string lines_of(std::vector<Receiver>& receivers, std::string_view indent) {
+std::string lines_of(std::vector<Receiver>& receivers, std::string_view indent, bool with_filter) {
   std::ranges::sort(receivers, {}, [](const Receiver& each) { return std::tie(each.who, each.filter); });
   std::string text;
   for (const Receiver& each : receivers) {
-    text += fmt::format("{}{}  by {}  {}\n", indent, printable(each.who), printable(each.filter), printable(each.what));
+    text += indent;
+    text += printable(each.who);
+    if (with_filter) text += "  by " + printable(each.filter);
+    text += "  " + printable(each.what) + "\n";
   }
   return text;
 }
@@ -78,9 +81,9 @@ std::string say_receivers(const std::string& socket, const std::string& topic, c
   std::string text = fmt::format("  receivers  {} client{}", who.size(), who.size() == 1 ? "" : "s");
   if (!groups.empty()) text += fmt::format(", and one member of {} shared group{}", serving, serving == 1 ? "" : "s");
   text += fmt::format(", as the broker at {} has subscriptions and rules now\n", socket);
-  text += lines_of(plain, "    ");
+  text += lines_of(plain, "    ", true);
   for (auto& [name, members] : groups) {
-    text += fmt::format("    {}: one of\n", printable(name)) + lines_of(members, "      ");
+    text += fmt::format("    {}: one of\n", printable(name)) + lines_of(members, "      ", false);
   }
   return text;
 }
