@@ -50,10 +50,10 @@ Line& Line::add(std::string_view name, std::string_view value) {
 
 std::optional<Line> Line::parse(std::string_view text) {
   Line line;
-  for (std::size_t parts = 1;; ++parts) {
+  for (std::size_t begin = 0, parts = 1; begin <= text.size(); ++parts) {
     if (parts > kPartsMax) return std::nullopt;
-    const auto blank = std::min(text.find(' '), text.size());
-    const std::string_view part = text.substr(0, blank);
+    const auto end = std::min(text.find(' ', begin), text.size());
+    const std::string_view part = text.substr(begin, end - begin);
     const auto equals = std::min(part.find('='), part.size());
     auto name = decoded(part.substr(0, equals));
     if (!name || name->empty()) return std::nullopt;
@@ -64,9 +64,9 @@ std::optional<Line> Line::parse(std::string_view text) {
       if (!value) return std::nullopt;
       line.values_.emplace_back(std::move(*name), std::move(*value));
     }
-    if (blank == text.size()) return line;
-    text.remove_prefix(blank + 1);
+    begin = end + 1;
   }
+  return line;
 }
 
 const std::string* Line::find(std::string_view name) const {

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -122,9 +123,9 @@ TEST_CASE("when too many hold the control socket the one with least time left ma
 TEST_CASE("stopping the control socket waits for nobody") {
   ControlServer::Limits limits;
   limits.silence = Seconds(3600);
-  Served served(limits);
-  const Asker silent(served.path);
-  served.server.stop();
+  auto served = std::make_unique<Served>(limits);
+  const Asker silent(served->path);
+  served.reset();
   CHECK(silent.rest().empty());
 }
 
