@@ -138,7 +138,7 @@ bool Shard::on_leftovers(const OnReactor& here) {
 }
 
 void Shard::on_turn_end(const OnReactor& here) {
-  router_.settle_leftovers(here, sessions_);
+  if (sessions_.has_leftovers()) router_.settle_leftovers(here, sessions_);
   router_.post_handoffs(here);  // before any acknowledgement is written (docs/design.md, Order)
   connections_.end_turn(here);
   router_.end_turn();

@@ -38,6 +38,18 @@ constexpr auto kDestinations = std::to_array<std::string_view>({"stderr", "stdou
 
 }  // namespace
 
+std::string read_control_socket(BrokerOptions& options, std::string_view value) {
+  if (!value.starts_with('/')) return std::string(value) + " is not a whole path, such as /run/bramble/control";
+  if (value.size() > kSocketPathBytesMax) {
+    return std::string(value) +
+           " is longer than the path of a Unix socket may be: " + std::to_string(kSocketPathBytesMax) + " bytes";
+  }
+  options.control_socket = value;
+  return {};
+}
+
+std::string show_control_socket(const BrokerOptions& options) { return options.control_socket; }
+
 std::string read_persistent_client_expiration(BrokerOptions& options, std::string_view value) {
   value = one_word(value);
   const auto unit = std::ranges::find(kTimeUnits, value.back(), &TimeUnit::letter);

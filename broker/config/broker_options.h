@@ -35,7 +35,8 @@ struct BrokerOptions {
   // process
   std::string user;  ///< empty: not given
   std::string pid_file;
-  unsigned threads = 0;  ///< 0: the cores the process may use
+  std::string control_socket;  ///< empty: none
+  unsigned threads = 0;        ///< 0: the cores the process may use
   bool per_listener_settings = false;
   bool watch_files = false;
   // limits and MQTT behaviour
@@ -79,6 +80,10 @@ struct BrokerOptions {
   bool connection_messages = true;
 };
 
+inline constexpr std::size_t kSocketPathBytesMax = 107;
+
+std::string read_control_socket(BrokerOptions& options, std::string_view value);
+std::string show_control_socket(const BrokerOptions& options);
 std::string read_persistent_client_expiration(BrokerOptions& options, std::string_view value);
 std::string show_persistent_client_expiration(const BrokerOptions& options);
 std::string read_log_dest(BrokerOptions& options, std::string_view value);
@@ -96,6 +101,9 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
      "of mosquitto (only with -c), bramble and nobody. root stays root."},
     {"pid_file", &BrokerOptions::pid_file, Reload::at_start,
      "File to write the process id to. Not being able to stops the start."},
+    {"control_socket", Special<BrokerOptions>{read_control_socket, show_control_socket}, Reload::at_start,
+     "Unix socket at which `bramble-ctl clients` and `bramble-ctl explain publish` ask the broker while it runs. Only "
+     "root and the account that the broker runs as may use it. Not given: none. Bramble's own."},
     {"threads", &BrokerOptions::threads, Range{0, 64}, Reload::at_start,
      "Reactor threads, 1 to 64. 0: one for each core the process may use. Bramble's own."},
     {"per_listener_settings", &BrokerOptions::per_listener_settings, Reload::at_once,

@@ -25,8 +25,7 @@ std::string_view words_for(ReasonCode code) {
   }
 }
 
-Connection::Named::Named(const Connection& of)
-    : address(of.peer()), listener(listener_name(of.listener(), of.transport_ ? of.transport_->descriptor() : -1)) {
+Connection::Named::Named(const Connection& of) : address(of.peer()), listener(of.at_listener()) {
   subject.address = address;
   subject.listener = listener;
   if (!of.session_) return;

@@ -49,6 +49,13 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   /// The filter or topic with the listener's mount point before it; empty if there is none.
   std::string mount(std::string_view filter) const;
   std::string peer() const override { return transport_ ? transport_->peer() : std::string(); }
+  // For who asks about clients that are connected:
+  std::uint16_t keep_alive() const { return keep_alive_; }
+  bool clean_start() const { return clean_start_; }
+  Seconds connected_for(const OnReactor& here) const;
+  std::string transport_kind() const { return transport_->kind(); }
+  /// "1883", or the path of a Unix socket.
+  std::string at_listener() const { return listener_name(listener(), transport_ ? transport_->descriptor() : -1); }
 
   // --- in ---
   void ready(const OnReactor& here, std::uint32_t events) override;
@@ -239,7 +246,8 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   State state_ = State::awaiting_connect;
   mqtt::Version version_ = mqtt::Version::v3_1_1;
   AtDoor at_door_ = AtDoor::no;
-  Login login_ = Login::unknown;
+  Login login_ : 4 = Login::unknown;
+  bool clean_start_ : 1 = false;
   bool dirty_ = false;              ///< on the list of those who are written to in this turn
   bool late_ = false;               ///< on the list of those who are written to in this turn or one of the next
   bool connect_waits_ : 1 = false;  ///< is first in unread_, for its turn at the door

@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 
 #include "broker/connection/connections.h"
+#include "broker/net/tcp.h"
 
 namespace bramble {
 
@@ -11,6 +12,10 @@ using mqtt::ReasonCode;
 
 namespace {
 constexpr Seconds kLookAgain{1};
+
+std::uint32_t seconds_of(SteadyTime time) {
+  return static_cast<std::uint32_t>(std::chrono::duration_cast<Seconds>(time.time_since_epoch()).count());
+}
 }  // namespace
 
 void Connection::start(const OnReactor& here) {
@@ -33,6 +38,8 @@ void Connection::established(const OnReactor& here, OwnedSession& session, const
   maximum_packet_size_ = settled.maximum_packet_size;
   alias_maximum_ = settled.topic_alias_maximum;
   reason_strings_ = settled.reason_strings;
+  clean_start_ = settled.clean_start;
+  session.since = seconds_of(here.now());
   parts_.counters.add(Metric::clients_connected);
   parts_.counters.add(Metric::connections);
   settling_ = true;
@@ -45,6 +52,10 @@ void Connection::established(const OnReactor& here, OwnedSession& session, const
   report_connected(settled.clean_start);
   parts_.sessions.present(here, session, *this, settled.receive_maximum, here.reactor().turn_buffer(here));
   if (!session.replays.empty()) parts_.connections.replay_later(here, *this);
+}
+
+Seconds Connection::connected_for(const OnReactor& here) const {
+  return Seconds(seconds_of(here.now()) - session_->since);
 }
 
 void Connection::due(const OnReactor& here) {

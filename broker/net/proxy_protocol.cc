@@ -129,6 +129,7 @@ class ProxiedTransport final : public Transport {
   Moved write(std::span<const iovec> pieces) override { return below_->write(pieces); }
   void finish() override { below_->finish(); }
   std::string peer() const override { return said_.peer.empty() ? below_->peer() : said_.peer; }
+  std::string kind() const override { return below_->kind(); }
   ProvenIdentity identity() const override { return {said_.common_name, {}}; }
   const char* fault() const override { return fault_; }
 

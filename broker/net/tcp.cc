@@ -66,6 +66,7 @@ class TcpTransport final : public Transport {
     const bool four = peer_.sin6_family == AF_INET;
     return text_of(reinterpret_cast<const sockaddr*>(&peer_), four ? sizeof(sockaddr_in) : sizeof peer_);
   }
+  std::string kind() const override { return peer_.sin6_family == AF_UNIX ? "unix" : "tcp"; }
 
  private:
   const int socket_;

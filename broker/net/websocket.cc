@@ -69,6 +69,10 @@ class WebSocketTransport final : public Transport {
   Moved write(std::span<const iovec> pieces) override;
   void finish() override;
   std::string peer() const override { return peer_.empty() ? below_->peer() : peer_; }
+  std::string kind() const override {
+    const std::string below = below_->kind();
+    return below == "tcp" ? "websocket" : "websocket+" + below;
+  }
   ProvenIdentity identity() const override { return below_->identity(); }
   bool has_answered_more() override { return opening_ && std::exchange(opening_->written, false); }
   const char* fault() const override { return *fault_ != '\0' ? fault_ : below_->fault(); }
