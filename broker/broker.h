@@ -24,6 +24,7 @@ class Broker {
   void stop();
 
   /// Takes a new configuration over, as a whole or, with an error, not at all: no client is disconnected that may stay.
+  /// Waits until all reactors go by it. After start().
   /// Errors: a line: a file that cannot be used, a listener that cannot be opened.
   OrMessage<void> reload(Config config);
   const Config& config() const { return *config_; }

@@ -1,5 +1,7 @@
 // The part of Broker that takes a new configuration over while it runs.
 #include <fmt/format.h>
+#include <latch>
+#include <memory>
 
 #include "broker/broker.h"
 #include "broker/log.h"
@@ -23,14 +25,16 @@ std::string keep_what_needs_a_restart(const Rows& rows, const Options& old, Opti
 /// Hands a Change to one shard.
 class Apply final : public Errand {
  public:
-  explicit Apply(Shard::Change change) : change_(std::move(change)) {}
+  Apply(Shard::Change change, std::shared_ptr<std::latch> done) : change_(std::move(change)), done_(std::move(done)) {}
   bool run(const OnReactor& here, MessageHandler& shard) override {
     static_cast<Shard&>(shard).apply(here, change_);
+    done_->count_down();
     return false;
   }
 
  private:
   const Shard::Change change_;
+  const std::shared_ptr<std::latch> done_;
 };
 
 }  // namespace
@@ -72,13 +76,15 @@ OrMessage<void> Broker::reload(Config config) {
   config_ = std::make_shared<const Config>(std::move(config));
   listeners_ = std::move(kept);
   listeners_.insert(listeners_.end(), added.begin(), added.end());
+  const auto done = std::make_shared<std::latch>(mesh_.size());
   for (unsigned i = 0; i < mesh_.size(); ++i) {
     Shard::Change change{config_, rules_, {}};
     for (const auto& listener : added) {
       if (listener->number() % mesh_.size() == i) change.added.push_back(listener);
     }
-    mesh_[i].inbox().post(std::make_unique<Apply>(std::move(change)));
+    mesh_[i].inbox().post(std::make_unique<Apply>(std::move(change), done));
   }
+  done->wait();  // what the log says then is so
   passwords_.want(has_users(*config_));
   if (!restart.empty()) {
     log::write(LogType::notice, "These options keep their values until the broker is restarted: {}.", restart);
