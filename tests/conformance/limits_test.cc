@@ -155,22 +155,6 @@ TEST_CASE("memory_limit: nothing new is taken and publishers wait, and all goes 
   CHECK(code_of(broker, Connect{.client_id = "new"}) == 0);
 }
 
-TEST_CASE("memory_limit: near it each publisher gets a little through") {
-  Broker broker;
-  Client subscriber(broker), publisher(broker);
-  subscriber.subscribe("topic");
-  const auto slow = [&] { return broker.log().find("publishers are read slowly") != std::string::npos; };
-  for (int i = 0; i < 20 && !slow(); ++i) {  // what it takes changes a little meanwhile
-    broker.reconfigure("memory_limit " + std::to_string(broker.rss_bytes() / 95 * 100));
-    let_pass(std::chrono::milliseconds(50));
-  }
-  REQUIRE(slow());
-  publisher.send(many(publisher.version(), "topic", 30));
-  const double time = time_of(subscriber, 30);
-  CHECK(time > 0.2);  // one in 10 ms
-  CHECK(time < 5);
-}
-
 TEST_CASE("memory_limit: who does not read what waits for it is disconnected, and its session stays") {
   Broker broker("max_output_bytes 1000000");
   Client deaf(broker, persistent(Version::v5, "deaf")), publisher(broker);
