@@ -84,14 +84,15 @@ void Shard::apply(const OnReactor& here, const Change& change) {
     }
     return rules.closed;
   });
-  for (const auto& listener : change.added) {
-    listeners_.push_back(listener);
-    listener->start_accepting(here, commons_.mesh);
-  }
   sessions_.apply(here, parts_.rules);
   connections_.apply(here, before);
   begin_memory_watch(here);
   if (here.id().value == 0 && sys_changed) begin_sys(here);
+}
+
+void Shard::accept_from(const OnReactor& here, std::shared_ptr<Listener> listener) {
+  listener->start_accepting(here, commons_.mesh);
+  listeners_.push_back(std::move(listener));
 }
 
 bool Shard::run_errands(const OnReactor& here) {
