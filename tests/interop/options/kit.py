@@ -32,16 +32,17 @@ class Kit:
             "keys": self.text("keys", "sensor:000102030405060708090a0b0c0d0e0f\n"),
             "other_keys": self.text("other_keys", "other:000102030405060708090a0b0c0d0e0f\n"),
             "rules": self.text("rules", "topic readwrite open/#\n"),
-            "users": folder / "users", "other_users": folder / "other_users",
+            "users": folder / "users", "other_users": folder / "other_users", "watched": folder / "watched",
             "pages": folder / "pages", "conf_d": folder / "conf.d",
         }
         run("openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe3072", "-out", folder / "dh.pem")
         self.write_users(folder / "users", anna="secret")
         self.write_users(folder / "other_users", anna="other")
+        self.write_users(folder / "watched", anna="secret")
         (folder / "pages").mkdir()
         (folder / "pages" / "index.html").write_text("<p>hello")
         (folder / "conf.d").mkdir()
-        (folder / "conf.d" / "a.conf").write_text("max_qos 1\n")
+        (folder / "conf.d" / "a.conf").write_text("max_inflight_messages 3\n")
         self.take_ports()
         self.later = folder / "later.so"
         run("cc", "-shared", "-fPIC", "-O1", "-o", self.later, HERE / "later.c")

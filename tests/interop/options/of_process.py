@@ -47,11 +47,11 @@ def per_listener(on):
 
 
 @shows("watch_files", "true", sees=True, else_sees=False, taken=NOW, wrong="inotify",
-       top="password_rate 0\npassword_file {folder}/watched")
+       top="password_rate 0\npassword_file {watched}")
 def watched(on):
     """Whether another password holds soon."""
     password = f"new {time.monotonic()}"
-    on.kit.write_users(on.folder / "watched", anna=password)
+    on.kit.write_users(on.kit.names["watched"], anna=password)
     until = time.monotonic() + 2
     while time.monotonic() < until:
         if on.code(user="anna", password=password) == 0:
@@ -222,6 +222,6 @@ def connection_messages(on):
 # --- files within the configuration
 
 
-@shows("include_dir", "{conf_d}", sees=1, else_sees=None, wrong="/nonexistent")
+@shows("include_dir", "{conf_d}", sees=3, else_sees=None, wrong="/nonexistent", other=None)
 def include_dir(on):
-    return on.client().told("MaximumQoS")
+    return on.client().told("ReceiveMaximum")

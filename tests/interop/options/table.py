@@ -56,11 +56,13 @@ def configuration(row, value, folder, kit):
     user = "user root\n" if ROOT_USER and row.option != "user" else ""
     threads = "" if "threads" in row.top or row.option == "threads" else "threads 1\n"
     top, listener = row.top + "\n", row.listener + "\n"
-    if row.at_listener:
+    if row.option == "listener":
+        top += own
+    elif row.at_listener:
         listener += own
     else:
         top += own
-    if "listener 0" not in top:
+    if "listener " not in top.replace("per_listener", "") + ("" if row.option != "listener" else own):
         listener = "listener 0 127.0.0.1\n" + listener
     if "allow_anonymous" not in top + listener:
         listener += "allow_anonymous true\n"
