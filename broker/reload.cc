@@ -2,6 +2,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fmt/format.h>
+#include <latch>
+#include <memory>
 #include <sys/stat.h>
 
 #include "broker/broker.h"
@@ -30,17 +32,20 @@ void set_mode(const ListenerOptions& options) {
              options.declared_at, options.bind_address, std::strerror(errno));
 }
 
-/// Hands a Change to one shard.
+/// Hands a Change to one shard. `taken` counts down on the shard's thread and is waited for on main's.
 class Apply final : public Errand {
  public:
-  explicit Apply(Shard::Change change) : change_(std::move(change)) {}
+  Apply(Shard::Change change, std::shared_ptr<std::latch> taken)
+      : change_(std::move(change)), taken_(std::move(taken)) {}
   bool run(const OnReactor& here, MessageHandler& shard) override {
     static_cast<Shard&>(shard).apply(here, change_);
+    taken_->count_down();
     return false;
   }
 
  private:
   const Shard::Change change_;
+  const std::shared_ptr<std::latch> taken_;
 };
 
 }  // namespace
@@ -85,13 +90,15 @@ OrMessage<void> Broker::reload(Config config) {
   for (const auto& listener : kept) set_mode(rules_[listener->number()]->options);
   listeners_ = std::move(kept);
   listeners_.insert(listeners_.end(), added.begin(), added.end());
+  const auto taken = std::make_shared<std::latch>(mesh_.size());
   for (unsigned i = 0; i < mesh_.size(); ++i) {
     Shard::Change change{config_, rules_, {}};
     for (const auto& listener : added) {
       if (listener->number() % mesh_.size() == i) change.added.push_back(listener);
     }
-    mesh_[i].inbox().post(std::make_unique<Apply>(std::move(change)));
+    mesh_[i].inbox().post(std::make_unique<Apply>(std::move(change), taken));
   }
+  taken->wait();  // so that whoever connects once the log says "holds" gets the new values
   passwords_.want(has_users(*config_));
   if (!restart.empty()) {
     log::write(LogType::notice, "These options keep their values until the broker is restarted: {}.", restart);

@@ -18,7 +18,8 @@ from clients import Client
 from peers import BINARY, PATIENCE
 
 ROOT_USER = os.geteuid() == 0
-NOW, NEW, START = "at once", "new connections", "at the start"
+# BUSY: at once, but not while the old listener has the port that the new one wants; so SIGHUP is refused, with the reason
+NOW, NEW, START, BUSY = "at once", "new connections", "at the start", "at the start, if the port stays"
 HERE = Path(__file__).resolve().parent
 
 # `value` and `other` are what stands behind the name (None: the line is left out) in the two configurations that are
@@ -122,12 +123,12 @@ class Place(peers.Broker):
         """Closes what the probes opened."""
         self.stack.close()
 
-    def reload(self, text):
-        """SIGHUP with another text; the line that says what became of it."""
+    def reload(self, text, outcome):
+        """SIGHUP with another text; from which line on the log tells of it."""
         self.config.write_text(text)
         since = self.mark()
         self.process.send_signal(signal.SIGHUP)
-        self.logged(r"The configuration has been read again, and holds", since)
+        self.logged("The configuration has been read again,? and " + outcome, since)
         return since
 
     def seen(self, row, wanted):
