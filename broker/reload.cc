@@ -1,7 +1,10 @@
 // The part of Broker that takes a new configuration over while it runs.
+#include <cerrno>
+#include <cstring>
 #include <fmt/format.h>
 #include <latch>
 #include <memory>
+#include <sys/stat.h>
 
 #include "broker/broker.h"
 #include "broker/log.h"
@@ -20,6 +23,13 @@ std::string keep_what_needs_a_restart(const Rows& rows, const Options& old, Opti
     copy_option(row, old, options);
   }
   return names;
+}
+
+/// A Unix socket that stays open gets the mode that is asked for now.
+void set_mode(const ListenerOptions& options) {
+  if (!options.unix_socket() || ::chmod(options.bind_address.c_str(), options.unix_socket_mode) == 0) return;
+  log::write(LogType::warning, "{}: unix_socket_mode: cannot change that of {}: {}; restart the broker.",
+             options.declared_at, options.bind_address, std::strerror(errno));
 }
 
 /// Has every shard do something, each on its reactor, and waits until all have.
@@ -44,7 +54,9 @@ void on_all(Mesh& mesh, const Work& work) {
 
 /// Each listener keeps its number for good: connections know it by that.
 OrMessage<void> Broker::reload(Config config) {
-  const std::string restart = keep_what_needs_a_restart(kBrokerOptions, config_->broker, config.broker);
+  std::string restart = keep_what_needs_a_restart(kBrokerOptions, config_->broker, config.broker);
+  const std::string kept_ones = keep_what_needs_a_restart(kStoreOptions, config_->store, config.store);
+  if (!kept_ones.empty()) restart += (restart.empty() ? "" : ", ") + kept_ones;
   auto fresh = read_rules(config);
   if (!fresh) return tl::unexpected<std::string>(std::move(fresh.error()));
 
@@ -77,6 +89,7 @@ OrMessage<void> Broker::reload(Config config) {
 
   rules_ = rules;
   config_ = std::make_shared<const Config>(std::move(config));
+  for (const auto& listener : kept) set_mode(rules_[listener->number()]->options);
   listeners_ = std::move(kept);
   listeners_.insert(listeners_.end(), added.begin(), added.end());
   const Shard::Change change{config_, rules_};

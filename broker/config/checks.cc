@@ -1,5 +1,6 @@
 // What the options of one configuration have to do with each other.
 #include <algorithm>
+#include <arpa/inet.h>
 #include <array>
 
 #include "broker/config/reading.h"
@@ -15,6 +16,11 @@ struct Alone {
   bool has_what_it_needs;
   const char* why;
 };
+
+bool is_address(const std::string& text) {
+  in6_addr binary{};
+  return ::inet_pton(AF_INET, text.c_str(), &binary) == 1 || ::inet_pton(AF_INET6, text.c_str(), &binary) == 1;
+}
 
 }  // namespace
 
@@ -50,6 +56,9 @@ std::vector<std::string> listener_errors(const Config& config, const ListenerOpt
        "needs protocol websockets; http_api, which Mosquitto serves it with, is not in Bramble"},
   });
   std::vector<std::string> errors;
+  for (const std::string& proxy : listener.trusted_proxies) {
+    if (!is_address(proxy)) errors.push_back(config.at("trusted_proxies", proxy) + proxy + " is not an IP address");
+  }
   for (const Alone& rule : rules) {
     if (rule.given && !rule.has_what_it_needs) {
       errors.push_back(config.at(rule.option) + rule.why + " (listener " + listener.declared_at + ")");

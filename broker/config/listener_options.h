@@ -53,7 +53,7 @@ struct ListenerOptions {
   /// The sockets of both are the same: what else has changed is taken over by a reload without closing them.
   bool same_place(const ListenerOptions& other) const {
     return port == other.port && bind_address == other.bind_address && bind_interface == other.bind_interface &&
-           socket_domain == other.socket_domain && unix_socket_mode == other.unix_socket_mode;
+           socket_domain == other.socket_domain;
   }
   /// Clients may be elsewhere than where their connections come from.
   bool behind_proxy() const {

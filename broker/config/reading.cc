@@ -40,14 +40,14 @@ constexpr auto kMayRepeat = std::to_array<std::string_view>(
 constexpr std::size_t kWholeBroker = std::numeric_limits<std::size_t>::max();
 constexpr std::size_t kDefaultListener = kWholeBroker - 1;
 
-bool is_in(std::span<const std::string_view> names, std::string_view name) {
-  return std::ranges::find(names, name) != names.end();
-}
-
 template <class Rows>
 auto* find_row(const Rows& rows, std::string_view name) {
   const auto row = std::ranges::find_if(rows, [&](const auto& each) { return each.name == name; });
   return row == std::end(rows) ? nullptr : &*row;
+}
+
+bool is_in(std::span<const std::string_view> names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
 }
 
 // What is wrong with the bytes of a line, whatever it says; empty: nothing. So each error stays one readable line.
@@ -65,6 +65,11 @@ std::string_view last_part(std::string_view path) { return path.substr(path.rfin
 
 }  // namespace
 
+std::string_view meant_by(std::string_view name) {
+  const Alias* const alias = find_row(kAliases, name);
+  return alias == nullptr ? name : alias->means;
+}
+
 template <class Options, class Rows>
 bool Reading::read_into(Options& options, const Rows& rows, const ConfigLine& line, std::string_view name,
                         std::size_t given_to) {
@@ -81,8 +86,7 @@ bool Reading::read_into(Options& options, const Rows& rows, const ConfigLine& li
 void Reading::read(const ConfigLine& line) {
   config_.lines.push_back(line);
   if (const std::string wrong = wrong_bytes(line); !wrong.empty()) return errors_.push_back(line.where + ": " + wrong);
-  const auto alias = std::ranges::find(kAliases, line.name, &Alias::name);
-  const std::string_view name = alias == kAliases.end() ? std::string_view(line.name) : alias->means;
+  const std::string_view name = meant_by(line.name);
   if (line.value.empty()) return add_error(line, "needs a value behind it");
   if (name == "listener") return read_listener(line);
   if (name == "per_listener_settings" && !first_login_option_.empty()) {

@@ -10,6 +10,9 @@
 
 namespace bramble {
 
+/// The name of the row that an option has: its own, or the one that it is another name of.
+std::string_view meant_by(std::string_view name);
+
 /// Reads the lines of a configuration in order: what they say of listeners depends on what stood before.
 /// Threads: one.  Lifetime: of one make_config().
 class Reading {

@@ -54,7 +54,8 @@ std::string config_reference() {
              "Opens a listener: a port, and an address or host name if it is not to be on all interfaces. The options "
              "below apply to the listener they follow, and before any to the default listener, which `port` and "
              "`bind_address` open.") +
-         "#listener 1883\n" + section("of one listener", kListenerOptions, ListenerOptions{});
+         "#listener 1883\n" + section("of one listener", kListenerOptions, ListenerOptions{}) +
+         section("TLS of one listener", kTlsOptions, TlsOptions{});
 }
 
 }  // namespace bramble

@@ -20,8 +20,13 @@ namespace {
 
 constexpr int kBacklog = 4096;
 
-tl::unexpected<std::string> wrong(const ListenerOptions& options, std::string_view what) {
-  const std::string where = options.declared_at.empty() ? "" : options.declared_at + ": ";
+/// `option` is the one to blame, if it has a line of its own beside the listener's.
+tl::unexpected<std::string> wrong(const ListenerOptions& options, std::string_view what, std::string_view option = {}) {
+  const auto given = options.origins.find(option);
+  std::string where = options.declared_at.empty() ? "" : options.declared_at + ": ";
+  if (given != options.origins.end() && given->second != options.declared_at) {
+    where = given->second + ": " + std::string(option) + ": ";
+  }
   return tl::unexpected<std::string>(where + std::string(what));
 }
 
@@ -142,7 +147,8 @@ OrMessage<std::vector<BoundSocket>> BoundSocket::open(const ListenerOptions& opt
   const char* host = options.bind_address.empty() ? nullptr : options.bind_address.c_str();
   if (const int error = ::getaddrinfo(host, port.c_str(), &hints, &found); error != 0) {
     return wrong(options, fmt::format("Cannot listen on {}: {}; give an address or name of this machine",
-                                      options.bind_address, ::gai_strerror(error)));
+                                      options.bind_address, ::gai_strerror(error)),
+                 "bind_address");
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
   int refused = 0, missing = EADDRNOTAVAIL;
@@ -163,7 +169,8 @@ OrMessage<std::vector<BoundSocket>> BoundSocket::open(const ListenerOptions& opt
   if (refused == 0 && sockets.empty()) refused = missing;
   if (refused == 0) return sockets;
   return wrong(options, fmt::format("Cannot listen on port {}{}{}: {}; {}", port, host ? " of " : "",
-                                    options.bind_address, std::strerror(refused), remedy(refused)));
+                                    options.bind_address, std::strerror(refused), remedy(refused)),
+               refused == ENODEV || refused == EPERM ? "bind_interface" : "");
 }
 
 }  // namespace bramble

@@ -1,7 +1,9 @@
 #include "broker/net/listener_rules.h"
 
+#include <filesystem>
 #include <map>
 #include <string>
+#include <system_error>
 
 #include "broker/config/config_file.h"
 #include "broker/net/tcp.h"
@@ -36,6 +38,10 @@ OrMessage<AllRules> read_rules(const Config& config) {
     auto rules = std::make_shared<ListenerRules>();
     rules->options = options;
     if (const auto rate = options.max_connection_rate; rate != 0) rules->rates = std::make_shared<AddressRates>(rate);
+    std::error_code unknown;
+    if (const auto& pages = options.http_dir; !pages.empty() && !std::filesystem::is_directory(pages, unknown)) {
+      return tl::unexpected(config.at("http_dir", pages) + pages + " is no folder that can be read; check the path");
+    }
     auto passwords =
         once(users, options.auth.password_file, [&](const auto& path) { return Users::load(config, path); });
     if (!passwords) return tl::unexpected<std::string>(std::move(passwords.error()));

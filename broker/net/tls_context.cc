@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
 #include <map>
@@ -99,6 +100,10 @@ OrMessage<void> load_authorities(SSL_CTX* context, const Config& config, const T
       return wrong(config, "cafile", options.cafile, "cannot be used: " + reason() + "; certificates, PEM");
     }
     SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(options.cafile.c_str()));
+  }
+  std::error_code unknown;
+  if (!options.capath.empty() && !std::filesystem::is_directory(options.capath, unknown)) {
+    return wrong(config, "capath", options.capath, "is no folder that can be read; check the path");
   }
   if (!options.capath.empty() && SSL_CTX_load_verify_dir(context, options.capath.c_str()) != 1) {
     return wrong(config, "capath", options.capath, "cannot be used: " + reason() + "; a folder");
