@@ -27,8 +27,11 @@ class AddressRates {
   bool allow(std::string_view host, SteadyTime now, bool unknown);
 
  private:
+  void forget_quiet(SteadyTime now);
+
   const std::uint32_t rate_;
   std::mutex mutex_;
+  SteadyTime next_look_ = SteadyTime::min();
   std::unordered_map<std::string, Allowance> allowances_;
 };
 

@@ -119,6 +119,14 @@ const char* may_not_stay(const Connection& connection, const ListenerRules& befo
   if (now.closed) return "its listener is gone from the configuration";
   if (connection.state() != Connection::State::connected) return nullptr;  // its CONNECT goes by the new rules
   const TlsOptions& tls = now.options.tls;
+  const TlsOptions& tls_before = before.options.tls;
+  if (now.tls && !before.tls) return "its listener speaks TLS only now";
+  if (tls.require_certificate && !tls_before.require_certificate) return "its listener asks for certificates now";
+  if (now.options.mount_point != before.options.mount_point) return "its listener has another mount_point now";
+  if (tls.use_identity_as_username != tls_before.use_identity_as_username ||
+      tls.use_subject_as_username != tls_before.use_subject_as_username) {
+    return "its listener takes user names from elsewhere now";
+  }
   if (tls.use_identity_as_username || tls.use_subject_as_username) return nullptr;
   const SessionAccess* const access = connection.session().access();
   if (!access || !access->user) {

@@ -16,6 +16,7 @@ using mqtt::ReasonCode;
 namespace {
 constexpr std::size_t kSipBytes = 4096;
 constexpr std::size_t kSlowPacket = 1024;
+constexpr Seconds kHearAfterEnd{10};         // one that may publish no more and has hung up
 constexpr std::size_t kTailMax = 32 * 1024;  // of a packet that is copied before its next piece at each read
 constexpr std::size_t kRepliesMax =
     64 * 1024;  // acknowledgements and pings beyond max_output_bytes before reading stops
@@ -234,7 +235,7 @@ bool Connection::publish_must_wait(const OnReactor& here, std::size_t bytes) {
     throttle(here);
     return true;
   }
-  allowance_->spend(bytes);
+  allowance_->spend(listener(), bytes);
   return false;
 }
 
@@ -260,6 +261,10 @@ void Connection::throttle(const OnReactor& here) {
 
 bool Connection::unthrottle(const OnReactor& here) {
   heard_ = here.now();  // its silence was our doing
+  if (at_door_ == AtDoor::going && allowance_ && allowance_->gone_for(here.now()) > kHearAfterEnd) {
+    lost(here, {"closed its connection.", "what it had sent beyond what it may publish is not heard"});
+    return true;
+  }
   if (parts_.shortage >= Shortage::stop_publishers) return false;
   if (allowance_ && !allowance_->any(listener(), here.now())) return false;
   one_more_ = parts_.shortage == Shortage::slow_publishers;
@@ -321,8 +326,8 @@ void Connection::set_paused(const OnReactor& here, bool paused) {
 bool Connection::replies_pile_up() const { return blocked_ && out_.bytes() > output_max_ + kRepliesMax; }
 
 std::uint32_t Connection::wanted_events() const {
-  std::uint32_t wanted =
-      paused_ || throttled_ || replies_pile_up() ? 0u : static_cast<std::uint32_t>(EPOLLIN | EPOLLRDHUP);
+  std::uint32_t wanted = paused_ || replies_pile_up() ? 0u : static_cast<std::uint32_t>(EPOLLIN | EPOLLRDHUP);
+  if (throttled_) wanted &= ~static_cast<std::uint32_t>(EPOLLIN);
   if (blocked_ || transport_->wants_write()) wanted |= EPOLLOUT;
   if (wanted != 0 && newcomer_) wanted |= EPOLLONESHOT;
   return wanted;

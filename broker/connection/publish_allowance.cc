@@ -16,9 +16,9 @@ bool PublishAllowance::any(const ListenerOptions& of, SteadyTime now) {
   return messages && bytes;
 }
 
-void PublishAllowance::spend(std::size_t bytes) {
-  messages_.spend(1);
-  bytes_.spend(static_cast<double>(bytes));
+void PublishAllowance::spend(const ListenerOptions& of, std::size_t bytes) {
+  if (of.max_publish_rate != 0) messages_.spend(1);  // else a reload that sets it would find debts
+  if (of.max_publish_bytes_rate != 0) bytes_.spend(static_cast<double>(bytes));
 }
 
 }  // namespace bramble

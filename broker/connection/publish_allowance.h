@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "broker/config/listener_options.h"
 #include "broker/log.h"
 #include "core/base/allowance.h"
@@ -17,13 +19,20 @@ class PublishAllowance {
 
   /// The next message may go now.
   bool any(const ListenerOptions& of, SteadyTime now);
-  void spend(std::size_t bytes);
+  void spend(const ListenerOptions& of, std::size_t bytes);
+
+  /// Since this was first asked, after its client had hung up.
+  SteadyTime::duration gone_for(SteadyTime now) {
+    if (!gone_since_) gone_since_ = now;
+    return now - *gone_since_;
+  }
 
   log::LinePerMinute line;
 
  private:
   Allowance messages_;
   Allowance bytes_;
+  std::optional<SteadyTime> gone_since_;
 };
 
 }  // namespace bramble

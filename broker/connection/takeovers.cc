@@ -4,11 +4,16 @@ namespace bramble {
 
 Takeovers::Verdict Takeovers::ask(std::string_view client_id, std::uint32_t most, SteadyTime now) {
   if (most == 0) return Verdict::allowed;
-  if (counts_.size() >= kClientsMax) {
-    std::erase_if(counts_, [&](const auto& each) { return now - each.second.since > kWindow; });
+  auto found = counts_.find(std::string(client_id));
+  if (found == counts_.end()) {
+    if (counts_.size() >= kClientsMax && now >= next_look_) {
+      next_look_ = now + Seconds(1);
+      std::erase_if(counts_, [&](const auto& each) { return now - each.second.since > kWindow; });
+    }
     if (counts_.size() >= kClientsMax) return Verdict::allowed;
+    found = counts_.try_emplace(std::string(client_id), Count{now}).first;
   }
-  Count& count = counts_.try_emplace(std::string(client_id), Count{now}).first->second;
+  Count& count = found->second;
   if (now - count.since > kWindow) count = {now};
   if (count.quarantine) return Verdict::quarantine;
   if (++count.times <= most) return Verdict::allowed;

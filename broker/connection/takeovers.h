@@ -29,6 +29,7 @@ class Takeovers {
     bool quarantine = false;  ///< since `since`
   };
   std::unordered_map<std::string, Count> counts_;
+  SteadyTime next_look_ = SteadyTime::min();
 };
 
 }  // namespace bramble

@@ -65,13 +65,20 @@ void Sessions::absence_over(const OnReactor& here, OwnedSession& session) {
   if (session.ends_at_ != SteadyTime::max()) here.reactor().timers(here).arm(session.absence_, session.ends_at_);
 }
 
+/// It may have been allowed when the client connected, and not by the rules that hold now.
+void Sessions::drop_denied_will(const OnReactor& here, OwnedSession& session) {
+  if (session.will && !session.may_publish(here, session.will->topic)) session.will.reset();
+}
+
 void Sessions::publish_will(const OnReactor& here, OwnedSession& session) {
+  drop_denied_will(here, session);
   if (!session.will) return;
   leftovers_.push_back({session.publisher(), std::move(session.will), {}, {}});
   here.reactor().want_turn(here);
 }
 
 void Sessions::end(const OnReactor& here, OwnedSession& session) {
+  drop_denied_will(here, session);
   const std::string client_id = session.client_id();
   const bool will_due = session.will != nullptr;
   directory_.release(client_id, will_due);
@@ -79,6 +86,7 @@ void Sessions::end(const OnReactor& here, OwnedSession& session) {
 }
 
 OwnedSession& Sessions::begin_anew(const OnReactor& here, OwnedSession& session) {
+  drop_denied_will(here, session);
   const std::string client_id = session.client_id();
   retire(here, session);
   return create(here, client_id);  // which takes the place in the directory

@@ -76,6 +76,7 @@ class Sessions {
 
  private:
   friend class OwnedSession;
+  void drop_denied_will(const OnReactor& here, OwnedSession& session);
   void absence_over(const OnReactor& here, OwnedSession& session);
   /// Forgets it but for the directory.
   void retire(const OnReactor& here, OwnedSession& session, const std::string& waits_for_will = {});

@@ -61,14 +61,14 @@ TEST_CASE("what a client may publish is limited by number, by bytes, or by both"
   PublishAllowance number(options, kStart);
   for (int i = 0; i < 2; ++i) {
     CHECK(number.any(options, kStart));
-    number.spend(1'000'000);
+    number.spend(options, 1'000'000);
   }
   CHECK(!number.any(options, kStart));
   CHECK(number.any(options, kStart + Milliseconds(600)));
 
   options.max_publish_bytes_rate = 1000;
   PublishAllowance both(options, kStart);
-  both.spend(3000);  // larger than a second's, and allowed
+  both.spend(options, 3000);  // larger than a second's, and allowed
   CHECK(!both.any(options, kStart + Milliseconds(1900)));
   CHECK(both.any(options, kStart + Milliseconds(2100)));
 }
