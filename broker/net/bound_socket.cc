@@ -141,8 +141,9 @@ OrMessage<std::vector<BoundSocket>> BoundSocket::open(const ListenerOptions& opt
   addrinfo* found = nullptr;
   const char* host = options.bind_address.empty() ? nullptr : options.bind_address.c_str();
   if (const int error = ::getaddrinfo(host, port.c_str(), &hints, &found); error != 0) {
-    return wrong(options, fmt::format("Cannot listen on {}: {}; give an address or name of this machine",
-                                      options.bind_address, ::gai_strerror(error)),
+    return wrong(options,
+                 fmt::format("Cannot listen on {}: {}; give an address or name of this machine", options.bind_address,
+                             ::gai_strerror(error)),
                  "bind_address");
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
@@ -163,8 +164,9 @@ OrMessage<std::vector<BoundSocket>> BoundSocket::open(const ListenerOptions& opt
   }
   if (refused == 0 && sockets.empty()) refused = missing;
   if (refused == 0) return sockets;
-  return wrong(options, fmt::format("Cannot listen on port {}{}{}: {}; {}", port, host ? " of " : "",
-                                    options.bind_address, std::strerror(refused), remedy(refused)),
+  return wrong(options,
+               fmt::format("Cannot listen on port {}{}{}: {}; {}", port, host ? " of " : "", options.bind_address,
+                           std::strerror(refused), remedy(refused)),
                refused == ENODEV || refused == EPERM ? "bind_interface" : "");
 }
 
