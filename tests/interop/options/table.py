@@ -18,13 +18,14 @@ from clients import Client
 from peers import BINARY, PATIENCE
 
 ROOT_USER = os.geteuid() == 0
-# BUSY: at once, but not while the old listener has the port that the new one wants; so SIGHUP is refused, with the reason
+# BUSY: at once, but not while the old listener has the port that the new one wants; so SIGHUP is refused, and says why
 NOW, NEW, START, BUSY = "at once", "new connections", "at the start", "at the start, if the port stays"
 HERE = Path(__file__).resolve().parent
 
 # `value` and `other` are what stands behind the name (None: the line is left out) in the two configurations that are
 # compared; `sees` and `else_sees` what `probe` answers under each. `top` and `listener` are lines that both have.
-Row = namedtuple("Row", "option value sees other else_sees wrong taken top listener at_listener probe settles needs there")
+Row = namedtuple("Row", "option value sees other else_sees wrong taken top listener at_listener probe settles needs "
+                        "there")
 WRONG, TABLE, WITHOUT_EFFECT = {}, [], []
 
 
@@ -73,7 +74,7 @@ def configuration(row, value, folder, kit):
 class Place(peers.Broker):
     """A broker with that configuration, and what a probe asks it by."""
 
-    def __init__(self, folder, text, kit, names=None, later=False):
+    def __init__(self, folder, text, kit):
         self.folder, self.kit, self.stack = Path(folder), kit, contextlib.ExitStack()
         self.config = self.folder / "broker.conf"
         self.config.write_text(text)
