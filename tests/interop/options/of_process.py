@@ -50,11 +50,12 @@ def per_listener(on):
        top="password_rate 0\npassword_file {watched}")
 def watched(on):
     """Whether another password holds soon."""
-    password = f"new {time.monotonic()}"
+    password, since = f"new {time.monotonic()}", on.mark()
     on.kit.write_users(on.kit.names["watched"], anna=password)
     until = time.monotonic() + 2
     while time.monotonic() < until:
         if on.code(user="anna", password=password) == 0:
+            on.logged("has been read again, and holds", since)
             return True
         time.sleep(0.05)
     return False
