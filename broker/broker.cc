@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <fmt/format.h>
+#include <iterator>
 #include <random>
 #include <sched.h>
 
+#include "broker/admin/survey.h"
 #include "broker/log.h"
-#include "broker/survey.h"
 
 namespace bramble {
 
@@ -33,6 +34,22 @@ std::uint64_t random_seed() {
   std::random_device random;
   return std::uint64_t{random()} << 32 | random();
 }
+
+/// `FILTER QOS CLIENT`, for SIGUSR2.
+class SubscriptionInquiry final : public Inquiry {
+ public:
+  void visit(const OnReactor&, ShardParts& parts, OwnedSession& session) override {
+    session.subscriptions.each([&](const SessionSubscription& subscription) {
+      const Subscriber* const found = parts.subscribers.find(subscription.id(), &session);
+      if (!found) return;
+      const SharedGroup* const group = subscription.group();
+      lines.push_back(fmt::format("{}{} {} {}", group ? "$share/" + std::string(group->name()) + "/" : "",
+                                  subscription.filter().text(), static_cast<int>(found->qos), session.client_id()));
+    });
+  }
+
+  std::vector<std::string> lines;
+};
 
 }  // namespace
 
@@ -79,6 +96,10 @@ bool has_users(const Config& config) {
 
 Broker::~Broker() = default;
 
+void Broker::take_control_socket(BoundSocket socket) {
+  control_ = std::make_unique<ControlServer>(std::move(socket), commons_);
+}
+
 void Broker::start() {
   log::set_topic_sink([this](std::string_view topic, std::string_view line) {
     const ApplicationMessage::Facts facts;
@@ -92,19 +113,17 @@ void Broker::start() {
   mesh_.start(handlers);
   passwords_.start(mesh_);
   passwords_.want(has_users(*config_));
+  if (control_) control_->start();
 }
 
 void Broker::print_subscriptions() {
-  const auto visit = [](const OnReactor&, ShardParts& parts, OwnedSession& session, std::vector<std::string>& answers) {
-    session.subscriptions.each([&](const SessionSubscription& subscription) {
-      const Subscriber* const found = parts.subscribers.find(subscription.id(), &session);
-      if (!found) return;
-      const SharedGroup* const group = subscription.group();
-      answers.push_back(fmt::format("{}{} {} {}", group ? "$share/" + std::string(group->name()) + "/" : "",
-                                    subscription.filter().text(), static_cast<int>(found->qos), session.client_id()));
-    });
-  };
-  auto lines = Survey::ask(mesh_, visit);
+  std::vector<SubscriptionInquiry> inquiries(mesh_.size());
+  std::vector<Inquiry*> asked;
+  for (auto& inquiry : inquiries) asked.push_back(&inquiry);
+  for (Survey survey(mesh_, directory_); survey.next(asked);) {
+  }
+  std::vector<std::string> lines;
+  for (auto& inquiry : inquiries) std::ranges::move(inquiry.lines, std::back_inserter(lines));
   std::ranges::sort(lines);
   for (const std::string& line : lines) std::printf("%s\n", line.c_str());
   std::fflush(stdout);
@@ -113,6 +132,7 @@ void Broker::print_subscriptions() {
 
 void Broker::stop() {
   log::set_topic_sink({});
+  if (control_) control_->stop();
   passwords_.stop();
   mesh_.stop();
 }

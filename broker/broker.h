@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/admin/control_server.h"
 #include "broker/shard.h"
 
 namespace bramble {
@@ -14,6 +15,8 @@ class Broker {
   /// Opens the listeners; no thread runs yet, so privileges may still be given up.
   /// Errors: a line: a file that cannot be used, a listener that cannot be opened.
   static OrMessage<std::unique_ptr<Broker>> build(std::shared_ptr<const Config> config);
+  /// For the option control_socket. Before start().
+  void take_control_socket(BoundSocket socket);
   ~Broker();
 
   void start();
@@ -21,6 +24,7 @@ class Broker {
   void stop();
 
   /// Takes a new configuration over, as a whole or, with an error, not at all: no client is disconnected that may stay.
+  /// Waits until all reactors go by it. After start().
   /// Errors: a line: a file that cannot be used, a listener that cannot be opened.
   OrMessage<void> reload(Config config);
   const Config& config() const { return *config_; }
@@ -45,6 +49,7 @@ class Broker {
   Mesh mesh_;
   Commons commons_;
   std::vector<std::unique_ptr<Shard>> shards_;
+  std::unique_ptr<ControlServer> control_;  ///< null: nobody may ask
 };
 
 /// Some listener has a password_file.

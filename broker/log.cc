@@ -1,23 +1,22 @@
 #include "broker/log.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <ctime>
-#include <fcntl.h>
 #include <iterator>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <spdlog/async_logger.h>
 #include <spdlog/details/thread_pool.h>
 #include <spdlog/sinks/base_sink.h>
 #include <string>
 #include <syslog.h>
 #include <unistd.h>
-#include <utility>
 #include <vector>
 
-#include "broker/config/file_remedy.h"
+#include "broker/log/journal.h"
+#include "broker/log/log_file.h"
 
 namespace bramble::log {
 
@@ -27,25 +26,26 @@ std::atomic<std::uint32_t> types{kLogTypesDefault};
 
 namespace {
 
-constexpr std::size_t kQueueLines = 1024;  // about 400 bytes each, taken at open()
-constexpr std::size_t kLineBytesMax = 4096;
+constexpr std::size_t kTogetherBytes = 16 * 1024;  // that are written at once
+constexpr std::size_t kQueueLines = 1024;          // about 400 bytes each, taken at open()
 
-// Where lines of one type go in syslog and below $SYS/broker/log/; empty: not there.
+// What lines of one type are called, and where they go in syslog and below $SYS/broker/log/; empty: not there.
 struct TypeRow {
   LogType type;
+  const char* name;
   int priority;
   const char* topic;
 };
 constexpr TypeRow kTypes[] = {
-    {LogType::error, LOG_ERR, "$SYS/broker/log/E"},
-    {LogType::warning, LOG_WARNING, "$SYS/broker/log/W"},
-    {LogType::notice, LOG_NOTICE, "$SYS/broker/log/N"},
-    {LogType::information, LOG_INFO, "$SYS/broker/log/I"},
-    {LogType::debug, LOG_DEBUG, ""},
-    {LogType::subscribe, LOG_NOTICE, "$SYS/broker/log/M/subscribe"},
-    {LogType::unsubscribe, LOG_NOTICE, "$SYS/broker/log/M/unsubscribe"},
-    {LogType::internal, LOG_DEBUG, ""},
-    {LogType::websockets, LOG_DEBUG, "$SYS/broker/log/WS"},
+    {LogType::error, "error", LOG_ERR, "$SYS/broker/log/E"},
+    {LogType::warning, "warning", LOG_WARNING, "$SYS/broker/log/W"},
+    {LogType::notice, "notice", LOG_NOTICE, "$SYS/broker/log/N"},
+    {LogType::information, "information", LOG_INFO, "$SYS/broker/log/I"},
+    {LogType::debug, "debug", LOG_DEBUG, ""},
+    {LogType::subscribe, "subscribe", LOG_NOTICE, "$SYS/broker/log/M/subscribe"},
+    {LogType::unsubscribe, "unsubscribe", LOG_NOTICE, "$SYS/broker/log/M/unsubscribe"},
+    {LogType::internal, "internal", LOG_DEBUG, ""},
+    {LogType::websockets, "websockets", LOG_DEBUG, "$SYS/broker/log/WS"},
 };
 
 const TypeRow& row_of(LogType type) {
@@ -55,56 +55,13 @@ const TypeRow& row_of(LogType type) {
   return kTypes[0];
 }
 
-void write_all(int descriptor, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(descriptor, text.data(), text.size());
-    if (written < 0 && errno != EINTR) return;  // nowhere is left to say so
-    if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
-  }
-}
-
-// An open log file; closed when it goes.
-class LogFile {
- public:
-  // `at`: how a message about it begins.
-  static OrMessage<LogFile> open(std::string at, std::string path) {
-    const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-    if (descriptor < 0) {
-      const int error = errno;
-      return tl::unexpected(fmt::format("{}cannot open {}: {}; {}", at, path, std::generic_category().message(error),
-                                        write_remedy(path, error)));
-    }
-    return LogFile(std::move(at), std::move(path), descriptor);
-  }
-  LogFile(LogFile&& other) noexcept
-      : at_(std::move(other.at_)), path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
-  LogFile& operator=(LogFile&& other) noexcept {
-    std::swap(at_, other.at_);
-    std::swap(path_, other.path_);
-    std::swap(descriptor_, other.descriptor_);
-    return *this;
-  }
-  ~LogFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-
-  int descriptor() const { return descriptor_; }
-  OrMessage<LogFile> reopened() const { return open(at_, path_); }
-
- private:
-  LogFile(std::string at, std::string path, int descriptor)
-      : at_(std::move(at)), path_(std::move(path)), descriptor_(descriptor) {}
-
-  std::string at_;
-  std::string path_;
-  int descriptor_;
-};
-
 struct Destinations {
   std::vector<int> streams;  // descriptors of stderr and stdout
   std::vector<LogFile> files;
   bool to_syslog = false;
   int facility = LOG_DAEMON;
+  std::optional<Journal> journal;
+  bool json = false;
   bool to_topic = false;
   bool with_time = true;
   std::string time_format;  // empty: seconds since 1970
@@ -115,12 +72,18 @@ OrMessage<Destinations> open_destinations(const Config& config) {
   Destinations result;
   result.with_time = options.log_timestamp;
   result.time_format = options.log_timestamp_format;
+  result.json = options.log_format == LogFormat::json;
   if (options.log_facility >= 0) result.facility = LOG_LOCAL0 + (options.log_facility << 3);  // as syslog.h codes them
   for (const std::string& destination : options.log_dest) {
     if (destination == "stderr") result.streams.push_back(STDERR_FILENO);
     if (destination == "stdout") result.streams.push_back(STDOUT_FILENO);
     if (destination == "syslog") result.to_syslog = true;
     if (destination == "topic") result.to_topic = true;
+    if (destination == "journald") {
+      auto journal = Journal::open(config.at("log_dest", "journald"));
+      if (!journal) return tl::unexpected<std::string>(std::move(journal.error()));
+      result.journal = std::move(*journal);
+    }
     if (!destination.starts_with("file ")) continue;
     const std::string path = destination.substr(std::strlen("file "));
     auto file = LogFile::open(config.at("log_dest", path), path);
@@ -129,6 +92,16 @@ OrMessage<Destinations> open_destinations(const Config& config) {
   }
   if (options.log_dest.empty()) result.streams.push_back(STDERR_FILENO);
   return result;
+}
+
+// ISO 8601, UTC, milliseconds.
+std::string iso_time(spdlog::log_clock::time_point time) {
+  const std::time_t second = spdlog::log_clock::to_time_t(time);
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+  std::tm utc{};
+  ::gmtime_r(&second, &utc);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+                     utc.tm_hour, utc.tm_min, utc.tm_sec, milliseconds % 1000);
 }
 
 std::uint32_t types_of(const BrokerOptions& options) {
@@ -141,6 +114,7 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
  public:
   void set(Destinations destinations) {
     const std::lock_guard lock(mutex_);
+    write_waiting();
     to_ = std::move(destinations);
     second_ = -1;  // the time is to be written anew
     if (to_.to_syslog) ::openlog("bramble", LOG_PID, to_.facility);
@@ -159,6 +133,7 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
 
   OrMessage<void> reopen() {
     const std::lock_guard lock(mutex_);
+    write_waiting();
     for (LogFile& file : to_.files) {
       auto anew = file.reopened();
       if (!anew) return tl::unexpected<std::string>(std::move(anew.error()));
@@ -175,26 +150,40 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
   void sink_it_(const spdlog::details::log_msg& message) override {
     tell_lost(message.time);
     // spdlog has no place for our types; the source line, which we do not log, carries them through its queue.
-    write(static_cast<LogType>(message.source.line), message.time, {message.payload.data(), message.payload.size()});
+    write(static_cast<LogType>(message.source.line), message.time,
+          read_record({message.payload.data(), message.payload.size()}));
   }
 
   void tell_lost(spdlog::log_clock::time_point time) {
     const std::uint64_t lost = pool_ == nullptr ? 0 : pool_->overrun_counter();
     if (lost <= lost_by_pool_) return;
-    write(LogType::warning, time, fmt::format("{} log lines were lost: too many at once", lost - lost_by_pool_));
+    const std::string sentence = fmt::format("{} log lines were lost: too many at once", lost - lost_by_pool_);
+    write(LogType::warning, time, Record{sentence, {}});
     lost_.fetch_add(lost - lost_by_pool_, std::memory_order_relaxed);
     lost_by_pool_ = lost;
   }
 
-  void write(LogType type, spdlog::log_clock::time_point time, std::string_view text) {
+  void write(LogType type, spdlog::log_clock::time_point time, const Record& record) {
     const TypeRow& row = row_of(type);
-    line_ = to_.with_time ? time_prefix(spdlog::log_clock::to_time_t(time)) : "";
-    line_ += text;
-    if (to_.to_syslog) ::syslog(row.priority, "%.*s", static_cast<int>(text.size()), text.data());
+    const std::string text = text_of(record);
+    if (to_.json) {
+      line_ = json_of(record, iso_time(time), row.name);
+    } else {
+      line_ = to_.with_time ? time_prefix(spdlog::log_clock::to_time_t(time)) : "";
+      line_ += text;
+    }
+    if (to_.to_syslog) ::syslog(row.priority, "%s", text.c_str());
+    if (to_.journal) to_.journal->write(row.priority, record);
     if (to_.to_topic && topic_sink_ && *row.topic != '\0') topic_sink_(row.topic, line_);
-    line_ += '\n';
-    for (const int stream : to_.streams) write_all(stream, line_);
-    for (const LogFile& file : to_.files) write_all(file.descriptor(), line_);
+    (waiting_ += line_) += '\n';
+    if (pool_ == nullptr || waiting_.size() >= kTogetherBytes || pool_->queue_size() == 0) write_waiting();
+  }
+
+  // One write for what came while the last line was written: thousands of clients at once make thousands of lines.
+  void write_waiting() {
+    for (const int stream : to_.streams) write_all(stream, waiting_);
+    for (const LogFile& file : to_.files) write_all(file.descriptor(), waiting_);
+    waiting_.clear();
   }
 
   const std::string& time_prefix(std::time_t second) {
@@ -216,6 +205,7 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
   Destinations to_;
   TopicSink topic_sink_;
   std::string line_;
+  std::string waiting_;  // lines for streams and files that are not written yet
   std::time_t second_ = -1;
   std::string prefix_;
   spdlog::details::thread_pool* pool_ = nullptr;
@@ -242,28 +232,17 @@ void write_directly(std::string_view text) {
   write_all(STDERR_FILENO, fmt::format("{}: {}\n", std::time(nullptr), text));
 }
 
-// One event stays one line, whatever a client put in its id or topic.
-void make_one_line(fmt::memory_buffer& text) {
-  constexpr std::string_view kCut = "...";
-  if (text.size() > kLineBytesMax) {
-    text.resize(kLineBytesMax - kCut.size());
-    text.append(kCut);
-  }
-  for (char& letter : text) {
-    if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7F) letter = '?';
-  }
-}
-
 }  // namespace
 
-void detail::write_line(LogType type, fmt::string_view format, fmt::format_args arguments) {
-  fmt::memory_buffer text;
-  fmt::vformat_to(std::back_inserter(text), format, arguments);
-  make_one_line(text);
-  const std::string_view line(text.data(), text.size());
+void detail::write_line(LogType type, const Subject& subject, fmt::string_view format, fmt::format_args arguments) {
+  fmt::memory_buffer bytes;
+  begin_record(bytes);
+  fmt::vformat_to(std::back_inserter(bytes), format, arguments);
+  end_record(bytes, subject);
+  const std::string_view record(bytes.data(), bytes.size());
   auto* const logger = the_log().current.load(std::memory_order_acquire);
-  if (logger == nullptr) return write_directly(line);
-  logger->log(spdlog::source_loc{"", static_cast<int>(type), ""}, spdlog::level::info, line);
+  if (logger == nullptr) return write_directly(text_of(read_record(record)));
+  logger->log(spdlog::source_loc{"", static_cast<int>(type), ""}, spdlog::level::info, record);
 }
 
 OrMessage<void> open(const Config& config) {

@@ -7,18 +7,20 @@
 #include <string_view>
 
 #include "broker/config/config.h"
+#include "broker/log/record.h"
 #include "core/base/time.h"
 
-/// The log, in Mosquitto's form: one line an event, `1763836800: text`. A line is formatted by the thread that writes
-/// it and put in a bounded queue (1024 lines); one thread of the log's own writes it out. When the queue is full the
-/// oldest line goes, and how many went is logged.
+/// The log, in Mosquitto's form: one line an event, `1763836800: text`; with `log_format json` an object a line. A line
+/// is formatted by the thread that writes it and put in a bounded queue (1024 lines), with its Subject beside it; one
+/// thread of the log's own gives it the form of each destination and writes it out. syslog and the journal get text,
+/// the journal the Subject as fields too. When the queue is full the oldest line goes, and how many went is logged.
 /// Threads: write(), on() and fatal() any; the others only the main thread.
 /// Cost: on() one relaxed load; a line that is off costs only that, and formats nothing.
 namespace bramble::log {
 
 namespace detail {
 extern std::atomic<std::uint32_t> types;  // relaxed: a line more or less while options change is fine
-void write_line(LogType type, fmt::string_view format, fmt::format_args arguments);
+void write_line(LogType type, const Subject& subject, fmt::string_view format, fmt::format_args arguments);
 }  // namespace detail
 
 /// Takes the destinations and types that the options name, and starts the log's thread: so not before a fork. Before
@@ -37,7 +39,13 @@ inline bool on(LogType type) {
 
 template <class... Arguments>
 void write(LogType type, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-  if (on(type)) detail::write_line(type, format, fmt::make_format_args(arguments...));
+  if (on(type)) detail::write_line(type, {}, format, fmt::make_format_args(arguments...));
+}
+/// The sentence is as Mosquitto has it, where it has one for this, and names the client (Subject::name); the text form
+/// adds what of the subject it does not say.
+template <class... Arguments>
+void write(LogType type, const Subject& subject, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+  if (on(type)) detail::write_line(type, subject, format, fmt::make_format_args(arguments...));
 }
 
 /// Why the process cannot start or go on: an error line, and on stderr too wherever the log goes.
@@ -53,7 +61,8 @@ void set_topic_sink(TopicSink sink);
 /// Lines lost to a full queue since the start, as far as the log has said so.
 std::uint64_t lost_lines();
 
-/// Lets through one line a minute about something that a client can cause at will. One for each client and cause.
+/// Lets through one line a minute about something that happens again and again. One for each cause, and for each client
+/// if it is about one; where many addresses can cause the same, Repeats.
 /// Threads: its owner's only.
 class LinePerMinute {
  public:

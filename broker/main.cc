@@ -13,6 +13,7 @@
 #include "broker/broker.h"
 #include "broker/config/command_line.h"
 #include "broker/config/show.h"
+#include "broker/control_file.h"
 #include "broker/file_watch.h"
 #include "broker/log.h"
 #include "broker/net/tls_context.h"
@@ -109,6 +110,9 @@ int run(const CommandLine& command_line, const std::shared_ptr<const Config>& co
   }
   auto broker = Broker::build(config);
   if (!broker) return failed_to_start(broker.error());
+  auto control = open_control_socket(*config);
+  if (!control) return failed_to_start(control.error());
+  if (*control) (*broker)->take_control_socket(std::move(**control));
   auto pid_file = PidFile::write(*config);
   if (!pid_file) return failed_to_start(pid_file.error());
   const auto dropped = drop_privileges(*config, !command_line.config_file.empty());

@@ -64,9 +64,9 @@ std::optional<std::string> few_files(const Config& config, std::size_t files) {
       files, clients);
 }
 
-OrMessage<void> drop_privileges(const Config& config, bool has_config_file) {
+OrMessage<std::optional<Account>> account_to_become(const Config& config, bool has_config_file) {
   const std::string& user = config.broker.user;
-  if (::geteuid() != 0 || user == "root") return {};
+  if (::geteuid() != 0 || user == "root") return std::optional<Account>();
   const std::string at = config.at("user");
   const passwd* account = nullptr;
   if (!user.empty()) {
@@ -78,12 +78,17 @@ OrMessage<void> drop_privileges(const Config& config, bool has_config_file) {
     if (!account) account = ::getpwnam("nobody");
     if (!account) return tl::unexpected(at + "started as root, and there is no account nobody; name one");
   }
-  const std::string name = account->pw_name;
-  const gid_t group = account->pw_gid;
-  const uid_t id = account->pw_uid;
+  return Account{account->pw_name, account->pw_uid, account->pw_gid};
+}
+
+OrMessage<void> drop_privileges(const Config& config, bool has_config_file) {
+  const auto account = account_to_become(config, has_config_file);
+  if (!account) return tl::unexpected(account.error());
+  if (!*account) return {};
+  const auto& [name, id, group] = **account;
   if (::initgroups(name.c_str(), group) != 0 || ::setgid(group) != 0 || ::setuid(id) != 0) {
-    return tl::unexpected(
-        fmt::format("{}cannot become {}: {}; start as that account, or set user root", at, name, std::strerror(errno)));
+    return tl::unexpected(fmt::format("{}cannot become {}: {}; start as that account, or set user root",
+                                      config.at("user"), name, std::strerror(errno)));
   }
   return {};
 }

@@ -19,6 +19,14 @@ namespace bramble {
 std::size_t raise_file_limit();
 /// The line for the log if so many are few: fewer than the listeners' `max_connections` need, or than 10,000 clients.
 std::optional<std::string> few_files(const Config& config, std::size_t files);
+/// Who the broker becomes once its ports are open.
+struct Account {
+  std::string name;
+  std::uint32_t id;
+  std::uint32_t group;
+};
+/// Nothing: it stays who it is.
+OrMessage<std::optional<Account>> account_to_become(const Config& config, bool has_config_file);
 /// Leaves root behind, if started as root: the option `user`; else, with a file, mosquitto, bramble or nobody, without
 /// one bramble or nobody, whichever exists first.
 OrMessage<void> drop_privileges(const Config& config, bool has_config_file);

@@ -32,21 +32,23 @@ void set_mode(const ListenerOptions& options) {
              options.declared_at, options.bind_address, std::strerror(errno));
 }
 
-/// Hands a Change to one shard. `taken` counts down on the shard's thread and is waited for on main's.
-class Apply final : public Errand {
- public:
-  Apply(Shard::Change change, std::shared_ptr<std::latch> taken)
-      : change_(std::move(change)), taken_(std::move(taken)) {}
-  bool run(const OnReactor& here, MessageHandler& shard) override {
-    static_cast<Shard&>(shard).apply(here, change_);
-    taken_->count_down();
-    return false;
-  }
-
- private:
-  const Shard::Change change_;
-  const std::shared_ptr<std::latch> taken_;
-};
+/// Has every shard do something, each on its reactor, and waits until all have.
+template <class Work>
+void on_all(Mesh& mesh, const Work& work) {
+  struct Do final : Errand {
+    Do(const Work& w, std::shared_ptr<std::latch> d) : work(w), done(std::move(d)) {}
+    bool run(const OnReactor& here, MessageHandler& shard) override {
+      work(here, static_cast<Shard&>(shard));
+      done->count_down();
+      return false;
+    }
+    const Work& work;
+    const std::shared_ptr<std::latch> done;
+  };
+  const auto done = std::make_shared<std::latch>(mesh.size());
+  for (unsigned i = 0; i < mesh.size(); ++i) mesh[i].inbox().post(std::make_unique<Do>(work, done));
+  done->wait();
+}
 
 }  // namespace
 
@@ -90,15 +92,14 @@ OrMessage<void> Broker::reload(Config config) {
   for (const auto& listener : kept) set_mode(rules_[listener->number()]->options);
   listeners_ = std::move(kept);
   listeners_.insert(listeners_.end(), added.begin(), added.end());
-  const auto taken = std::make_shared<std::latch>(mesh_.size());
-  for (unsigned i = 0; i < mesh_.size(); ++i) {
-    Shard::Change change{config_, rules_, {}};
+  const Shard::Change change{config_, rules_};
+  on_all(mesh_, [&](const OnReactor& here, Shard& shard) { shard.apply(here, change); });
+  // who is accepted by one of them may be given to any reactor, and each knows its rules now
+  on_all(mesh_, [&](const OnReactor& here, Shard& shard) {
     for (const auto& listener : added) {
-      if (listener->number() % mesh_.size() == i) change.added.push_back(listener);
+      if (listener->number() % mesh_.size() == here.id().value) shard.accept_from(here, listener);
     }
-    mesh_[i].inbox().post(std::make_unique<Apply>(std::move(change), taken));
-  }
-  taken->wait();  // so that whoever connects once the log says "holds" gets the new values
+  });
   passwords_.want(has_users(*config_));
   if (!restart.empty()) {
     log::write(LogType::notice, "These options keep their values until the broker is restarted: {}.", restart);

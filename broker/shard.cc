@@ -6,7 +6,7 @@ namespace {
 
 constexpr Seconds kSweepEvery{1};
 constexpr std::size_t kSweptSlots = 1000;
-constexpr Milliseconds kLookAtMemoryEvery{100};
+constexpr Milliseconds kLookAtMemoryEvery{20};
 
 DeliveryRules rules_of(const BrokerOptions& options) {
   DeliveryRules rules;
@@ -49,7 +49,9 @@ Shard::Shard(Commons& commons, ReactorId id, std::shared_ptr<const Config> confi
              {},
              Shortage::none,
              false},
-      connections_(parts_) {}
+      connections_(parts_) {
+  router_.deliver_duplicates(parts_.config->broker.allow_duplicate_messages);
+}
 
 Shard::~Shard() = default;
 
@@ -72,6 +74,7 @@ void Shard::apply(const OnReactor& here, const Change& change) {
   const bool sys_changed = parts_.config->broker.sys_interval != change.config->broker.sys_interval;
   parts_.config = change.config;
   rules_ = rules_of(parts_.config->broker);
+  router_.deliver_duplicates(parts_.config->broker.allow_duplicate_messages);
   std::erase_if(listeners_, [&](const std::shared_ptr<Listener>& listener) {
     const ListenerRules& rules = *parts_.rules[listener->number()];
     if (rules.closed) {
@@ -81,14 +84,15 @@ void Shard::apply(const OnReactor& here, const Change& change) {
     }
     return rules.closed;
   });
-  for (const auto& listener : change.added) {
-    listeners_.push_back(listener);
-    listener->start_accepting(here, commons_.mesh);
-  }
   sessions_.apply(here, parts_.rules);
   connections_.apply(here, before);
   begin_memory_watch(here);
   if (here.id().value == 0 && sys_changed) begin_sys(here);
+}
+
+void Shard::accept_from(const OnReactor& here, std::shared_ptr<Listener> listener) {
+  listener->start_accepting(here, commons_.mesh);
+  listeners_.push_back(std::move(listener));
 }
 
 bool Shard::run_errands(const OnReactor& here) {
@@ -135,7 +139,7 @@ bool Shard::on_leftovers(const OnReactor& here) {
 }
 
 void Shard::on_turn_end(const OnReactor& here) {
-  router_.settle_leftovers(here, sessions_);
+  if (sessions_.has_leftovers()) router_.settle_leftovers(here, sessions_);
   router_.post_handoffs(here);  // before any acknowledgement is written (docs/design.md, Order)
   connections_.end_turn(here);
   router_.end_turn();
@@ -183,6 +187,7 @@ void Shard::begin_memory_watch(const OnReactor& here) {
 void Shard::watch_memory(const OnReactor& here) {
   here.reactor().timers(here).arm(memory_chore_, here.now() + kLookAtMemoryEvery);
   const std::uint64_t limit = parts_.config->broker.memory_limit;
+  if (parts_.shortage != Shortage::none) return_free_memory();
   const MemoryUse use = memory_use();
   const Shortage before = std::exchange(parts_.shortage, shortage_of(use.current, limit));
   if (parts_.shortage == Shortage::stop_publishers) connections_.shed_slowest_reader(here);

@@ -37,9 +37,9 @@ class Shard final : public MessageHandler {
   struct Change {
     std::shared_ptr<const Config> config;
     AllRules rules;
-    std::vector<std::shared_ptr<Listener>> added;  ///< for this shard to accept from
   };
   void apply(const OnReactor& here, const Change& change);
+  void accept_from(const OnReactor& here, std::shared_ptr<Listener> listener);
 
   // --- for errands ---
   ShardParts& parts(const OnReactor&) { return parts_; }

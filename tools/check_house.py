@@ -26,6 +26,7 @@ CORE = {
 CORE["core/session"] = list(CORE)
 CORE["core/auth"] = ["core/base", "core/mqtt", "core/sync", "core/timing", "core/topic"]
 CORE["core/websocket"] = ["core/base", "core/mqtt"]
+CORE["core/control"] = ["core/base", "core/mqtt"]
 ORDER = [  # each includes those before it
     ["broker/config", "broker/log", "broker/metrics"],
     ["broker/reactor"],

@@ -34,8 +34,21 @@ constexpr auto kLogTypeNames = std::to_array<LogTypeName>({
 });
 
 constexpr std::string_view kFile = "file";
+constexpr auto kDestinations = std::to_array<std::string_view>({"stderr", "stdout", "syslog", "journald", "topic"});
 
 }  // namespace
+
+std::string read_control_socket(BrokerOptions& options, std::string_view value) {
+  if (!value.starts_with('/')) return std::string(value) + " is not a whole path, such as /run/bramble/control";
+  if (value.size() > kSocketPathBytesMax) {
+    return std::string(value) +
+           " is longer than the path of a Unix socket may be: " + std::to_string(kSocketPathBytesMax) + " bytes";
+  }
+  options.control_socket = value;
+  return {};
+}
+
+std::string show_control_socket(const BrokerOptions& options) { return options.control_socket; }
 
 std::string read_persistent_client_expiration(BrokerOptions& options, std::string_view value) {
   value = one_word(value);
@@ -66,14 +79,16 @@ std::string read_log_dest(BrokerOptions& options, std::string_view value) {
     return {};
   }
   const std::string_view destination = one_word(value);
-  if (destination == "dlt") return "dlt is known to Mosquitto, not in Bramble: stderr, stdout, syslog, topic or file";
+  if (destination == "dlt")
+    return "dlt is known to Mosquitto, not in Bramble: stderr, stdout, syslog, journald, topic or file";
   if (destination == "none") {
     options.log_dest = {"none"};
-  } else if (destination == "stderr" || destination == "stdout" || destination == "syslog" || destination == "topic") {
+  } else if (std::ranges::find(kDestinations, destination) != kDestinations.end()) {
     std::erase(options.log_dest, "none");
     options.log_dest.emplace_back(destination);
   } else {
-    return std::string(destination) + " is no place to log to: stderr, stdout, syslog, topic, none, or file and a path";
+    return std::string(destination) +
+           " is no place to log to: stderr, stdout, syslog, journald, topic, none, or file and a path";
   }
   return {};
 }
@@ -82,6 +97,17 @@ std::string show_log_dest(const BrokerOptions& options) {
   std::string shown;
   for (const std::string& destination : options.log_dest) shown += (shown.empty() ? "" : ", ") + destination;
   return shown;
+}
+
+std::string read_log_format(BrokerOptions& options, std::string_view value) {
+  value = one_word(value);
+  if (value != "text" && value != "json") return std::string(value) + " is no form of log lines: text or json";
+  options.log_format = value == "json" ? LogFormat::json : LogFormat::text;
+  return {};
+}
+
+std::string show_log_format(const BrokerOptions& options) {
+  return options.log_format == LogFormat::json ? "json" : "text";
 }
 
 std::string read_log_timestamp_format(BrokerOptions& options, std::string_view value) {

@@ -28,12 +28,15 @@ inline constexpr std::uint32_t kLogTypesAll = 511;
 inline constexpr std::size_t kLogTimestampBytesMax = 127;
 inline constexpr std::uint32_t kLogTypesNone = 1u << 31;  ///< asked for, and a bit that no line has
 
+enum class LogFormat : std::uint8_t { text, json };
+
 /// Options of the whole broker. Each field has a row below; names are mosquitto.conf's, or ours where the help says so.
 struct BrokerOptions {
   // process
   std::string user;  ///< empty: not given
   std::string pid_file;
-  unsigned threads = 0;  ///< 0: the cores the process may use
+  std::string control_socket;  ///< empty: none
+  unsigned threads = 0;        ///< 0: the cores the process may use
   bool per_listener_settings = false;
   bool watch_files = false;
   // limits and MQTT behaviour
@@ -48,6 +51,7 @@ struct BrokerOptions {
   bool retain_available = true;
   bool set_tcp_nodelay = true;
   bool upgrade_outgoing_qos = false;
+  bool allow_duplicate_messages = true;
   std::chrono::seconds persistent_client_expiration{0};  ///< 0: never
   std::int32_t global_max_clients = -1;
   std::int32_t global_max_connections = -1;
@@ -70,15 +74,22 @@ struct BrokerOptions {
   std::vector<std::string> log_dest;  ///< empty: stderr
   std::uint32_t log_type = 0;         ///< OR of LogType; 0: not given (error, warning, notice, information)
   bool log_timestamp = true;
+  LogFormat log_format = LogFormat::text;
   std::string log_timestamp_format;  ///< empty: seconds since 1970
   std::int32_t log_facility = -1;    ///< -1: not given
   bool connection_messages = true;
 };
 
+inline constexpr std::size_t kSocketPathBytesMax = 107;
+
+std::string read_control_socket(BrokerOptions& options, std::string_view value);
+std::string show_control_socket(const BrokerOptions& options);
 std::string read_persistent_client_expiration(BrokerOptions& options, std::string_view value);
 std::string show_persistent_client_expiration(const BrokerOptions& options);
 std::string read_log_dest(BrokerOptions& options, std::string_view value);
 std::string show_log_dest(const BrokerOptions& options);
+std::string read_log_format(BrokerOptions& options, std::string_view value);
+std::string show_log_format(const BrokerOptions& options);
 std::string read_log_timestamp_format(BrokerOptions& options, std::string_view value);
 std::string show_log_timestamp_format(const BrokerOptions& options);
 std::string read_log_type(BrokerOptions& options, std::string_view value);
@@ -90,6 +101,9 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
      "of mosquitto (only with -c), bramble and nobody. root stays root."},
     {"pid_file", &BrokerOptions::pid_file, Reload::at_start,
      "File to write the process id to. Not being able to stops the start."},
+    {"control_socket", Special<BrokerOptions>{read_control_socket, show_control_socket}, Reload::at_start,
+     "Unix socket at which `bramble-ctl clients` and `bramble-ctl explain publish` ask the broker while it runs. Only "
+     "root and the account that the broker runs as may use it. Not given: none. Bramble's own."},
     {"threads", &BrokerOptions::threads, Range{0, 64}, Reload::at_start,
      "Reactor threads, 1 to 64. 0: one for each core the process may use. Bramble's own."},
     {"per_listener_settings", &BrokerOptions::per_listener_settings, Reload::at_once,
@@ -122,6 +136,10 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
      "Allow retained messages. MQTT 5 clients are told."},
     {"set_tcp_nodelay", &BrokerOptions::set_tcp_nodelay, Reload::new_connections,
      "Set TCP_NODELAY on client sockets: less delay for single small messages, more packets."},
+    {"allow_duplicate_messages", &BrokerOptions::allow_duplicate_messages, Reload::at_once,
+     "A client whose subscriptions overlap gets a message once for each of them. false: once, at the highest QoS, but "
+     "for "
+     "subscriptions with different Subscription Identifiers."},
     {"upgrade_outgoing_qos", &BrokerOptions::upgrade_outgoing_qos, Reload::new_connections,
      "Deliver at the subscription's QoS even if the message was published with less. Against the standard."},
     {"persistent_client_expiration",
@@ -180,8 +198,12 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
     {"sys_interval", &BrokerOptions::sys_interval, Range{0, 65535}, Reload::at_once,
      "Seconds between updates of the $SYS topics. 0: no $SYS topics."},
     {"log_dest", Special<BrokerOptions>{read_log_dest, show_log_dest}, Reload::at_once,
-     "Where log lines go: stderr, stdout, syslog, topic ($SYS/broker/log/...), none, or file and a path. May be given "
-     "several times. Not given: stderr."},
+     "Where log lines go: stderr, stdout, syslog, journald (with fields BRAMBLE_CLIENT_ID and so on), topic "
+     "($SYS/broker/log/...), none, or file and a path. May be given several times. Not given: stderr."},
+    {"log_format", Special<BrokerOptions>{read_log_format, show_log_format}, Reload::at_once,
+     "text: lines as Mosquitto has them. json: an object a line on stderr, stdout, in files and topics, with time "
+     "(UTC), "
+     "level, message, and where known client_id, user, address, listener, reason and reason_code. Bramble's own."},
     {"log_type", Special<BrokerOptions>{read_log_type, show_log_type}, Reload::at_once,
      "What is logged: error, warning, notice, information, subscribe, unsubscribe, websockets, debug, internal, none "
      "or "

@@ -22,10 +22,6 @@ struct Row {
 };
 
 constexpr auto kRows = std::to_array<Row>({
-    {"allow_duplicate_messages", "true",
-     "false is not done yet: a client whose subscriptions overlap gets a message once for each, as the standard "
-     "allows; "
-     "take the line out if its clients can live with that"},
     {"auth_plugin", "", kPlugins},
     {"auth_plugin_deny_special_chars", "true", "it is about plugins, and there are none: take the line out"},
     {"enable_control_api", "false",

@@ -34,7 +34,7 @@ constexpr auto kDifferences = std::to_array<Difference>({
      "configured"},
     {"allow_anonymous", When::given_without_listener, "false",
      "Mosquitto from 2.0 to 2.0.20 lets everyone in all the same while no listener is configured; Bramble nobody"},
-    {"allow_duplicate_messages", When::given, "", "deprecated in Mosquitto 2.1; true is what Bramble does"},
+    {"allow_duplicate_messages", When::given, "", "deprecated in Mosquitto 2.1"},
     {"auth_plugin", When::given, "", kOwnPlugin},
     {"auto_id_prefix", When::given, "", "deprecated in Mosquitto 2.1 for listener_auto_id_prefix; Bramble knows both"},
     {"autosave_interval", When::given, "", kPersistence},

@@ -116,18 +116,17 @@ Result<std::string_view> client_id_of(const Connection& from, const mqtt::Connec
 
 const char* may_not_stay(const Connection& connection, const ListenerRules& before) {
   const ListenerRules& now = connection.rules();
-  if (now.closed) return "disconnected: its listener is gone from the configuration";
+  if (now.closed) return "its listener is gone from the configuration";
   if (connection.state() != Connection::State::connected) return nullptr;  // its CONNECT goes by the new rules
   const TlsOptions& tls = now.options.tls;
   if (tls.use_identity_as_username || tls.use_subject_as_username) return nullptr;
   const SessionAccess* const access = connection.session().access();
   if (!access || !access->user) {
-    return *now.options.auth.allow_anonymous ? nullptr : "disconnected: anonymous clients are not allowed any more";
+    return *now.options.auth.allow_anonymous ? nullptr : "anonymous clients are not allowed any more";
   }
-  if (!now.users)
-    return *now.options.auth.allow_anonymous ? nullptr : "disconnected: there is no password_file any more";
+  if (!now.users) return *now.options.auth.allow_anonymous ? nullptr : "there is no password_file any more";
   if (before.users && now.users->file().same_password(*access->user, before.users->file())) return nullptr;
-  return "disconnected: its password has changed, or its user is gone";
+  return "its password has changed, or its user is gone";
 }
 
 }  // namespace bramble

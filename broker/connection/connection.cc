@@ -11,6 +11,7 @@
 namespace bramble {
 
 using mqtt::PacketType;
+using mqtt::ReasonCode;
 
 namespace {
 constexpr std::size_t kSipBytes = 4096;
@@ -33,10 +34,6 @@ Connection::Connection(ShardParts& parts, ConnectionAccepted accepted)
       mounted_(!listener().mount_point.empty()) {}
 
 Connection::~Connection() = default;
-
-std::string Connection::describe() const {
-  return session_ ? fmt::format("{} [{}]", session_->client_id(), peer()) : peer();
-}
 
 std::string Connection::mount(std::string_view filter) const {
   if (!mounted_) return {};
@@ -106,7 +103,7 @@ Transport::Moved Connection::receive(const OnReactor& here, char* to, std::size_
   if (transport_->has_unseen_bytes()) look_for_unseen(here);
   if (transport_->wants_write() && !blocked_) mark_dirty();
   if (moved.state == Transport::State::closed) {
-    lost(here, *transport_->fault() != '\0' ? transport_->fault() : "closed its connection");
+    hung_up(here);
   }
   return moved;
 }
@@ -190,7 +187,10 @@ std::size_t Connection::handle_packets(const OnReactor& here, std::string_view b
   std::size_t handled = 0;
   while (handled < bytes.size()) {
     if (state_ == State::awaiting_connect && !may_be_connect(bytes[handled])) {
-      lost(here, "sent something before CONNECT");  // [MQTT-3.1.0-1]; there is no version to answer in
+      lost(here, {{},
+                  "it sent something before CONNECT",
+                  ReasonCode::protocol_error,
+                  true});  // [MQTT-3.1.0-1]; there is no version to answer in
       return handled;
     }
     const auto frame = mqtt::next_frame(bytes.substr(handled), size_max, version_);
@@ -249,10 +249,8 @@ void Connection::limit_publishing(const OnReactor& here) {
 void Connection::throttle(const OnReactor& here) {
   parts_.counters.add(Metric::publishers_throttled);
   if (allowance_ && parts_.shortage < Shortage::slow_publishers && allowance_->line.allow(here.now())) {
-    log::write(LogType::notice,
-               "Client {} publishes faster than max_publish_rate or max_publish_bytes_rate allows: it "
-               "is read more slowly.",
-               describe());
+    report(here, {"publishes too fast and is read more slowly.", "max_publish_rate, max_publish_bytes_rate",
+                  mqtt::ReasonCode::quota_exceeded, true});
   }
   held_ = throttled_ = true;
   heard_ = here.now();

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "broker/connection/client_lines.h"
 #include "broker/connection/outbound_aliases.h"
 #include "broker/connection/publish_allowance.h"
 #include "broker/connection/shard_parts.h"
@@ -47,7 +48,14 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   bool mounted() const { return mounted_; }
   /// The filter or topic with the listener's mount point before it; empty if there is none.
   std::string mount(std::string_view filter) const;
-  std::string peer() const { return transport_ ? transport_->peer() : std::string(); }
+  std::string peer() const override { return transport_ ? transport_->peer() : std::string(); }
+  // For who asks about clients that are connected:
+  std::uint16_t keep_alive() const { return keep_alive_; }
+  bool clean_start() const { return clean_start_; }
+  Seconds connected_for(const OnReactor& here) const;
+  std::string transport_kind() const { return transport_->kind(); }
+  /// "1883", or the path of a Unix socket.
+  std::string at_listener() const { return listener_name(listener(), transport_ ? transport_->descriptor() : -1); }
 
   // --- in ---
   void ready(const OnReactor& here, std::uint32_t events) override;
@@ -109,13 +117,27 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   /// The client has broken a rule or cannot be served: tells it why, as far as its version can be told, and closes. The
   /// Will goes out.
   void fail(const OnReactor& here, const Error& error);
-  /// A CONNECT that is not accepted.
-  void refuse(const OnReactor& here, const Error& error, std::uint32_t maximum_packet_size = 0);
+  /// A CONNECT that is not accepted. `asked`: what it says, if it could be read.
+  void refuse(const OnReactor& here, const Error& error, const mqtt::Connect* asked = nullptr);
   /// Another connection has the session now  [MQTT-3.1.4-3], the broker stops, an administrator wants it: as fail(),
   /// with the session left to the caller if `keep_session`.
-  void close(const OnReactor& here, mqtt::ReasonCode code, const char* why, bool keep_session);
+  void close(const OnReactor& here, mqtt::ReasonCode code, const char* why, bool keep_session) {
+    close(here, {{}, why, code}, keep_session);
+  }
   /// The client said DISCONNECT; `with_will`: it wants its Will published  (0x04).
   void disconnect(const OnReactor& here, bool with_will);
+
+  /// What the log's lines about its client have in common; with what the views are of.
+  struct Named {
+    explicit Named(const Connection& of);
+    Named(const Named&) = delete;
+    std::string address, listener;
+    log::Subject subject;
+  };
+  /// A line of a type that Mosquitto's tools read word by word: nothing is added to the sentence.
+  void report_verbatim(LogType type, std::string_view sentence) const;
+  /// A line of the log about its client, whether connection_messages are on or off.
+  void report(const OnReactor& here, const ClientLine& line) const;
 
   /// Is the password right? `asked`: it is being found out, and the CONNECT is handled again then.
   enum class Login : std::uint8_t { unknown, asked, right, wrong, too_many };
@@ -174,7 +196,13 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   void look_for_unseen(const OnReactor& here);
   void heard(const OnReactor& here, bool packet);
   void move_to(const OnReactor& here, ReactorId owner, const std::string& client_id, std::string_view unread);
-  void lost(const OnReactor& here, const char* why);
+  void close(const OnReactor& here, const ClientLine& line, bool keep_session);
+  void lost(const OnReactor& here, const ClientLine& line);
+  void report_end(const OnReactor& here, const ClientLine& line) const;
+  void end(const OnReactor& here);
+  void hung_up(const OnReactor& here);
+  void announce(const log::Subject& of) const;
+  void report_connected(bool clean_start) const;
   void leave_session(const OnReactor& here);
   void due(const OnReactor& here) override;  ///< it has been silent for long
   bool has_unheard_bytes() const;            ///< that are about to be read
@@ -218,7 +246,8 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   State state_ = State::awaiting_connect;
   mqtt::Version version_ = mqtt::Version::v3_1_1;
   AtDoor at_door_ = AtDoor::no;
-  Login login_ = Login::unknown;
+  Login login_ : 4 = Login::unknown;
+  bool clean_start_ : 1 = false;
   bool dirty_ = false;              ///< on the list of those who are written to in this turn
   bool late_ = false;               ///< on the list of those who are written to in this turn or one of the next
   bool connect_waits_ : 1 = false;  ///< is first in unread_, for its turn at the door

@@ -4,14 +4,18 @@
 #include <sys/epoll.h>
 
 #include "broker/connection/connections.h"
+#include "broker/net/tcp.h"
 
 namespace bramble {
 
 using mqtt::ReasonCode;
-using mqtt::Version;
 
 namespace {
 constexpr Seconds kLookAgain{1};
+
+std::uint32_t seconds_of(SteadyTime time) {
+  return static_cast<std::uint32_t>(std::chrono::duration_cast<Seconds>(time.time_since_epoch()).count());
+}
 }  // namespace
 
 void Connection::start(const OnReactor& here) {
@@ -22,7 +26,7 @@ void Connection::start(const OnReactor& here) {
                                   here.now() + (shaking_hands_ ? options.handshake_timeout : options.connect_timeout));
   interest_ = wanted_events();
   if (!here.reactor().readiness(here).add(transport_->descriptor(), *this, interest_)) {
-    lost(here, "the kernel cannot watch another socket");
+    lost(here, {{}, "the kernel cannot watch another socket", ReasonCode{}, true});
   }
 }
 
@@ -34,6 +38,8 @@ void Connection::established(const OnReactor& here, OwnedSession& session, const
   maximum_packet_size_ = settled.maximum_packet_size;
   alias_maximum_ = settled.topic_alias_maximum;
   reason_strings_ = settled.reason_strings;
+  clean_start_ = settled.clean_start;
+  session.since = seconds_of(here.now());
   parts_.counters.add(Metric::clients_connected);
   parts_.counters.add(Metric::connections);
   settling_ = true;
@@ -43,17 +49,13 @@ void Connection::established(const OnReactor& here, OwnedSession& session, const
   } else {
     here.reactor().timers(here).arm(*this, here.now() + Milliseconds(1500 * keep_alive_));
   }
-  if (parts_.config->broker.connection_messages) {
-    const std::string user =
-        session.access() && session.access()->user ? fmt::format(", u'{}'", *session.access()->user) : "";
-    log::write(LogType::notice, "New client connected from {} as {} (p{}, c{}, k{}{}).", peer(), session.client_id(),
-               version_ == Version::v5       ? 5
-               : version_ == Version::v3_1_1 ? 2
-                                             : 1,
-               settled.clean_start ? 1 : 0, keep_alive_, user);
-  }
+  report_connected(settled.clean_start);
   parts_.sessions.present(here, session, *this, settled.receive_maximum, here.reactor().turn_buffer(here));
   if (!session.replays.empty()) parts_.connections.replay_later(here, *this);
+}
+
+Seconds Connection::connected_for(const OnReactor& here) const {
+  return Seconds(seconds_of(here.now()) - session_->since);
 }
 
 void Connection::due(const OnReactor& here) {
@@ -72,9 +74,11 @@ void Connection::due(const OnReactor& here) {
   } else if (shaking_hands_ && transport_->has_answered_more()) {
     here.reactor().timers(here).arm(*this, here.now() + parts_.config->broker.handshake_timeout);
   } else if (state_ == State::awaiting_connect) {
-    lost(here, shaking_hands_ ? "did not end its handshake in time" : "did not send CONNECT in time");
+    const char* const why = shaking_hands_ ? "it did not end its handshake in time" : "it did not send CONNECT in time";
+    lost(here, {{}, why, ReasonCode{}, true});
   } else {
-    close(here, ReasonCode::keep_alive_timeout, "has exceeded timeout, disconnecting", false);  // [MQTT-3.1.2-22]
+    close(here, ReasonCode::keep_alive_timeout, "it was silent for longer than its Keep Alive allows",
+          false);  // [MQTT-3.1.2-22]
   }
 }
 
@@ -83,50 +87,65 @@ bool Connection::has_unheard_bytes() const {
 }
 
 void Connection::fail(const OnReactor& here, const Error& error) {
-  if (state_ == State::awaiting_connect) return lost(here, error.what);  // no version to answer in
-  close(here, error.code, error.what, false);
+  const ClientLine line{{}, error.what, error.code, true};
+  if (state_ == State::awaiting_connect) return lost(here, line);  // no version to answer in
+  close(here, line, false);
 }
 
-void Connection::refuse(const OnReactor& here, const Error& error, std::uint32_t maximum_packet_size) {
-  maximum_packet_size_ = maximum_packet_size;
+void Connection::refuse(const OnReactor& here, const Error& error, const mqtt::Connect* asked) {
+  ClientLine line{{}, error.what, error.code, true};
+  if (asked) {
+    maximum_packet_size_ = asked->maximum_packet_size;
+    line.client_id = asked->client_id;
+    line.user = asked->user_name.value_or("");
+  }
   mqtt::Connack connack;
   connack.code = error.code;
   send([&](std::string& out) { mqtt::append_connack(out, version_, connack); });
-  if (parts_.config->broker.connection_messages) {
-    log::write(LogType::notice, "Client {} refused: {} ({}).", peer(), error.what, name(error.code));
-  }
-  lost(here, "");
+  lost(here, line);
 }
 
-void Connection::close(const OnReactor& here, ReasonCode code, const char* why, bool keep_session) {
+void Connection::close(const OnReactor& here, const ClientLine& line, bool keep_session) {
   if (state_ >= State::closing) return;
-  if (parts_.config->broker.connection_messages) log::write(LogType::notice, "Client {} {}.", describe(), why);
+  report_end(here, line);
   if (state_ == State::connected && is_v5()) {
     const auto say = [&](std::string_view words) {
-      return send([&](std::string& out) { mqtt::append_disconnect(out, version_, code, words); });
+      return send([&](std::string& out) { mqtt::append_disconnect(out, version_, line.code, words); });
     };
-    if (!reason_strings_ || !say(why)) say("");
+    if (!reason_strings_ || !say(line.why)) say("");
   }
   if (keep_session && session_) {
     session_->disconnected();
     session_ = nullptr;
     parts_.counters.subtract(Metric::clients_connected);
   }
-  lost(here, "");
+  end(here);
 }
 
 void Connection::disconnect(const OnReactor& here, bool with_will) {
   if (!with_will) session_->will.reset();  // [MQTT-3.14.4-3]
-  lost(here, "disconnected");
+  lost(here, {"disconnected.", "", with_will ? ReasonCode::disconnect_with_will : ReasonCode::success});
+}
+
+void Connection::hung_up(const OnReactor& here) {
+  const char* const fault = transport_->fault();
+  if (*fault != '\0') return lost(here, {{}, fault, ReasonCode{}, true});
+  lost(here, {"closed its connection.", "", ReasonCode{}, state_ == State::awaiting_connect});
+}
+
+void Connection::lost(const OnReactor& here, const ClientLine& line) {
+  if (state_ >= State::closing) return;
+  report_end(here, line);
+  end(here);
+}
+
+void Connection::report_end(const OnReactor& here, const ClientLine& line) const {
+  if (parts_.config->broker.connection_messages) report(here, line);
 }
 
 /// The connection is over, whoever ended it: the session goes on without it, what waits is written once, then it
 /// closes.
-void Connection::lost(const OnReactor& here, const char* why) {
-  if (state_ >= State::closing) return;
-  if (*why != '\0' && parts_.config->broker.connection_messages) {
-    log::write(LogType::notice, "Client {} {}.", describe(), why);
-  }
+void Connection::end(const OnReactor& here) {
   state_ = State::closing;
   here.reactor().timers(here).disarm(*this);
   leave_session(here);

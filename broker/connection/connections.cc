@@ -87,7 +87,7 @@ void Connections::shed_slowest_reader(const OnReactor& here) {
   const auto slowest = std::ranges::max_element(all_, {}, waits);
   if (slowest == all_.end() || waits(*slowest) < kSlowReader) return;
   (*slowest)->close(here, mqtt::ReasonCode::quota_exceeded,
-                    "is disconnected: memory is short (memory_limit), and it does not read what waits for it", false);
+                    "memory is short (memory_limit), and it does not read what waits for it", false);
 }
 
 void Connections::replay_later(const OnReactor& here, Connection& connection) {
@@ -258,7 +258,7 @@ void Connections::apply(const OnReactor& here, const AllRules& before) {
     connection->memo_.reset();  // what it remembers was allowed by the rules before
     if (connection->login_ != Connection::Login::unknown &&
         connection->state() == Connection::State::awaiting_connect) {
-      connection->lost(here, "has to connect again: its password was checked by the rules before");
+      connection->lost(here, {{}, "it has to connect again: its password was checked by the rules before"});
       continue;
     }
     const char* const why = may_not_stay(*connection, *before[connection->listener_number()]);
@@ -271,7 +271,7 @@ void Connections::apply(const OnReactor& here, const AllRules& before) {
 
 void Connections::close_all(const OnReactor& here) {
   for (const auto& connection : all_) {
-    connection->close(here, mqtt::ReasonCode::server_shutting_down, "disconnected: the broker stops", false);
+    connection->close(here, mqtt::ReasonCode::server_shutting_down, "the broker stops", false);
   }
 }
 

@@ -163,7 +163,7 @@ Connection::Served Connection::serve(const OnReactor& here) {
   } else {
     read_what_is_fair(here);
   }
-  if (broken_ && !Readiness::shows(transport_->descriptor(), POLLIN)) lost(here, "closed its connection");
+  if (broken_ && !Readiness::shows(transport_->descriptor(), POLLIN)) hung_up(here);
   if (state_ >= State::closing) return Served::done;
   if (waits_at_ || login_ == Login::asked) return Served::done;
   if (at_door_ == AtDoor::going) return Served::in_part;

@@ -52,11 +52,14 @@ const char* may_not_take_over(const OnReactor& here, const Connection& from, con
   const auto verdict = parts.connections.takeovers().ask(client_id, most, here.now());
   if (verdict == Takeovers::Verdict::allowed) return nullptr;
   if (verdict == Takeovers::Verdict::quarantine_begins) {
+    const std::string address = from.peer();
+    const log::Subject subject{
+        .client_id = client_id, .address = address, .reason = "max_takeovers", .reason_said = true};
     log::write(
-        LogType::warning,
+        LogType::warning, subject,
         "Client id {} is taken over again and again, now from {}: the one that is there, from {}, stays for {} s "
         "(max_takeovers {}). Do two clients have the same id?",
-        client_id, from.peer(), there.peer(), Takeovers::kWindow.count(), most);
+        client_id, address, there.peer(), Takeovers::kWindow.count(), most);
   }
   return "its client id is taken over too often (max_takeovers)";
 }
@@ -71,7 +74,7 @@ Found find_session(const OnReactor& here, ShardParts& parts, OwnedSession* sessi
   if (!session) return {parts.sessions.create(here, client_id), false};
   if (Connection* there = current(session)) {
     // [MQTT-3.1.4-3]; it goes on here, so its session is not left
-    there->close(here, ReasonCode::session_taken_over, "is taken over by a new connection", true);
+    there->close(here, ReasonCode::session_taken_over, "a new connection has taken the session over", true);
     if (!clean_start && session->will && session->will->delay.count() == 0) parts.sessions.publish_will(here, *session);
   }
   if (!clean_start && session->expiry_seconds != 0) {
@@ -104,6 +107,16 @@ bool fits(const mqtt::Connack& connack, const mqtt::Connect& connect, std::strin
   return scratch.size() <= connect.maximum_packet_size;  // [MQTT-3.1.2-24]
 }
 
+/// As Mosquitto does, for who looks closely.
+void log_will(const Connection& from, const mqtt::Connect& connect) {
+  if (!log::on(LogType::debug)) return;
+  if (!connect.will) return from.report_verbatim(LogType::debug, "No will message specified.");
+  const mqtt::WillFields& will = *connect.will;
+  from.report_verbatim(LogType::debug, fmt::format("Will message specified ({} bytes) (r{}, q{}).", will.payload.size(),
+                                                   will.retain ? 1 : 0, static_cast<int>(will.qos)));
+  from.report_verbatim(LogType::debug, fmt::format("  {}", will.topic));
+}
+
 }  // namespace
 
 ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
@@ -115,7 +128,7 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   from.set_version(version);
   if (!decoded) return from.refuse(here, decoded.error()), done;
   const mqtt::Connect& connect = *decoded;
-  const auto refuse = [&](const Error& error) { from.refuse(here, error, connect.maximum_packet_size); };
+  const auto refuse = [&](const Error& error) { from.refuse(here, error, &connect); };
   if (!from.may_connect(here)) {
     return refuse({ReasonCode::connection_rate_exceeded, "its address connects too often (max_connection_rate)"}), done;
   }
@@ -147,7 +160,8 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   OwnedSession* const kept = parts.sessions.find(client_id);
   if (Connection* const there = current(kept)) {
     if (from.given_up_for(*there)) {
-      from.close(here, ReasonCode::session_taken_over, "had hung up and connected again before its turn came", false);
+      from.close(here, ReasonCode::session_taken_over, "it had hung up and connected again before its turn came",
+                 false);
       return done;
     }
     if (there->to_be_heard_out(here)) {  // a DISCONNECT goes before this CONNECT, and so does a PUBLISH [MQTT-3.14.4-3]
@@ -180,6 +194,7 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   settled.reason_strings = connect.request_problem_information.value_or(false);
   settled.clean_start = connect.clean_start;
   from.established(here, session, settled);
+  log_will(from, connect);
   return done;
 }
 

@@ -89,11 +89,19 @@ Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Fra
   if (!checked) return Failure(checked.error());
   if (const auto limit = parts.config->broker.message_size_limit; limit != 0 && publish.payload.size() > limit) {
     counters.add(Metric::dropped_too_large);
+    from.report(here, {"sent a message that goes nowhere.", "its payload is above message_size_limit",
+                       ReasonCode::quota_exceeded, true});
     acknowledge(from, publish, ReasonCode::quota_exceeded);  // a PUBACK may not carry 0x95  (table 3-4)
     return {};
   }
   // one that the memo knows was allowed when it was remembered
-  if (checked->name.broker_owned() || (!checked->known && !from.session().may_publish(here, topic))) {
+  if (checked->name.broker_owned()) {
+    from.report(here, {"sent a message that goes nowhere.", "its topic is below $SYS, which is the broker's own",
+                       ReasonCode::not_authorized, true});
+    acknowledge(from, publish, ReasonCode::not_authorized);
+    return {};
+  }
+  if (!checked->known && !from.session().may_publish(here, topic)) {
     acknowledge(from, publish, ReasonCode::not_authorized);
     return {};
   }

@@ -27,7 +27,10 @@ void subscribe(const OnReactor& here, Connection& from, const TopicFilter& filte
   ShardParts& parts = from.parts();
   OwnedSession& session = from.session();
   const bool is_new = parts.sessions.subscribe(here, session, filter, subscriber);
-  log::write(LogType::subscribe, "{} {} {}", session.client_id(), static_cast<int>(subscriber.qos), filter.text());
+  if (log::on(LogType::subscribe)) {
+    from.report_verbatim(LogType::subscribe,
+                         fmt::format("{} {} {}", session.client_id(), static_cast<int>(subscriber.qos), filter.text()));
+  }
   if (filter.shared() || !wants_retained(handling, is_new)) return;  // no retained messages for shared ones  (4.8.2)
   // The bit is set; a PUBLISH that did not see it has set its retained message before (docs/design.md, Retained).
   std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -51,10 +54,11 @@ const char* may_not_subscribe(const Connection& from, const TopicFilter& filter)
   return full ? "max_subscriptions" : "memory_limit";
 }
 
-void refuse_filter(Connection& from, const TopicFilter& filter, const char* why) {
+void refuse_filter(const OnReactor& here, Connection& from, const TopicFilter& filter, const char* why) {
   from.partial->codes.push_back(from.is_v5() ? ReasonCode::quota_exceeded : ReasonCode::unspecified_error);
   if (!from.partial->told) {
-    log::write(LogType::notice, "Client {} is refused a subscription to {}: {}.", from.describe(), filter.text(), why);
+    from.report(
+        here, {fmt::format("is refused a subscription to {}.", filter.text()), why, ReasonCode::quota_exceeded, true});
   }
   from.partial->told = true;
 }
@@ -118,7 +122,7 @@ Result<void> on_subscribe(const OnReactor& here, Connection& from, const mqtt::F
     const auto filter = TopicFilter::parse(mounted.empty() ? entry.filter : mounted);
     if (!filter) return Failure(filter.error());  // with its mount point it is too long
     if (const char* const why = may_not_subscribe(from, *filter)) {
-      refuse_filter(from, *filter, why);
+      refuse_filter(here, from, *filter, why);
       continue;
     }
     Subscriber subscriber;
@@ -151,7 +155,9 @@ Result<void> on_unsubscribe(const OnReactor& here, Connection& from, const mqtt:
     const std::string mounted = from.mount(text);
     const auto filter = TopicFilter::parse(mounted.empty() ? text : mounted);
     const bool was_on_it = filter && from.parts().sessions.unsubscribe(here, from.session(), *filter);
-    log::write(LogType::unsubscribe, "{} {}", from.session().client_id(), text);
+    if (log::on(LogType::unsubscribe)) {
+      from.report_verbatim(LogType::unsubscribe, fmt::format("{} {}", from.session().client_id(), text));
+    }
     partial.codes.push_back(was_on_it ? ReasonCode::success : ReasonCode::no_subscription_existed);
   }
   if (!slice_done(here, from, frame, slice->next, slice->filters.size())) return {};

@@ -4,6 +4,8 @@
 #include <limits>
 #include <string>
 
+extern "C" [[gnu::weak]] void mi_collect(bool force) noexcept;  // not there in programs without mimalloc
+
 namespace bramble {
 
 MemoryUse memory_use() {
@@ -16,6 +18,10 @@ MemoryUse memory_use() {
     status.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
   }
   return use;
+}
+
+void return_free_memory() {
+  if (mi_collect) mi_collect(true);
 }
 
 }  // namespace bramble

@@ -14,4 +14,8 @@ struct MemoryUse {
 /// As the kernel counts it; zeros where there is no /proc.  Threads: any.  Cost: a read of /proc, tens of µs.
 MemoryUse memory_use();
 
+/// Gives back to the system what this thread's part of the allocator keeps for later. Without mimalloc nothing.
+/// Threads: any, for itself.  Cost: ms, with much memory.
+void return_free_memory();
+
 }  // namespace bramble

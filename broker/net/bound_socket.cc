@@ -74,42 +74,47 @@ int listen_on(const addrinfo& address, const ListenerOptions& options) {
   return -1;
 }
 
-/// What a broker that was killed has left behind is taken away; what somebody listens on is not.
-bool in_the_way(const sockaddr_un& address) {
+/// What a broker that was killed has left behind is taken away; what somebody listens on is not. Empty: the way is
+/// free.
+std::string in_the_way(const sockaddr_un& address) {
   const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);  // its backlog may be full
   const bool refused =
       ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 && errno == ECONNREFUSED;
   ::close(probe);
   struct stat found {};
   if (refused && ::lstat(address.sun_path, &found) == 0 && S_ISSOCK(found.st_mode)) ::unlink(address.sun_path);
-  return ::lstat(address.sun_path, &found) == 0;
+  if (::lstat(address.sun_path, &found) != 0) return {};
+  return S_ISSOCK(found.st_mode) ? "stop what listens on it, or choose another path"
+                                 : "it is no socket; choose another path";
 }
 
-OrMessage<BoundSocket> open_unix(const ListenerOptions& options) {
-  const std::string& path = options.bind_address;
+}  // namespace
+
+OrMessage<BoundSocket> BoundSocket::open_unix(const std::string& path, unsigned mode) {
+  const auto cannot = [&](std::string_view why) {
+    return tl::unexpected<std::string>(fmt::format("Cannot listen on {}: {}", path, why));
+  };
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) {
-    return wrong(options, fmt::format("Cannot listen on {}: a Unix socket's path has at most {} bytes", path,
-                                      sizeof address.sun_path - 1));
+    return cannot(fmt::format("a Unix socket's path has at most {} bytes", sizeof address.sun_path - 1));
   }
   std::memcpy(address.sun_path, path.data(), path.size());
-  if (in_the_way(address)) {
-    return wrong(options, fmt::format("Cannot listen on {}: it is there already; stop what listens on it, or choose "
-                                      "another path",
-                                      path));
+  if (const std::string way_out = in_the_way(address); !way_out.empty()) {
+    return cannot("it is there already; " + way_out);
   }
   const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  const ::mode_t mask = ::umask(0777 & ~options.unix_socket_mode);
+  const ::mode_t mask = ::umask(0777 & ~mode);
   const bool bound = ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   const bool there = bound && ::listen(socket, kBacklog) == 0;
   const int error = errno;
   ::umask(mask);
   BoundSocket opened(socket, bound ? path : std::string());  // a file that is not ours stays
   if (there) return opened;
-  return wrong(options, fmt::format("Cannot listen on {}: {}; name a path in a folder that Bramble may write to", path,
-                                    std::strerror(error)));
+  return cannot(fmt::format("{}; name a path in a folder that Bramble may write to", std::strerror(error)));
 }
+
+namespace {
 
 int family(SocketDomain domain) {
   return domain == SocketDomain::any ? AF_UNSPEC : domain == SocketDomain::ipv4 ? AF_INET : AF_INET6;
@@ -128,8 +133,8 @@ std::string BoundSocket::address() const { return tcp() ? socket_name(descriptor
 OrMessage<std::vector<BoundSocket>> BoundSocket::open(const ListenerOptions& options) {
   std::vector<BoundSocket> sockets;
   if (options.unix_socket()) {
-    auto bound = open_unix(options);
-    if (!bound) return tl::unexpected<std::string>(std::move(bound.error()));
+    auto bound = open_unix(options.bind_address, options.unix_socket_mode);
+    if (!bound) return wrong(options, bound.error());
     sockets.push_back(std::move(*bound));
     return sockets;
   }

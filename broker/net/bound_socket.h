@@ -14,6 +14,9 @@ class BoundSocket {
   /// All that a listener asks for: IPv4 and IPv6 of each address of its name, or a Unix socket.
   /// Errors: a line that names the listener, where it was declared, and what to do.
   static OrMessage<std::vector<BoundSocket>> open(const ListenerOptions& options);
+  /// A Unix socket with this mode. What a broker that was killed has left there is replaced; what somebody listens on,
+  /// or is no socket, is not.  Errors: a line without where it was asked for.
+  static OrMessage<BoundSocket> open_unix(const std::string& path, unsigned mode);
 
   BoundSocket(int descriptor, std::string file) : descriptor_(descriptor), file_(std::move(file)) {}
   BoundSocket(BoundSocket&& other) noexcept : descriptor_(other.descriptor_), file_(std::move(other.file_)) {

@@ -8,7 +8,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "broker/log.h"
 #include "broker/net/proxy_protocol.h"
 #include "broker/net/tcp.h"
 #include "broker/net/tls.h"
@@ -83,16 +82,17 @@ Listener::Listener(std::uint32_t number, std::shared_ptr<const ListenerRules> ru
       rules_(std::move(rules)),
       connections_max_(options.global_max_connections),
       nodelay_(options.set_tcp_nodelay),
-      head_bytes_max_(options.packet_buffer_size) {}
+      head_bytes_max_(options.packet_buffer_size),
+      connection_messages_(options.connection_messages) {}
 Listener::~Listener() = default;
 
-std::string Listener::full() const {
+Listener::Full Listener::full() const {
   const auto limit = rules_->options.max_connections;
   if (limit >= 0 && rules_->connections->load(std::memory_order_relaxed) >= limit) {
-    return fmt::format("max_connections ({})", limit);
+    return {"max_connections", limit};
   }
   if (connections_max_ >= 0 && mesh_->connections().load(std::memory_order_relaxed) >= connections_max_) {
-    return fmt::format("global_max_connections ({})", connections_max_);
+    return {"global_max_connections", connections_max_};
   }
   return {};
 }
@@ -102,17 +102,23 @@ bool Listener::too_often(const OnReactor& here, const Transport& transport) cons
   return !rules_->rates->allow(host_of(transport.peer()), here.now(), true);
 }
 
-void Listener::deny(const OnReactor& here, const Transport& transport, const std::string& limit) {
-  if (!denied_line_.allow(here.now())) return;
-  log::write(LogType::notice, "Client connection from {} denied: {} exceeded.", transport.peer(), limit);
+void Listener::log_denied(const OnReactor& here, const Transport& transport, const Full& full) const {
+  if (!connection_messages_ || !log::on(LogType::notice)) return;
+  const std::string address = transport.peer();
+  if (!here.reactor().may_log(here, full.option, host_of(address))) return;
+  const std::string reason = fmt::format("{} ({}) exceeded", full.option, full.limit);
+  const std::string at = listener_name(rules_->options, transport.descriptor());
+  const log::Subject subject{.address = address, .listener = at, .reason = reason, .reason_said = true};
+  log::write(LogType::notice, subject, "Client connection from {} denied: {} exceeded. (It is {}.)", address,
+             full.option, full.limit);
 }
 
 void Listener::give_away(const OnReactor& here, std::unique_ptr<Transport> transport, bool tcp) {
   here.reactor().counters(here).add(Metric::sockets_opened);
   if (tcp && too_often(here, *transport)) {
-    return deny(here, *transport, fmt::format("max_connection_rate ({} a second)", rules_->rates->rate()));
+    return log_denied(here, *transport, {"max_connection_rate", rules_->rates->rate()});
   }
-  if (const std::string limit = full(); !limit.empty()) return deny(here, *transport, limit);
+  if (const Full limit = full(); *limit.option != '\0') return log_denied(here, *transport, limit);
   rules_->connections->fetch_add(1, std::memory_order_relaxed);
   mesh_->connections().fetch_add(1, std::memory_order_relaxed);
   if (nodelay_ && tcp) {
@@ -161,6 +167,7 @@ void Listener::apply(const OnReactor&, std::shared_ptr<const ListenerRules> rule
   connections_max_ = options.global_max_connections;
   nodelay_ = options.set_tcp_nodelay;
   head_bytes_max_ = options.packet_buffer_size;
+  connection_messages_ = options.connection_messages;
 }
 
 }  // namespace bramble

@@ -32,11 +32,15 @@ class Listener final {
   class Socket;
   Listener(std::uint32_t number, std::shared_ptr<const ListenerRules> rules, const BrokerOptions& options);
   void give_away(const OnReactor& here, std::unique_ptr<Transport> transport, bool tcp);
-  /// Why not another; empty: there is room.
-  std::string full() const;
+  /// Which limit another would break, and what it is; empty: there is room.
+  struct Full {
+    const char* option = "";
+    std::int64_t limit = 0;
+  };
+  Full full() const;
   /// Where its client is, is known from the start, and it comes too often.
   bool too_often(const OnReactor& here, const Transport& transport) const;
-  void deny(const OnReactor& here, const Transport& transport, const std::string& limit);
+  void log_denied(const OnReactor& here, const Transport& transport, const Full& full) const;
 
   const std::uint32_t number_;
   std::shared_ptr<const ListenerRules> rules_;
@@ -44,7 +48,7 @@ class Listener final {
   bool nodelay_;
   std::uint32_t head_bytes_max_;  ///< of an HTTP request
   Mesh* mesh_ = nullptr;
-  log::LinePerMinute denied_line_;
+  bool connection_messages_;
   std::vector<std::unique_ptr<Socket>> sockets_;
 };
 

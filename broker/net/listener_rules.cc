@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "broker/config/config_file.h"
+#include "broker/net/tcp.h"
 
 namespace bramble {
 
@@ -56,6 +57,13 @@ OrMessage<AllRules> read_rules(const Config& config) {
     all.push_back(std::move(rules));
   }
   return all;
+}
+
+std::string listener_name(const ListenerOptions& options, int socket) {
+  if (options.unix_socket()) return options.bind_address;
+  if (options.port != 0) return std::to_string(options.port);
+  const std::string name = socket_name(socket);  // the system has picked it
+  return name.substr(name.rfind(':') + 1);
 }
 
 }  // namespace bramble

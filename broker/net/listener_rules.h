@@ -23,6 +23,9 @@ struct ListenerRules {
   std::shared_ptr<std::atomic<int>> connections = std::make_shared<std::atomic<int>>(0);  ///< of the listener
 };
 
+/// What the log calls it: its port, or the path of its socket. `socket`: one of its own or accepted by it.
+std::string listener_name(const ListenerOptions& options, int socket);
+
 /// By the listener's number.
 using AllRules = std::vector<std::shared_ptr<const ListenerRules>>;
 

@@ -129,6 +129,7 @@ class ProxiedTransport final : public Transport {
   Moved write(std::span<const iovec> pieces) override { return below_->write(pieces); }
   void finish() override { below_->finish(); }
   std::string peer() const override { return said_.peer.empty() ? below_->peer() : said_.peer; }
+  std::string kind() const override { return below_->kind(); }
   ProvenIdentity identity() const override { return {said_.common_name, {}}; }
   const char* fault() const override { return fault_; }
 
@@ -141,9 +142,10 @@ class ProxiedTransport final : public Transport {
   /// `used`: bytes of the header, if it is whole. False: it is none.
   bool take_header(std::size_t& used) {
     const bool good = version_ == 1 ? take_version1(used) : take_version2(used);
-    if (!good) return wrong("did not begin with the PROXY header that this listener expects (enable_proxy_protocol)");
+    if (!good)
+      return wrong("it did not begin with the PROXY header that this listener expects (enable_proxy_protocol)");
     if (used != 0 && require_tls_ && !said_.by_tls) {
-      return wrong("came to the proxy without TLS (proxy_protocol_v2_require_tls)");
+      return wrong("it came to the proxy without TLS (proxy_protocol_v2_require_tls)");
     }
     return true;
   }

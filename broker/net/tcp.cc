@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,9 +17,25 @@ Transport::Moved outcome(ssize_t result) {
   return {0, later ? Transport::State::would_block : Transport::State::closed};
 }
 
+std::string text_of(const sockaddr* address, socklen_t size) {
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> port{};
+  if (::getnameinfo(address, size, host.data(), host.size(), port.data(), port.size(),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    return {};
+  }
+  std::string text(host.data());
+  if (text.starts_with("::ffff:") && text.find('.') != std::string::npos) text.erase(0, 7);  // IPv4 on an IPv6 socket
+  if (text.find(':') != std::string::npos) text = "[" + text + "]";
+  return text + ":" + port.data();
+}
+
 class TcpTransport final : public Transport {
  public:
-  explicit TcpTransport(int socket) : socket_(socket) {}
+  explicit TcpTransport(int socket) : socket_(socket) {
+    socklen_t size = sizeof peer_;
+    if (::getpeername(socket_, reinterpret_cast<sockaddr*>(&peer_), &size) != 0) peer_.sin6_family = AF_UNSPEC;
+  }
   ~TcpTransport() override { ::close(socket_); }
 
   int descriptor() const override { return socket_; }
@@ -44,25 +61,18 @@ class TcpTransport final : public Transport {
     for (int i = 0; i < 64 && ::recv(socket_, unread.data(), unread.size(), MSG_DONTWAIT) > 0; ++i) {
     }
   }
-  std::string peer() const override { return peer_name(socket_); }
+  std::string peer() const override {
+    if (peer_.sin6_family == AF_UNIX) return "unix";
+    const bool four = peer_.sin6_family == AF_INET;
+    return text_of(reinterpret_cast<const sockaddr*>(&peer_), four ? sizeof(sockaddr_in) : sizeof peer_);
+  }
+  std::string kind() const override { return peer_.sin6_family == AF_UNIX ? "unix" : "tcp"; }
 
  private:
-  int socket_;
+  const int socket_;
+  sockaddr_in6 peer_{};  ///< or a sockaddr_in; kept, for the kernel does not tell it of a connection that was reset
   bool read_to_its_end_ = false;  ///< nothing is left whose close would reset the connection
 };
-
-std::string text_of(const sockaddr_storage& address, socklen_t size) {
-  std::array<char, NI_MAXHOST> host{};
-  std::array<char, NI_MAXSERV> port{};
-  if (::getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, host.data(), host.size(), port.data(),
-                    port.size(), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
-    return {};
-  }
-  std::string text(host.data());
-  if (text.starts_with("::ffff:") && text.find('.') != std::string::npos) text.erase(0, 7);  // IPv4 on an IPv6 socket
-  if (text.find(':') != std::string::npos) text = "[" + text + "]";
-  return text + ":" + port.data();
-}
 
 }  // namespace
 
@@ -72,7 +82,7 @@ std::string socket_name(int socket) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
-  return text_of(address, size);
+  return text_of(reinterpret_cast<const sockaddr*>(&address), size);
 }
 
 std::string peer_name(int socket) {
@@ -80,7 +90,7 @@ std::string peer_name(int socket) {
   socklen_t size = sizeof address;
   if (::getpeername(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
   if (address.ss_family == AF_UNIX) return "unix";
-  return text_of(address, size);
+  return text_of(reinterpret_cast<const sockaddr*>(&address), size);
 }
 
 std::string host_of(std::string_view name) {

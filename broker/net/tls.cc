@@ -44,6 +44,7 @@ class TlsTransport final : public Transport {
   Moved write(std::span<const iovec> pieces) override;
   void finish() override;
   std::string peer() const override { return below_->peer(); }
+  std::string kind() const override { return below_->kind() == "unix" ? "unix+tls" : "tls"; }
   ProvenIdentity identity() const override;
   const char* fault() const override { return *fault_ != '\0' ? fault_ : below_->fault(); }
 

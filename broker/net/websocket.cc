@@ -69,6 +69,10 @@ class WebSocketTransport final : public Transport {
   Moved write(std::span<const iovec> pieces) override;
   void finish() override;
   std::string peer() const override { return peer_.empty() ? below_->peer() : peer_; }
+  std::string kind() const override {
+    const std::string below = below_->kind();
+    return below == "tcp" ? "websocket" : "websocket+" + below;
+  }
   ProvenIdentity identity() const override { return below_->identity(); }
   bool has_answered_more() override { return opening_ && std::exchange(opening_->written, false); }
   const char* fault() const override { return *fault_ != '\0' ? fault_ : below_->fault(); }
@@ -142,7 +146,7 @@ Transport::Moved WebSocketTransport::read_request(char* to, std::size_t size) {
   const HttpRequest request = opening_->reader.request();
   if (!request.websocket) return send_file(request);
   if (!origin_allowed(request.origin, rules_->options.websockets_origin)) {
-    return answer_and_end(HttpStatus::forbidden, "came from a web page that websockets_origin does not name");
+    return answer_and_end(HttpStatus::forbidden, "it came from a web page that websockets_origin does not name");
   }
   open_socket(request);
   const std::size_t rest = moved.bytes - taken.used;
@@ -175,12 +179,12 @@ Transport::Moved WebSocketTransport::send_file(const HttpRequest& request) {
   struct stat about {};
   if (file < 0 || ::fstat(file, &about) != 0 || !S_ISREG(about.st_mode)) {
     if (file >= 0) ::close(file);
-    return answer_and_end(HttpStatus::not_found, "asked for a page by HTTP that is not there");
+    return answer_and_end(HttpStatus::not_found, "it asked for a page by HTTP that is not there");
   }
   opening_->file = file;
   opening_->left = static_cast<std::uint64_t>(about.st_size);
   opening_->answered = true;
-  fault_ = "was sent a file by HTTP";
+  fault_ = "it was sent a file by HTTP";
   const std::string etag = fmt::format("{:x}-{:x}", about.st_mtim.tv_sec, about.st_size);
   const std::string path = request.path.ends_with('/') ? "index.html" : request.path;
   const bool known = etag_matches(request.if_none_match, etag);

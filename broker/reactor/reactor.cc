@@ -70,7 +70,19 @@ void Reactor::run() {
     const OnReactor here(*this);
     turn(here);
   }
+  repeats_.tell_all();
   quiescence_.offline(id_);
+}
+
+bool Reactor::may_log(const OnReactor& here, std::string_view cause, std::string_view host) {
+  if (repeats_.allow(here.now(), cause, host)) return true;
+  if (!repeats_timer_.armed()) timers_.arm(repeats_timer_, *repeats_.next());
+  return false;
+}
+
+void Reactor::RepeatsTimer::due(const OnReactor& here) {
+  reactor_.repeats_.tell(here.now());
+  if (const auto soonest = reactor_.repeats_.next()) reactor_.timers_.arm(*this, *soonest);
 }
 
 /// Every turn begins here (docs/design.md, Quiescence).

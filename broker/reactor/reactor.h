@@ -5,9 +5,11 @@
 #include <memory>
 #include <thread>
 
+#include "broker/log/repeats.h"
 #include "broker/metrics/counters.h"
 #include "broker/reactor/inbox.h"
 #include "broker/reactor/on_reactor.h"
+#include "broker/reactor/reactor_timer.h"
 #include "broker/reactor/readiness.h"
 #include "core/base/turn_buffer.h"
 #include "core/sync/quiescence.h"
@@ -71,6 +73,8 @@ class Reactor {
   /// There is something to do although no descriptor says so: another turn follows.
   void want_turn(const OnReactor&) { again_ = true; }
   bool turn_wanted(const OnReactor&) const { return again_; }
+  /// May another line about this `host` be logged, which clients can cause at will?  (log::Repeats)
+  bool may_log(const OnReactor& here, std::string_view cause, std::string_view host);
   /// Ends the thread after this turn.
   void stop(const OnReactor&) { stopping_ = true; }
 
@@ -78,6 +82,16 @@ class Reactor {
   friend class OnReactor;
   class WakeWatcher final : public Watcher {
     void ready(const OnReactor&, std::uint32_t) override {}  // edge-triggered: the event itself was the message
+  };
+
+  /// Logs how many lines were kept back, when their minute is over.
+  class RepeatsTimer final : public ReactorTimer {
+   public:
+    explicit RepeatsTimer(Reactor& reactor) : reactor_(reactor) {}
+    void due(const OnReactor& here) override;
+
+   private:
+    Reactor& reactor_;
   };
 
   void run();
@@ -100,6 +114,8 @@ class Reactor {
   WakeWatcher wake_watcher_;
   TimerWheel timers_;
   TurnBuffer turn_buffer_;
+  log::Repeats repeats_;
+  RepeatsTimer repeats_timer_{*this};
   SteadyTime now_;
   int budget_ = kDeliveriesPerTurn;
   bool caught_up_ = true;

@@ -39,6 +39,8 @@ class Transport {
   /// packet before the close resets the connection.
   virtual void finish() = 0;
   virtual std::string peer() const = 0;  ///< "127.0.0.1:50123", for logs
+  /// What it goes over, for people: "tcp", "unix", "tls", "websocket", "websocket+tls". O(a system call)
+  virtual std::string kind() const { return "tcp"; }
   virtual ProvenIdentity identity() const { return {}; }
   /// It answers something that is not MQTT (sends a file), and more of that has gone out since it was last asked: that
   /// may take longer than a handshake.

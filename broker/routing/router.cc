@@ -117,6 +117,7 @@ bool Router::route_to_several(const OnReactor& here, Publication& publication, s
 
 void Router::deliver_here(const OnReactor& here, Publication& publication, std::span<const FilterId> filters) {
   std::size_t done = 0;
+  if (!duplicates_) look_for_overlap(filters);
   if (backlog_.empty()) {
     here.reactor().spend(here, 1);
     while (done < filters.size() && here.reactor().budget_left(here) && fan_out(here, publication, filters[done])) {
@@ -124,7 +125,10 @@ void Router::deliver_here(const OnReactor& here, Publication& publication, std::
     }
     if (done == filters.size()) return;
   }
-  own_waiting(here).handoff->add(filters.subspan(done)).message = publication.message();
+  Waiting& waiting = own_waiting(here);
+  check(done == 0 || waiting.handoff->entries.empty(), "only the first of a backlog can be half done");
+  waiting.handoff->add(filters).message = publication.message();
+  if (done != 0) waiting.filter = static_cast<std::uint32_t>(done);
 }
 
 Router::Waiting& Router::own_waiting(const OnReactor& here) {
@@ -147,7 +151,12 @@ bool Router::fan_out(const OnReactor& here, Publication& publication, FilterId f
   if (publication.wide) count = std::min(count, here.reactor().budget(here) * for_one);
   for (const Subscriber& subscriber : subscribers.first(count)) {
     OwnedSession& session = session_of(subscriber);
-    if (!session.ended) session.deliver(here, publication, subscriber, FilterId{}, false);
+    if (session.ended) continue;
+    if (overlapping_.empty()) {
+      session.deliver(here, publication, subscriber, FilterId{}, false);
+    } else {
+      deliver_once(here, publication, filter, subscriber);
+    }
   }
   publication.wide = false;
   here.reactor().spend(here, static_cast<int>((count + for_one - 1) / for_one));
@@ -161,6 +170,23 @@ bool Router::fan_out(const OnReactor& here, Publication& publication, FilterId f
   }
   if (resumed) subscribers_.finish();
   return true;
+}
+
+void Router::deliver_once(const OnReactor& here, Publication& publication, FilterId filter, Subscriber subscriber) {
+  OwnedSession& session = session_of(subscriber);
+  const std::uint32_t identifier = subscriber.subscription_identifier;
+  bool before = true;
+  for (const FilterId each : overlapping_) {
+    before &= each != filter;
+    const Subscriber* const other = each == filter ? nullptr : subscribers_.find(each, &session);
+    if (!other || other->subscription_identifier != identifier) continue;
+    if (before) return;  // it has gone with that one
+    subscriber.qos = std::max(subscriber.qos, other->qos);
+    subscriber.retain_as_published |= other->retain_as_published;
+    subscriber.no_local &= other->no_local;
+    subscriber.all_readable |= other->all_readable;
+  }
+  session.deliver(here, publication, subscriber, FilterId{}, false);
 }
 
 // --- what comes from and goes to other reactors ---
@@ -281,6 +307,7 @@ bool Router::deliver_publication(const OnReactor& here, Publication& publication
     to_member(here, publication, filters[0], entry.to, entry.asked);
     return true;
   }
+  if (!duplicates_) look_for_overlap(filters);
   for (; filter < filters.size(); ++filter) {
     if (!here.reactor().budget_left(here)) return false;
     if (!fan_out(here, publication, filters[filter])) return false;

@@ -48,6 +48,11 @@ class Router {
   /// before the first is posted: what a subscriber there then makes a client publish comes after it everywhere
   /// (docs/design.md, Order).
   void post_handoffs(const OnReactor& here);
+  /// A client whose subscriptions overlap gets one copy, or one for each of them.
+  void deliver_duplicates(bool duplicates) {
+    duplicates_ = duplicates;
+    overlapping_ = {};
+  }
   /// All is written: what was received is let go of.
   void end_turn();
 
@@ -81,6 +86,13 @@ class Router {
                            std::uint32_t& filter);
   /// False: the turn's budget ended before the subscribers did.
   bool fan_out(const OnReactor& here, Publication& publication, FilterId filter);
+  /// To one that may be on others of overlapping_ too: what those would send it goes with the first of them, unless
+  /// they have another Subscription Identifier to tell  [MQTT-3.3.4-2] [MQTT-3.3.4-4].
+  [[gnu::noinline]] void deliver_once(const OnReactor& here, Publication& publication, FilterId filter,
+                                      Subscriber subscriber);
+  void look_for_overlap(std::span<const FilterId> filters) {
+    overlapping_ = filters.size() > 1 ? filters : std::span<const FilterId>{};
+  }
   void deliver_here(const OnReactor& here, Publication& publication, std::span<const FilterId> filters);
   void hand_off(const OnReactor& here, ReactorId to, Publication& publication, std::span<const FilterId> filters,
                 Entry::To kind, std::uint64_t asked);
@@ -100,8 +112,10 @@ class Router {
   ShardSubscribers& subscribers_;
   RetainedMessages& retained_;
   SharedPicker picker_;
-  Matches matches_;                              ///< of what the broker publishes
-  Matches group_matches_;                        ///< of find_group, which runs while others are walked
+  Matches matches_;        ///< of what the broker publishes
+  Matches group_matches_;  ///< of find_group, which runs while others are walked
+  bool duplicates_ = true;
+  std::span<const FilterId> overlapping_;        ///< what the message at hand matches here; empty with duplicates_
   std::uint64_t handed_to_ = 0;                  ///< reactors that the PUBLISH at hand went to
   std::vector<Outgoing> outgoing_;               ///< by reactor
   std::vector<std::unique_ptr<Handoff>> spent_;  ///< delivered in this turn, and outputs may refer to its packets

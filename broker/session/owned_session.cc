@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/net/tcp.h"
 #include "broker/reactor/reactor.h"
 #include "broker/session/sessions.h"
 
@@ -113,14 +114,26 @@ bool OwnedSession::may_read(const OnReactor& here, Publication& publication) {
   return decision.allowed;
 }
 
-/// Once for each client and rule: a client that tries on and on must not fill the log.
-void OwnedSession::log_denial(const OnReactor&, const char* what, std::string_view topic, const Rule* by) {
+log::Subject OwnedSession::subject(std::string& address) const {
+  if (connection_) address = connection_->peer();
+  log::Subject subject{.client_id = client_id_, .address = address};
+  if (access_ && access_->user) subject.user = *access_->user;
+  return subject;
+}
+
+/// Once for each client and rule: a client that tries on and on must not fill the log, nor one that connects anew.
+void OwnedSession::log_denial(const OnReactor& here, const char* what, std::string_view topic, const Rule* by) {
   SessionAccess& access = *access_;
   if (by ? std::exchange(access.last_denied_by, by) == by : std::exchange(access.default_denied, true)) return;
-  log::write(
-      LogType::notice, "Client {}{}{}{} may not {} {}: {}.", client_id_, access.user ? " (" : "",
-      access.user.value_or(""), access.user ? ")" : "", what, topic,
-      by ? access.list->where(*by) + ": " + by->text() : "no rule of " + access.list->file_name() + " allows it");
+  if (!log::on(LogType::notice)) return;
+  const std::string reason =
+      by ? access.list->where(*by) + ": " + by->text() : "no rule of " + access.list->file_name() + " allows it";
+  std::string address;
+  log::Subject about = subject(address);
+  if (!here.reactor().may_log(here, reason, host_of(address))) return;
+  about.reason = reason;
+  about.reason_code = static_cast<std::uint8_t>(mqtt::ReasonCode::not_authorized);
+  log::write(LogType::notice, about, "Client {} may not {} {}.", about.name(), what, topic);
 }
 
 OwnedSession::Delivered OwnedSession::send_at_qos0(const OnReactor& here, Publication& publication,
@@ -140,9 +153,13 @@ OwnedSession::Delivered OwnedSession::send_at_qos0(const OnReactor& here, Public
 OwnedSession::Delivered OwnedSession::drop(const OnReactor& here, Metric why, const char* words) {
   here.reactor().counters(here).add(why);
   if (!drop_line_) drop_line_ = std::make_unique<log::LinePerMinute>();
-  if (drop_line_->allow(here.now())) {
-    log::write(LogType::notice, "Messages for client {} are dropped: {}; {} more since the last such line.", client_id_,
-               words, drop_line_->suppressed());
+  if (log::on(LogType::notice) && drop_line_->allow(here.now())) {
+    std::string address;
+    log::Subject about = subject(address);
+    const std::uint64_t more = drop_line_->suppressed();
+    const std::string reason = more == 0 ? words : fmt::format("{}; {} more since the last such line", words, more);
+    about.reason = reason;
+    log::write(LogType::notice, about, "Outgoing messages are being dropped for client {}.", about.name());
   }
   return Delivered::dropped;
 }

@@ -89,6 +89,13 @@ class OwnedSession final : public Recipient {
   /// Sends what waits, after an acknowledgement or when the output has drained.
   void pump(const OnReactor& here, TurnBuffer& buffer);
 
+  std::size_t queued() const { return outbound_ ? outbound_->queued() : 0; }
+  std::size_t in_flight() const { return outbound_ ? outbound_->in_flight() : 0; }
+  /// When it ends if its client does not come back; nothing: the client is there, or it never ends.
+  std::optional<SteadyTime> ends_at() const {
+    return away() && ends_at_ != SteadyTime::max() ? std::optional(ends_at_) : std::nullopt;
+  }
+
   // --- acknowledgements; see Outbound ---
   Result<bool> on_puback(const OnReactor& here, mqtt::PacketId id, TurnBuffer& buffer);
   Result<bool> on_pubrec(const OnReactor& here, mqtt::PacketId id, mqtt::ReasonCode code, TurnBuffer& buffer);
@@ -135,6 +142,8 @@ class OwnedSession final : public Recipient {
   };
 
   bool may_read(const OnReactor& here, Publication& publication);
+  /// Whom the log's lines are about; `address` is filled in and must outlive it.
+  log::Subject subject(std::string& address) const;
   void log_denial(const OnReactor& here, const char* what, std::string_view topic, const Rule* by);
   static constexpr SteadyTime kPresent = SteadyTime::min();
   bool away() const { return ends_at_ != kPresent; }
@@ -164,7 +173,8 @@ class OwnedSession final : public Recipient {
   std::uint16_t receive_maximum_ = mqtt::kReceiveMaximumDefault;
 
  public:
-  bool ended = false;  ///< its subscriptions are being taken off; gets nothing any more
+  bool ended = false;       ///< its subscriptions are being taken off; gets nothing any more
+  std::uint32_t since = 0;  ///< when its client came, in seconds of the monotonic clock
 };
 static_assert(sizeof(OwnedSession) <= 224, "one of mimalloc's sizes; the next is 256 (docs/design.md, Memory)");
 

@@ -50,6 +50,23 @@ OwnedSession* SessionDirectory::session(std::string_view client_id) const {
   return found == slice.entries.end() ? nullptr : found->second.session;
 }
 
+OwnedSession* SessionDirectory::session(std::string_view client_id, ReactorId owner) const {
+  const Slice& slice = this->slice(client_id);
+  const std::lock_guard lock(slice.mutex);
+  const auto found = slice.entries.find(client_id);
+  return found == slice.entries.end() || found->second.owner != owner ? nullptr : found->second.session;
+}
+
+std::vector<std::pair<std::string, ReactorId>> SessionDirectory::clients(std::size_t slice) const {
+  const Slice& in = slices_[slice];
+  std::vector<std::pair<std::string, ReactorId>> found;
+  const std::lock_guard lock(in.mutex);
+  for (const auto& [client_id, entry] : in.entries) {
+    if (entry.session) found.emplace_back(client_id, entry.owner);
+  }
+  return found;
+}
+
 void SessionDirectory::set_session(std::string_view client_id, OwnedSession& session) {
   Slice& slice = this->slice(client_id);
   const std::lock_guard lock(slice.mutex);

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "core/base/hash.h"
 #include "core/base/strong.h"
@@ -28,6 +30,8 @@ class SessionDirectory {
 
   // --- the owner ---
   OwnedSession* session(std::string_view client_id) const;  ///< null: none yet, or it has ended
+  /// The same for who may not be the owner (any more): null then, too.
+  OwnedSession* session(std::string_view client_id, ReactorId owner) const;
   void set_session(std::string_view client_id, OwnedSession& session);
   /// The session has ended. The entry goes unless a connection is in transit, or a Will of it is yet `will_due`: until
   /// that is out, nothing of the client may be said by another reactor.
@@ -41,6 +45,11 @@ class SessionDirectory {
   PublisherId publisher_id(std::string_view client_id) const { return PublisherId{hash_(client_id) | 1}; }
 
   std::size_t size() const;
+
+  /// For who looks at all of it: the clients that have a session, and who owns it, slice by slice; others may come and
+  /// go in between.  Cost: a copy of 1/256 of the client ids, under the lock of that slice.
+  static constexpr std::size_t kSlices = 256;
+  std::vector<std::pair<std::string, ReactorId>> clients(std::size_t slice) const;
 
  private:
   struct Entry {
@@ -64,7 +73,6 @@ class SessionDirectory {
   Slice& slice(std::string_view client_id);
   const Slice& slice(std::string_view client_id) const;
 
-  static constexpr std::size_t kSlices = 64;
   const SeededHash hash_;
   std::deque<Slice> slices_;  // not a vector: a mutex cannot be moved
 };

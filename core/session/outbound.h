@@ -30,6 +30,8 @@ class PacketSink {
   virtual bool has_room() const = 0;
   /// The same, after what waits was offered to the client: nothing is dropped that it would have taken.
   virtual bool make_room() = 0;
+  /// The client's address, for the log; empty: not known.
+  virtual std::string peer() const { return {}; }
 
  protected:
   ~PacketSink() = default;

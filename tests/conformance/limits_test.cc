@@ -46,8 +46,7 @@ TEST_CASE("max_publish_rate: who sends more is read more slowly, loses nothing a
   CHECK(time > 0.7);
   CHECK(time < 5);
   publisher.ping();
-  broker.wait_for_log(publisher.id() + " ");
-  CHECK(broker.log().find("publishes faster than max_publish_rate") != std::string::npos);
+  broker.wait_for_log("publishes too fast and is read more slowly. (max_publish_rate");
   CHECK(broker.log().find(other.id() + " [") == std::string::npos);
 }
 
@@ -89,7 +88,7 @@ TEST_CASE("max_connection_rate: an address that connects too often finds its con
   while (ten.size() < 9) ten.push_back(std::make_unique<Client>(broker));  // one was the fixture's
   RawClient another(broker.port());
   another.expect_close();
-  CHECK(broker.log().find("denied: max_connection_rate (1 a second) exceeded") != std::string::npos);
+  broker.wait_for_log("denied: max_connection_rate exceeded. (It is 1.)");
   ten.front()->ping();
 }
 
@@ -115,7 +114,7 @@ TEST_CASE(
   CHECK(code_of(broker, Connect{.version = Version::v3_1_1, .client_id = "twin"}) == 3);
   twins.back()->ping();
   broker.wait_for_log("Client id twin is taken over again and again, now from 127.0.0.1:");
-  CHECK(broker.log().find("the one that is there, from 127.0.0.1:") != std::string::npos);
+  broker.wait_for_log("the one that is there, from 127.0.0.1:");
   twins.back()->disconnect();  // and with nobody there anybody may come
   CHECK(code_of(broker, twin) == 0);
   CHECK(code_of(broker, Connect{.client_id = "another"}) == 0);
@@ -130,7 +129,7 @@ TEST_CASE("max_subscriptions: one more is refused in SUBACK, replacing one is no
   CHECK(client.subscribe({{"c", 1}, {"d", 0}}) == std::vector<std::uint8_t>{1, 0x97});
   Client old(broker, Version::v3_1_1);
   CHECK(old.subscribe({{"a", 0}, {"b", 0}, {"c", 0}}) == std::vector<std::uint8_t>{0, 0, 0x80});
-  broker.wait_for_log("is refused a subscription to c: max_subscriptions.");
+  broker.wait_for_log("is refused a subscription to c. (max_subscriptions)");
 }
 
 TEST_CASE("max_filter_levels: a filter with more is refused, whatever its group") {
@@ -156,18 +155,6 @@ TEST_CASE("memory_limit: nothing new is taken and publishers wait, and all goes 
   CHECK(code_of(broker, Connect{.client_id = "new"}) == 0);
 }
 
-TEST_CASE("memory_limit: near it each publisher gets a little through") {
-  Broker broker;
-  Client subscriber(broker), publisher(broker);
-  subscriber.subscribe("topic");
-  broker.reconfigure("memory_limit " + std::to_string(broker.rss_bytes() / 95 * 100));
-  broker.wait_for_log("publishers are read slowly");
-  publisher.send(many(publisher.version(), "topic", 30));
-  const double time = time_of(subscriber, 30);
-  CHECK(time > 0.2);  // one in 10 ms
-  CHECK(time < 5);
-}
-
 TEST_CASE("memory_limit: who does not read what waits for it is disconnected, and its session stays") {
   Broker broker("max_output_bytes 1000000");
   Client deaf(broker, persistent(Version::v5, "deaf")), publisher(broker);
@@ -175,7 +162,7 @@ TEST_CASE("memory_limit: who does not read what waits for it is disconnected, an
   deaf.subscribe("topic", 0);
   for (int i = 0; i < 100; ++i) publisher.publish({.topic = "topic", .payload = std::string(100'000, 'x')});
   broker.reconfigure("memory_limit 1000");
-  broker.wait_for_log("is disconnected: memory is short (memory_limit)");
+  broker.wait_for_log("disconnected: memory is short (memory_limit)");
   publisher.ping();
   Client again(broker, persistent(Version::v5, "deaf"));
   CHECK(again.connack().session_present);

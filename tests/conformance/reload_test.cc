@@ -1,6 +1,8 @@
+#include <array>
 #include <csignal>
 #include <doctest/doctest.h>
 
+#include "core/auth/password_hash.h"
 #include "tests/support/client.h"
 #include "tests/support/text_file.h"
 
@@ -47,6 +49,24 @@ TEST_CASE("SIGHUP with a configuration that is wrong changes nothing and says wh
     CHECK(lives(old));
     CHECK(Client(broker).connack().properties.number(Prop::maximum_qos) == 1);
   }
+}
+
+TEST_CASE("SIGHUP: a password that is being checked by the file before does not let anybody in") {
+  constexpr std::array<unsigned char, 16> kSalt{1, 2, 3};
+  const auto slow = PasswordHash::argon2id("old", kSalt, {.memory_kib = 64 * 1024, .passes = 5});
+  const TextFile users("anna:" + slow.text() + "\n");
+  const std::string options = "threads 1\npassword_file " + users.path();
+  Broker broker(options);
+  RawClient anna(broker.port());
+  anna.send(encode(Connect{.client_id = "anna", .user_name = "anna", .password = "old"}));
+  RawClient after_her(broker.port());
+  after_her.send("nonsense");
+  after_her.expect_close();
+  users.replace(password_line("anna", "new"));
+  broker.reconfigure(options);
+  anna.expect_close();
+  CHECK(code_of(broker, {.client_id = "anna", .user_name = "anna", .password = "old"}) == 0x87);
+  CHECK(code_of(broker, {.client_id = "anna", .user_name = "anna", .password = "new"}) == 0);
 }
 
 TEST_CASE("SIGHUP: users whose password has changed or who are gone may not stay; the others may") {

@@ -425,7 +425,7 @@ class Certificates(Case):
     def test_the_log_says_what_was_wrong(self):
         since = world.broker.mark()
         self.refusal(world.revoked, TLS13)
-        world.broker.logged(r"Client 127\.0\.0\.1:\d+ certificate verify failed", since)
+        world.broker.logged(r"Client 127\.0\.0\.1:\d+ disconnected: certificate verify failed", since)
 
 
 class Streams(Case):
@@ -722,7 +722,7 @@ class Ends(Case):
                     self.assertGreater(time.monotonic() - began, 0.9, (name, what))
                     stream.close()
                 self.assertLess(time.monotonic() - began, 6)
-                broker.logged("did not end its handshake in time", times=11)
+                broker.logged("did not end its handshake in time", times=10)  # of one address no more need be logged
                 broker.logged("did not send CONNECT in time", times=3)
             finally:
                 broker.stop()
@@ -967,9 +967,9 @@ class Proxies(Case):
             "proxy1_tls": [b"PROXY TCP4 x\r\n"],
         }.items():
             for each in header:
-                since = world.broker.mark()
                 self.assertEqual(self.told(name, each), b"", each)
-                world.broker.logged("PROXY header|without TLS", since)
+        world.broker.logged("PROXY header")  # not each: they are of one address
+        world.broker.logged("without TLS")
 
     def test_the_name_in_the_header_is_the_user(self):
         def name_by(tlvs):

@@ -20,6 +20,7 @@ int subscribe(const Options& options);
 int ping(const Options& options);
 int show_config_file(const std::string& file);
 int explain(const std::vector<std::string>& words);
+int clients(const std::vector<std::string>& words);
 
 /// "bramble-ctl: what", on stderr.
 int fail(int status, const std::string& what);
@@ -27,5 +28,6 @@ int fail(int status, const std::string& what);
 bool print(std::string_view text);
 
 std::string usage_of_explain();
+std::string usage_of_clients();
 
 }  // namespace bramble::ctl

@@ -1,4 +1,4 @@
-// bramble-ctl explain: what the broker would say, from the files alone.
+// bramble-ctl explain: what the broker would say, from the files; and who would get a message, from the broker.
 #include <algorithm>
 #include <fmt/format.h>
 #include <optional>
@@ -9,6 +9,7 @@
 #include "core/auth/password_file.h"
 #include "core/topic/topic.h"
 #include "tools/ctl/commands.h"
+#include "tools/ctl/receivers.h"
 
 namespace bramble::ctl {
 
@@ -25,6 +26,7 @@ struct Words {
   std::string topic;
   std::string listener;  ///< a port, or a Unix socket's path; empty: the only one
   std::string config_file;
+  std::string socket;  ///< control_socket; empty: what the configuration says
   bool help = false;
 };
 
@@ -44,6 +46,7 @@ OrMessage<Words> parse(const std::vector<std::string>& words) {
                                : word == "--user"     ? &to.user.emplace()
                                : word == "--topic"    ? &to.topic
                                : word == "--listener" ? &to.listener
+                               : word == "--socket"   ? &to.socket
                                : word == "-c"         ? &to.config_file
                                                       : nullptr;
     if (!field) return wrong(fmt::format("unknown option '{}'", word));
@@ -123,6 +126,13 @@ class Explanation {
       weigh(**list, filter->filter());
     }
     return {};
+  }
+
+  /// Of a message that may be published.
+  void receivers() {
+    if (denied_) return say("receivers", "nobody");
+    const std::string& socket = words_.socket.empty() ? config_.broker.control_socket : words_.socket;
+    text_ += say_receivers(socket, listener_.mount_point + words_.topic, client_id());
   }
 
   void limits() {
@@ -308,15 +318,19 @@ class Explanation {
 
 std::string usage_of_explain() {
   return "Usage: bramble-ctl explain connect|publish|subscribe -c FILE [--client ID] [--user USER] [--topic TOPIC]\n"
-         "                           [--listener PORT]\n\n"
+         "                           [--listener PORT] [--socket PATH]\n\n"
          "Whether the configuration, its password_file and its acl_file let this client do that, by which line, and "
          "which\n"
-         "limits apply. No broker is asked. Ends with status 0 if it is allowed, at least in part, and 1 if not.\n\n"
+         "limits apply. For publish also who would get it, if the broker runs and has a control_socket. Ends with "
+         "status "
+         "0\n"
+         "if it is allowed, at least in part, and 1 if not.\n\n"
          " -c FILE          the configuration\n"
          " --client ID      its client id\n"
          " --user USER      its user name; where certificates or keys name the user, that name\n"
          " --topic TOPIC    the topic; for subscribe a Topic Filter\n"
-         " --listener PORT  where it connects, if there are several listeners; of a Unix socket, the path\n";
+         " --listener PORT  where it connects, if there are several listeners; of a Unix socket, the path\n"
+         " --socket PATH    the control_socket of the broker, instead of what the configuration says\n";
 }
 
 int explain(const std::vector<std::string>& given) {
@@ -332,6 +346,7 @@ int explain(const std::vector<std::string>& given) {
   Explanation explanation(*config, **listener, *words);
   auto done = explanation.connect();
   if (done && words->question == Question::publish) done = explanation.publish();
+  if (done && words->question == Question::publish) explanation.receivers();
   if (done && words->question == Question::subscribe) done = explanation.subscribe();
   if (!done) return fail(kBadConfig, done.error());
   explanation.limits();

@@ -1,5 +1,5 @@
-// bramble-ctl: looks at configurations, and is a small client: to publish, to subscribe, to see whether a broker
-// answers.
+// bramble-ctl: looks at configurations, asks a broker about its clients, and is a small client: to publish, to
+// subscribe, to see whether a broker answers.
 #include <csignal>
 #include <cstdio>
 #include <fmt/format.h>
@@ -21,7 +21,8 @@ std::string usage() {
          "Usage: bramble-ctl config show FILE      every option and the line it comes from, who may do what by each\n"
          "                                         listener, and where Mosquitto differs\n"
          "       bramble-ctl explain publish|subscribe|connect ...\n"
-         "                                         whether a client may, and by which rule\n"
+         "                                         whether a client may, and by which rule; who would get it\n"
+         "       bramble-ctl clients ...           who is connected to a broker on this machine\n"
          "       bramble-ctl ping ...              whether a broker answers: status 0 or 1\n"
          "       bramble-ctl pub -t TOPIC ...      publish\n"
          "       bramble-ctl sub -t TOPIC ...      print what is published\n"
@@ -71,13 +72,15 @@ int run(const std::vector<std::string>& words) {
     if (first == command.name) return run(command, rest);
   }
   if (first == "explain") return explain(rest);
+  if (first == "clients") return clients(rest);
   if (first == "config") {
     if (rest.size() != 2 || rest[0] != "show") return fail(kBadWords, "which file? bramble-ctl config show FILE");
     return show_config_file(rest[1]);
   }
   if (first == "--help" || first == "-h" || first == "help") return print(usage()) ? kDone : kFailed;
   if (first == "--version") return print("bramble-ctl version " BRAMBLE_VERSION "\n") ? kDone : kFailed;
-  return fail(kBadWords, fmt::format("unknown command '{}': config, explain, ping, pub or sub (--help)", first));
+  return fail(kBadWords,
+              fmt::format("unknown command '{}': clients, config, explain, ping, pub or sub (--help)", first));
 }
 
 }  // namespace
@@ -108,7 +111,8 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a connection or a pipe that is gone is an error like others
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
   if (words.empty()) {
-    return bramble::ctl::fail(bramble::ctl::kBadWords, "which command? config, explain, ping, pub or sub (--help)");
+    return bramble::ctl::fail(bramble::ctl::kBadWords,
+                              "which command? clients, config, explain, ping, pub or sub (--help)");
   }
   return bramble::ctl::run(words);
 }

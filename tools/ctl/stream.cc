@@ -22,6 +22,11 @@ tl::unexpected<std::string> wrong(std::string message) { return tl::unexpected<s
 
 std::string why_not(const Place& place, int error) {
   std::string cannot = "cannot connect to " + place.name() + ": " + std::strerror(error);
+  if (place.control) {
+    if (error == EACCES) return cannot + "; only root and the account that the broker runs as may";
+    return fmt::format("{}; is the broker running, started with `control_socket {}` in its configuration?", cannot,
+                       place.unix_socket);
+  }
   if (!place.unix_socket.empty()) {
     switch (error) {
       case ENOENT:

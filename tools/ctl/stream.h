@@ -16,6 +16,7 @@ struct Place {
   std::string host = "localhost";
   std::uint16_t port = 0;   ///< 0: 1883, or 8883 with TLS
   std::string unix_socket;  ///< a path: instead of host and port
+  bool control = false;     ///< that is the broker's control_socket
   // TLS, if one of these is given
   TlsTrust trust;
   bool system_authorities = false;
@@ -43,6 +44,8 @@ class Stream {
   OrMessage<void> write(std::string_view bytes, SteadyTime until);
   /// What is there; empty: nothing yet.  Errors: the other side has closed, too.
   OrMessage<std::string_view> read();
+  /// False: nothing came in time.
+  bool wait_to_read(SteadyTime until) const { return wait(Wants::to_read, until); }
   /// To wait at for something to read; read() until it gives nothing first.
   int descriptor() const { return descriptor_; }
 

@@ -152,7 +152,7 @@ TEST_CASE("every option of the broker reaches its field") {
       "max_queued_messages 11\nmessage_size_limit 12\nqueue_qos0_messages true\nretain_available false\n"
       "set_tcp_nodelay true\nupgrade_outgoing_qos true\npersistent_client_expiration 14d\nmax_output_bytes 13\n"
       "max_inbox_bytes 14\nbusy_poll_us 17\nsys_interval 15\nlog_dest file /var/log/my broker.log\nlog_dest "
-      "topic\nlog_type error\n"
+      "topic\nlog_dest journald\nlog_format json\nlog_type error\n"
       "log_type debug\nlog_timestamp false\nlog_timestamp_format %Y #%m\nconnection_messages false\n"
       "max_topic_alias_broker 16\npersistence true\n");
   const auto& broker = config.broker;
@@ -177,14 +177,15 @@ TEST_CASE("every option of the broker reaches its field") {
   CHECK(broker.max_inbox_bytes == 14);
   CHECK(broker.busy_poll_us == 17);
   CHECK(broker.sys_interval == std::chrono::seconds(15));
-  CHECK(broker.log_dest == std::vector<std::string>{"file /var/log/my broker.log", "topic"});
+  CHECK(broker.log_dest == std::vector<std::string>{"file /var/log/my broker.log", "topic", "journald"});
+  CHECK(broker.log_format == bramble::LogFormat::json);
   CHECK(broker.log_type == (1u | 16u));
   CHECK_FALSE(broker.log_timestamp);
   CHECK(broker.log_timestamp_format == "%Y #%m");
   CHECK_FALSE(broker.connection_messages);
   CHECK(config.listeners.at(0).max_topic_alias_broker == 16);
   CHECK(config.store.persistence);
-  CHECK(warns(config, "b.conf:30: persistence: nothing is kept across restarts yet"));
+  CHECK(warns(config, "b.conf:32: persistence: nothing is kept across restarts yet"));
 }
 
 TEST_CASE("an error names the file, the line, what is wrong and what would be right") {
@@ -205,6 +206,7 @@ TEST_CASE("an error names the file, the line, what is wrong and what would be ri
   CHECK(error_of("listener 65536\n") == "b.conf:1: listener: 65536 is not a whole number from 0 to 65535");
   CHECK(contains(error_of("log_dest dlt\n"), "dlt is known to Mosquitto, not in Bramble"));
   CHECK(contains(error_of("log_dest printer\n"), "printer is no place to log to"));
+  CHECK(contains(error_of("log_format xml\n"), "xml is no form of log lines: text or json"));
   CHECK(contains(error_of("log_type loud\n"), "loud is no type of log line: error warning"));
   CHECK(contains(error_of("listener 1 /run/mqtt.sock\n"), "a Unix socket has no port: `listener 0 /run/mqtt.sock`"));
 }

@@ -111,7 +111,9 @@ TEST_CASE("a socket whose owner is too busy to accept is live, and holds up nobo
 TEST_CASE("what is not a socket is left alone") {
   const Folder folder;
   std::ofstream(folder.socket()) << "text";
-  CHECK_FALSE(BoundSocket::open(unix_listener(folder.socket())).has_value());
+  const auto sockets = BoundSocket::open(unix_listener(folder.socket()));
+  REQUIRE_FALSE(sockets.has_value());
+  CHECK(sockets.error().find("it is no socket; choose another path") != std::string::npos);
   CHECK(fs::file_size(folder.socket()) == 4);
   fs::remove(folder.socket());
   fs::create_symlink("nowhere", folder.socket());

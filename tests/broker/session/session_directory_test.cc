@@ -81,6 +81,22 @@ TEST_CASE("an entry stays when the last connection on its way arrives, if there 
   CHECK(directory.session("client") == &owner.session);
 }
 
+TEST_CASE("a session is given as its owner's only, and the clients that have one are listed slice by slice") {
+  Owner owner;
+  SessionDirectory& directory = owner.directory;
+  directory.claim("client", kSecond);
+  directory.claim("no session yet", kFirst);
+  directory.set_session("client", owner.session);
+  CHECK(directory.session("client", kSecond) == &owner.session);
+  CHECK(directory.session("client", kFirst) == nullptr);
+  CHECK(directory.session("nobody", kFirst) == nullptr);
+  std::vector<std::pair<std::string, ReactorId>> all;
+  for (std::size_t slice = 0; slice < SessionDirectory::kSlices; ++slice) {
+    for (auto& each : directory.clients(slice)) all.push_back(std::move(each));
+  }
+  CHECK(all == std::vector{std::pair{std::string("client"), kSecond}});
+}
+
 TEST_CASE("of many reactors that claim the same ids at once, all are told the same owner") {
   SessionDirectory directory(1);
   constexpr int kIds = 2'000;

@@ -89,6 +89,15 @@ def retain(on):
     return client.told("RetainAvailable"), client.end_code()
 
 
+@shows("allow_duplicate_messages", "false", sees=1, else_sees=2, taken=NOW, wrong="once")
+def duplicates(on):
+    client = on.client()
+    client.subscribe("a/b")
+    client.subscribe("a/+")
+    client.publish("a/b", b"", 1)
+    return len(client.drain())
+
+
 @shows("upgrade_outgoing_qos", "true", sees=1, else_sees=0, wrong="perhaps")
 def upgraded(on):
     client = on.client()
