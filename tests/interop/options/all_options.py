@@ -96,13 +96,17 @@ def is_refused_if_wrong(option, wrong, folder, kit):
 
 def has_no_effect(row, folder, kit):
     """It is taken, and the log warns if there is something to say."""
-    option, value, _, says, at_listener = row
+    option, value, _, says, at_listener, restart = row
     like = Row(option, value, None, None, None, None, None, "", "", at_listener, None, False, None, None)
     text = configuration(like, value, folder, kit)
     with broker(folder, text, kit) as place:
         if says:
             place.logged(re.escape(f"{where(text, option).replace('refused', 'broker')}{option}: ") + f".*{says}")
         assert place.code() == 0
+        since = place.reload(configuration(like, None, folder, kit), "holds")
+        assert place.code() == 0
+        if restart:
+            place.logged(rf"keep their values until the broker is restarted: {restart}\.", since)
 
 
 def checks(folder, kit, names):

@@ -339,4 +339,5 @@ for name, value, wrong in (("persistence", "true", "on"), ("retained_persistence
                            ("autosave_interval", 60, "-1"), ("autosave_on_changes", "true", "often"),
                            ("persistence_file", "other.db", None), ("persistence_location", "/var/lib/other/", None)):
     without_effect(name, value, "nothing is kept across restarts yet, and the log says so", wrong=wrong,
-                   says="nothing is kept across restarts yet")
+                   says="nothing is kept across restarts yet", restart=None if name.startswith("autosave") else
+                   name.replace("retained_", ""))

@@ -35,7 +35,7 @@ def shows(option, value, sees, other=None, else_sees=None, *, wrong=None, taken=
     behind the option's name. `settles`: the answer may take a moment to come. `needs`: why it cannot be tried here.
     `there`: a function that takes the client of before the reload, and sees the same by it."""
     def keep(probe):
-        if wrong:
+        if wrong and not needs:
             WRONG.setdefault(option, []).append((wrong, top, listener, at_listener))
         TABLE.append(Row(option, value, sees, other, else_sees, wrong, taken, top, listener, at_listener, probe,
                          settles, needs, there))
@@ -46,10 +46,11 @@ def shows(option, value, sees, other=None, else_sees=None, *, wrong=None, taken=
 of_listener = functools.partial(shows, at_listener=True)
 
 
-def without_effect(option, value, why, *, wrong, says="", at_listener=False):
-    """Nothing can be seen of it, and `why`. `says`: what the log warns of."""
+def without_effect(option, value, why, *, wrong, says="", at_listener=False, restart=None):
+    """Nothing can be seen of it, and `why`. `says`: what the log warns of. `restart`: the name by which the log says, at
+    SIGHUP without it, that it waits for a restart."""
     WRONG.setdefault(option, []).append((wrong, "", "", at_listener))
-    WITHOUT_EFFECT.append((option, value, why, says, at_listener))
+    WITHOUT_EFFECT.append((option, value, why, says, at_listener, restart))
 
 
 def configuration(row, value, folder, kit):
