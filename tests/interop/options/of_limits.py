@@ -253,7 +253,7 @@ def inbox(on):
 
 @shows("busy_poll_us", 10_000, sees=True, other=0, else_sees=False, taken=START, top="sys_interval 0", wrong="10001")
 def busy(on):
-    """Whether the broker seldom sleeps between messages that come every 2 ms; only those count that did come so soon."""
+    """Whether the broker seldom sleeps between messages that come every 2 ms; later ones do not count."""
     client, slept = on.client(), []
     while len(slept) < 50:
         client.drain()

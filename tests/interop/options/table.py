@@ -47,8 +47,8 @@ of_listener = functools.partial(shows, at_listener=True)
 
 
 def without_effect(option, value, why, *, wrong, says="", at_listener=False, restart=None):
-    """Nothing can be seen of it, and `why`. `says`: what the log warns of. `restart`: the name by which the log says, at
-    SIGHUP without it, that it waits for a restart."""
+    """Nothing can be seen of it, and `why`. `says`: what the log warns of. `restart`: the name by which the log says,
+    at SIGHUP without it, that it waits for a restart."""
     WRONG.setdefault(option, []).append((wrong, "", "", at_listener))
     WITHOUT_EFFECT.append((option, value, why, says, at_listener, restart))
 
