@@ -35,7 +35,8 @@ class Kit:
             "users": folder / "users", "other_users": folder / "other_users", "watched": folder / "watched",
             "pages": folder / "pages", "conf_d": folder / "conf.d",
         }
-        run("openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe3072", "-out", folder / "dh.pem")
+        run("openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe3072", "-out",
+            folder / "dh.pem")
         self.write_users(folder / "users", anna="secret")
         self.write_users(folder / "other_users", anna="other")
         self.write_users(folder / "watched", anna="secret")

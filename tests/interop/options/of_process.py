@@ -2,14 +2,17 @@
 
 import contextlib
 import ctypes
+import json
 import os
 import pwd
 import re
 import socket
+import subprocess
 import time
 from pathlib import Path
 
-from table import NOW, NEW, ROOT_USER, START, shows
+from peers import BINARY, PATIENCE
+from table import NOW, ROOT_USER, START, shows
 
 AS_ROOT = None if ROOT_USER else "only root may"
 LOGGED = "log_dest stderr"  # beside what a row is about: the harness reads it
@@ -31,6 +34,15 @@ def pid_file(on):
     return path.exists() and path.read_text().strip() == str(on.process.pid)
 
 
+@shows("control_socket", "{folder}/control", sees=True, else_sees=False, taken=START, wrong="not/from/the/root")
+def control_socket(on):
+    """Whether bramble-ctl finds the client that is there."""
+    client = on.client()
+    done = subprocess.run([BINARY.parent / "bramble-ctl", "clients", "--socket", on.folder / "control"],
+                          capture_output=True, text=True, timeout=PATIENCE)
+    return done.returncode == 0 and client.id in done.stdout
+
+
 @shows("threads", 3, sees=2, other=1, else_sees=0, taken=START, wrong="65")
 def threads(on):
     """Beyond those that there are with one."""
@@ -50,11 +62,12 @@ def per_listener(on):
        top="password_rate 0\npassword_file {watched}")
 def watched(on):
     """Whether another password holds soon."""
-    password = f"new {time.monotonic()}"
+    password, since = f"new {time.monotonic()}", on.mark()
     on.kit.write_users(on.kit.names["watched"], anna=password)
     until = time.monotonic() + 2
     while time.monotonic() < until:
         if on.code(user="anna", password=password) == 0:
+            on.logged("has been read again, and holds", since)
             return True
         time.sleep(0.05)
     return False
@@ -210,6 +223,14 @@ def timestamp(on):
 @shows("log_timestamp_format", "%Y-%m-%dT%H:%M:%S", sees=True, else_sees=False, taken=NOW, wrong="%n")
 def timestamp_format(on):
     return re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d: ", log_of_a_connection(on)) is not None
+
+
+@shows("log_format", "json", sees=True, else_sees=False, taken=NOW, wrong="xml")
+def log_format(on):
+    try:
+        return "as" in json.loads(log_of_a_connection(on))["message"]
+    except ValueError:
+        return False
 
 
 @shows("connection_messages", "false", sees=False, else_sees=True, taken=NOW, wrong="few",

@@ -1,14 +1,12 @@
 """Options of TLS, and of who may log in and do what."""
 
-import contextlib
-import socket
 import ssl
 import subprocess
 
 import peers
 from clients import CLOSED, Client
 from peers import PATIENCE, SecretStream
-from table import NEW, NOW, of_listener, shows
+from table import NOW, of_listener, shows
 
 SERVER = "certfile {server_pem}\nkeyfile {server_key}\n"
 CLIENTS = SERVER + "cafile {ca}\nrequire_certificate true\n"

@@ -16,20 +16,19 @@ LINES = {
     "plugin_opt_file value": PLUGINS,
     "auth_opt_file value": PLUGINS,
     "auth_plugin_deny_special_chars false": "take the line out",
-    "allow_duplicate_messages false": "take the line out",
     "enable_control_api true": "Take the line out",
     "tls_engine pkcs11": ENGINES,
     "tls_engine_kpass_sha1 00": ENGINES,
     "tls_keyform engine": ENGINES,
     "protocol http_api": "bramble-ctl",
     "protocol mqttsn": "mqtt or websockets",
-    "log_dest dlt": "stderr, stdout, syslog, topic or file",
+    "log_dest dlt": "topic or file",
     "max_qos": "needs a value",
     "max_qoss 1": "did you mean max_qos?",
     "nonsense 1": "no such option",
 }
 # The value that asks for what is done anyway is taken.
-TAKEN = ("allow_duplicate_messages true", "auth_plugin_deny_special_chars true", "enable_control_api false",
+TAKEN = ("auth_plugin_deny_special_chars true", "enable_control_api false",
          "tls_keyform pem", "retry_interval 20")
 # A value that is right, of each option of a bridge, and one that is wrong if there is such a thing.
 BRIDGE = {

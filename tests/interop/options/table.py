@@ -18,13 +18,14 @@ from clients import Client
 from peers import BINARY, PATIENCE
 
 ROOT_USER = os.geteuid() == 0
-# BUSY: at once, but not while the old listener has the port that the new one wants; so SIGHUP is refused, with the reason
+# BUSY: at once, but not while the old listener has the port that the new one wants; so SIGHUP is refused, and says why
 NOW, NEW, START, BUSY = "at once", "new connections", "at the start", "at the start, if the port stays"
 HERE = Path(__file__).resolve().parent
 
 # `value` and `other` are what stands behind the name (None: the line is left out) in the two configurations that are
 # compared; `sees` and `else_sees` what `probe` answers under each. `top` and `listener` are lines that both have.
-Row = namedtuple("Row", "option value sees other else_sees wrong taken top listener at_listener probe settles needs there")
+Row = namedtuple("Row", "option value sees other else_sees wrong taken top listener at_listener probe settles needs "
+                        "there")
 WRONG, TABLE, WITHOUT_EFFECT = {}, [], []
 
 
@@ -34,7 +35,7 @@ def shows(option, value, sees, other=None, else_sees=None, *, wrong=None, taken=
     behind the option's name. `settles`: the answer may take a moment to come. `needs`: why it cannot be tried here.
     `there`: a function that takes the client of before the reload, and sees the same by it."""
     def keep(probe):
-        if wrong:
+        if wrong and not needs:
             WRONG.setdefault(option, []).append((wrong, top, listener, at_listener))
         TABLE.append(Row(option, value, sees, other, else_sees, wrong, taken, top, listener, at_listener, probe,
                          settles, needs, there))
@@ -45,10 +46,11 @@ def shows(option, value, sees, other=None, else_sees=None, *, wrong=None, taken=
 of_listener = functools.partial(shows, at_listener=True)
 
 
-def without_effect(option, value, why, *, wrong, says="", at_listener=False):
-    """Nothing can be seen of it, and `why`. `says`: what the log warns of."""
+def without_effect(option, value, why, *, wrong, says="", at_listener=False, restart=None):
+    """Nothing can be seen of it, and `why`. `says`: what the log warns of. `restart`: the name by which the log says,
+    at SIGHUP without it, that it waits for a restart."""
     WRONG.setdefault(option, []).append((wrong, "", "", at_listener))
-    WITHOUT_EFFECT.append((option, value, why, says, at_listener))
+    WITHOUT_EFFECT.append((option, value, why, says, at_listener, restart))
 
 
 def configuration(row, value, folder, kit):
@@ -73,7 +75,7 @@ def configuration(row, value, folder, kit):
 class Place(peers.Broker):
     """A broker with that configuration, and what a probe asks it by."""
 
-    def __init__(self, folder, text, kit, names=None, later=False):
+    def __init__(self, folder, text, kit):
         self.folder, self.kit, self.stack = Path(folder), kit, contextlib.ExitStack()
         self.config = self.folder / "broker.conf"
         self.config.write_text(text)
