@@ -186,6 +186,18 @@ def recv_exactly(stream, size):
     return bytes(data)
 
 
+def read_packet(stream):
+    """(first byte, what follows the Remaining Length) of the next packet."""
+    first = recv_exactly(stream, 1)[0]
+    size = shift = 0
+    while True:
+        digit = recv_exactly(stream, 1)[0]
+        size |= (digit & 127) << shift
+        shift += 7
+        if digit < 128:
+            return first, recv_exactly(stream, size)
+
+
 def recv_all(stream):
     """All until the other side closes, or breaks off."""
     data = bytearray()
@@ -396,15 +408,7 @@ class Mqtt:
         self.stream.sendall(data)
 
     def read(self):
-        """(first byte, what follows the Remaining Length) of the next packet."""
-        first = recv_exactly(self.stream, 1)[0]
-        size = shift = 0
-        while True:
-            digit = recv_exactly(self.stream, 1)[0]
-            size |= (digit & 127) << shift
-            shift += 7
-            if digit < 128:
-                return first, recv_exactly(self.stream, size)
+        return read_packet(self.stream)
 
     def subscribe(self, topic, qos=0):
         self.send(subscribe(topic, qos))

@@ -9,7 +9,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 import peers
-from peers import packet, recv_exactly, text
+from peers import packet, text
 
 CLOSED = "closed"
 NAMES = itertools.count()
@@ -58,14 +58,8 @@ class Client:
         return getattr(self.said, name, None)
 
     def read(self):
-        first = recv_exactly(self.stream, 1)[0]
-        size = shift = 0
-        while True:
-            digit = recv_exactly(self.stream, 1)[0]
-            size |= (digit & 127) << shift
-            shift += 7
-            if digit < 128:
-                return first >> 4, first & 15, recv_exactly(self.stream, size)
+        first, body = peers.read_packet(self.stream)
+        return first >> 4, first & 15, body
 
     def answer(self, kind):
         """The body of the next packet of this type; messages before it wait for drain()."""
