@@ -48,6 +48,7 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   bool mounted() const { return mounted_; }
   /// The filter or topic with the listener's mount point before it; empty if there is none.
   std::string mount(std::string_view filter) const;
+  bool may_get(Publication& publication) override;
   std::string peer() const override { return transport_ ? transport_->peer() : std::string(); }
   // For who asks about clients that are connected:
   std::uint16_t keep_alive() const { return keep_alive_; }

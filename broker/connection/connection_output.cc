@@ -101,6 +101,8 @@ PacketSink::Sent Connection::send_publish(Publication& publication, mqtt::Publis
   return Sent::yes;
 }
 
+bool Connection::may_get(Publication& publication) { return session_->may_get(OnReactor::current(), publication); }
+
 bool Connection::goes_on_uncopied(Publication& publication, const mqtt::PublishHeader& header) const {
   return !publication.wide && !late_ && publication.goes_on_as_it_came(version_, header) &&
          out_.continued_by(publication.shared_frame(version_, header).bytes);

@@ -172,11 +172,14 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
       return refuse({ReasonCode::server_busy, why}), done;
     }
   }
-  const auto [session, present] = find_session(here, parts, kept, client_id, connect.clean_start);
+  // what is below another mount point is not this listener's to give
+  const bool elsewhere = kept && kept->mount_point() != from.listener().mount_point;
+  const auto [session, present] = find_session(here, parts, kept, client_id, connect.clean_start || elsewhere);
   parts.router.settle_leftovers(here, parts.sessions);  // its last Will goes before what it says now
   session.expiry_seconds = connect.session_expiry;
   session.listener = from.listener_number();
   session.set_access(who->user, from.rules().access.get());
+  session.set_mount_point(from.listener().mount_point);
   if (connect.will) {
     session.will = std::make_unique<Will>(Will::copy(*connect.will));
     if (from.mounted()) session.will->topic = from.mount(connect.will->topic);

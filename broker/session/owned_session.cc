@@ -85,15 +85,19 @@ void OwnedSession::set_access(const std::optional<std::string>& user, const Acce
   std::optional<std::string_view> name;
   if (access_->user) name = *access_->user;
   auto rights = list ? list->rights_of(name, client_id_) : nullptr;
-  if (subscriptions.size() == 0) {
-    access_->marks_are_old = false;
-  } else if (rights != access_->rights) {
-    access_->marks_are_old = true;
-  }
+  const bool changed = rights != access_->rights;
+  access_->marks_are_old = subscriptions.size() != 0 && (access_->marks_are_old || changed);
+  if (changed && outbound_) outbound_->rights_changed();
   access_->rights = std::move(rights);
   access_->list = list;
   access_->last_denied_by = nullptr;
   access_->default_denied = false;
+}
+
+void OwnedSession::set_mount_point(const std::string& mount_point) {
+  if (mount_point.empty() && !access_) return;
+  if (!access_) access_ = std::make_unique<SessionAccess>();
+  access_->mount_point = mount_point;
 }
 
 bool OwnedSession::may_publish(const OnReactor& here, std::string_view topic) {

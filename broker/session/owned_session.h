@@ -110,14 +110,20 @@ class OwnedSession final : public Recipient {
   std::size_t unreleased_now() const { return unreleased() - unreleased_before_; }
 
   // --- whose it is, and what its client may do ---
-  /// `list` null: all.
+  /// `list` null: all. What waits for the client is asked of anew if it may read other topics than before.
   void set_access(const std::optional<std::string>& user, const AccessList* list);
+  void set_mount_point(const std::string& mount_point);
+  /// Subscriptions and messages are of topics below it; empty: of any.
+  std::string_view mount_point() const { return access_ ? std::string_view(access_->mount_point) : ""; }
   const SessionAccess* access() const { return access_.get(); }  ///< null: nobody's in particular, and may do all
   bool may_publish(const OnReactor& here, std::string_view topic);
   /// Delivery is what is checked; a SUBSCRIBE is always granted, as Mosquitto's acl_file does.
   bool may_get(const OnReactor& here, Publication& publication, const Subscriber& subscriber) {
     return !access_ || !access_->rights || (subscriber.all_readable && !access_->marks_are_old) ||
            may_read(here, publication);
+  }
+  bool may_get(const OnReactor& here, Publication& publication) {
+    return !access_ || !access_->rights || may_read(here, publication);
   }
   bool may_read_all(const TopicFilter& filter) const {
     return !access_ || !access_->rights || access_->rights->all_readable(filter.filter());

@@ -8,10 +8,11 @@
 
 namespace bramble {
 
-/// Whose session it is, and what its client may read and write. Outlives the connection, as the session does: what is
-/// queued for a client that is away was allowed when it was queued.  Threads: the session's reactor.
+/// Whose session it is, and what its client may read and write. Outlives the connection, as the session does.
+/// Threads: the session's reactor.
 struct SessionAccess {
   std::optional<std::string> user;
+  std::string mount_point;               ///< below which its subscriptions and messages are
   std::shared_ptr<const Rights> rights;  ///< null: all; keeps `list` alive
   const AccessList* list = nullptr;
   /// The rights have changed since some of the subscriptions were made: Subscriber::all_readable does not hold for

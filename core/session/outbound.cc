@@ -36,6 +36,7 @@ bool Outbound::queue_open(std::size_t payload_bytes, const OutboundLimits& limit
 
 Outbound::Offer Outbound::offer(Publication& publication, Delivery&& delivery, const OutboundLimits& limits) {
   const std::size_t bytes = publication.content().payload.size();
+  delivery.rights = rights_;
   if (queue_.empty() && delivery.qos != Qos::at_most_once && window_open(bytes, limits)) {
     start(publication, std::move(delivery));
     return Offer::sent;
@@ -126,10 +127,11 @@ void Outbound::resend(SteadyTime now, TurnBuffer& buffer) {
       const bool expired = entry.wait == Wait::puback && entry.delivery.message->expired(now);
       Publication publication(entry.delivery.message, now, buffer);
       if (expired) ++expired_;
-      if (expired || !transmit(publication, entry, true)) {
+      if (expired || !may_go(publication, entry.delivery) || !transmit(publication, entry, true)) {
         complete(resend_from_);
         continue;
       }
+      entry.delivery.rights = rights_;
     }
     ++resend_from_;
   }
@@ -148,6 +150,8 @@ void Outbound::pump(const OutboundLimits& limits, SteadyTime now, TurnBuffer& bu
       continue;
     }
     Publication publication(delivery.message, now, buffer);
+    if (!may_go(publication, delivery)) continue;
+    delivery.rights = rights_;
     if (delivery.qos != Qos::at_most_once) {
       start(publication, std::move(delivery));
       continue;

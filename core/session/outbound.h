@@ -30,6 +30,8 @@ class PacketSink {
   virtual bool has_room() const = 0;
   /// The same, after what waits was offered to the client: nothing is dropped that it would have taken.
   virtual bool make_room() = 0;
+  /// May the client be sent this by the rules that hold now? Asked of what was taken while others held.
+  virtual bool may_get(Publication& publication) = 0;
   /// The client's address, for the log; empty: not known.
   virtual std::string peer() const { return {}; }
 
@@ -43,7 +45,8 @@ struct Delivery {
   std::uint32_t subscription_identifier = 0;  ///< 0: none
   mqtt::Qos qos = mqtt::Qos::at_most_once;
   bool retain = false;
-  FilterId share{};  ///< the $share group it was picked for; 0: none
+  FilterId share{};        ///< the $share group it was picked for; 0: none
+  std::uint32_t rights{};  ///< those it was allowed by; Outbound's to count
 };
 
 struct OutboundLimits {
@@ -63,6 +66,9 @@ class Outbound {
   /// order and before anything new [MQTT-4.4.0-1] [MQTT-4.6.0-1], then what waits, as far as Receive Maximum goes.
   void open(PacketSink& sink, std::uint16_t receive_maximum);
   void disconnected() { sink_ = nullptr; }
+  /// The client may be sent other messages than before: whether also those that wait, or are in flight, is asked
+  /// before each goes out; one that may not is dropped.
+  void rights_changed() { ++rights_; }
 
   enum class Offer { sent, queued, full };
   /// Takes over a QoS 1 or 2 delivery (or a QoS 0 one for an absent client). full: a limit is reached, nothing is kept.
@@ -102,6 +108,9 @@ class Outbound {
 
   std::optional<std::size_t> find(mqtt::PacketId id) const;
   void complete(std::size_t index);
+  bool may_go(Publication& publication, const Delivery& delivery) const {
+    return delivery.rights == rights_ || sink_->may_get(publication);
+  }
   void resend(SteadyTime now, TurnBuffer& buffer);
   /// False: the message is done already (too large).
   bool transmit(Publication& publication, InFlight& entry, bool dup);
@@ -124,6 +133,7 @@ class Outbound {
   std::uint16_t receive_maximum_ = mqtt::kReceiveMaximumDefault;
   std::uint16_t outstanding_ = 0;
   mqtt::PacketId last_id_ = 0;  ///< given
+  std::uint32_t rights_ = 0;    ///< which the client has now
   /// Those in use, while in_flight_ may not be in the order of its identifiers.
   std::unique_ptr<std::bitset<65'536>> lapped_;
 };

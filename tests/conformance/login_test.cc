@@ -143,4 +143,25 @@ TEST_CASE("mount_point: a listener's clients live in a part of the topics that t
   Client(broker).subscribe("$SYS/#");  // it is not below the mount point, and so not there
 }
 
+TEST_CASE("mount_point: a session that was kept below another mount point is not gone on with") {
+  const TextFile unique("");
+  const std::string path = unique.path() + ".sock";
+  Broker broker("mount_point flat7/\nlistener 0 " + path + "\nmount_point flat8/");
+  Connect hello = persistent(Version::v5, "moves");
+  Client(broker, hello).subscribe("lamp", 1);
+  Client publisher(broker);
+  publisher.publish({.topic = "lamp", .qos = 1});
+  {
+    RawClient elsewhere(path);
+    CHECK_FALSE(try_connect(elsewhere, hello).session_present);
+    publisher.publish({.topic = "lamp", .qos = 1});
+    elsewhere.expect_nothing();
+  }
+  Client(broker, hello).subscribe("lamp", 1);
+  CHECK(Client(broker, hello).connack().session_present);
+  broker.reconfigure("mount_point flat9/");
+  CHECK_FALSE(Client(broker, hello).connack().session_present);
+  CHECK(Client(broker, hello).connack().session_present);
+}
+
 }  // namespace bramble::testing

@@ -23,6 +23,7 @@ class Notes final : public PacketSink {
   }
   void send_pubrel(mqtt::PacketId) override {}
   bool has_room() const override { return true; }
+  bool may_get(Publication&) override { return true; }
   bool make_room() override { return true; }
 
   Texts sent;

@@ -32,10 +32,12 @@ class Notes final : public PacketSink {
   void send_pubrel(PacketId id) override { sent.push_back("rel #" + std::to_string(id)); }
   bool has_room() const override { return room; }
   bool make_room() override { return room; }
+  bool may_get(Publication& publication) override { return publication.content().payload != denied; }
   Texts take() { return std::exchange(sent, {}); }
 
   Texts sent;
   std::size_t size_max = 1000;
+  std::string denied;  // a payload
   bool room = true;
 };
 
@@ -144,6 +146,23 @@ TEST_CASE("while the output has no room messages wait, and go in their order whe
   scene.notes.room = true;
   scene.pump();
   CHECK(scene.notes.take() == Texts{"1 a #1", "1 b #2", "1 c #3"});
+}
+
+TEST_CASE(
+    "after a change of rights what waits, or was in flight, is asked for before it goes; what came later is not") {
+  Scene scene(false);
+  scene.connect(2);
+  scene.offer_all("xaxb");
+  CHECK(scene.notes.take() == Texts{"1 x #1", "1 a #2"});
+  scene.notes.denied = "x";
+  scene.out.rights_changed();
+  scene.out.disconnected();
+  scene.connect(2);
+  CHECK(scene.notes.take() == Texts{"1 a #2 dup", "1 b #3"});
+  CHECK(scene.out.bytes() == 2);
+  scene.puback(2);
+  scene.offer_all("x");  // its deliverer has asked already
+  CHECK(scene.notes.take() == Texts{"1 x #4"});
 }
 
 TEST_CASE("[MQTT-4.4.0-1] [MQTT-4.6.0-1] at reconnect what was in flight goes first, in its order, marked DUP") {
