@@ -74,7 +74,7 @@ OrMessage<void> Broker::reload(Config config) {
     });
     auto mine = std::make_shared<ListenerRules>(*each);
     if (same != listeners_.end()) {
-      mine->connections = rules[(*same)->number()]->connections;
+      mine->go_on_counting(*rules[(*same)->number()]);
       rules[(*same)->number()] = std::move(mine);
       kept.push_back(*same);
       continue;

@@ -5,18 +5,13 @@
 
 namespace bramble {
 
-namespace {
-
-/// Those who share it share what they may.
-std::string key_of(std::string_view host) {
+std::string address_key(std::string_view host) {
   std::string text(host);
   in6_addr v6{};
   if (::inet_pton(AF_INET6, text.c_str(), &v6) != 1) return text;
   if (IN6_IS_ADDR_V4MAPPED(&v6)) return text.substr(text.rfind(':') + 1);
   return {reinterpret_cast<const char*>(&v6), 8};
 }
-
-}  // namespace
 
 /// Those that have not asked for long have all of theirs back. Not at each call: it looks at all.
 void AddressRates::forget_quiet(SteadyTime now) {
@@ -31,7 +26,7 @@ bool AddressRates::allow(std::string_view host, SteadyTime now, bool unknown) {
   if (rate_ == 0) return true;
   const double most = rate_ * kBurstSeconds;
   const std::lock_guard lock(mutex_);
-  const std::string key = key_of(host);
+  const std::string key = address_key(host);
   auto found = allowances_.find(key);
   if (found == allowances_.end()) {
     if (allowances_.size() >= kAddressesMax) forget_quiet(now);

@@ -10,6 +10,9 @@
 
 namespace bramble {
 
+/// One for all who share what they may: an IPv4 address, or the /64 of an IPv6 address. `host`: without the port.
+std::string address_key(std::string_view host);
+
 /// What each address may do in a second, on average over ten: of IPv6 the /64, since who has one address there has all.
 /// Bounded: it knows kAddressesMax at most.
 /// Threads: any, with a lock: for what is done once a connection, not once a packet.

@@ -13,6 +13,8 @@ constexpr std::size_t kQueueMax = 1024;
 constexpr int kNiceness = 10;
 }  // namespace
 
+PasswordChecks::PasswordChecks(Limits limits) : limits_(limits), queue_(kQueueMax), rates_(limits.rate) {}
+
 void PasswordChecks::want(bool wanted) {
   if (!wanted || !workers_.empty()) return;
   for (unsigned i = 0; i < limits_.workers; ++i) workers_.emplace_back([this] { work(); });
@@ -31,8 +33,7 @@ void PasswordChecks::stop() {
 PasswordChecks::Answer PasswordChecks::ask(Question question, const std::string& address, SteadyTime now) {
   {
     const std::lock_guard lock(mutex_);
-    if (queue_.size() >= kQueueMax || !rates_.allow(address, now, false)) return Answer::too_many;
-    queue_.push_back(std::move(question));
+    if (!rates_.allow(address, now, false) || !queue_.push(address_key(address), question)) return Answer::too_many;
   }
   wake_.notify_one();
   return Answer::later;
@@ -45,8 +46,7 @@ void PasswordChecks::work() {
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
     if (stopping_) return;
-    Question question = std::move(queue_.front());
-    queue_.pop_front();
+    Question question = queue_.pop();
     lock.unlock();
     const bool right = question.users->check(question.user, question.password);
     OPENSSL_cleanse(question.password.data(), question.password.size());

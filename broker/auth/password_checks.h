@@ -2,7 +2,6 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -12,12 +11,13 @@
 #include "broker/auth/address_rates.h"
 #include "broker/auth/users.h"
 #include "broker/reactor/mesh.h"
+#include "core/base/fair_queue.h"
 
 namespace bramble {
 
 /// Checks passwords on threads of its own, at low priority, and tells the reactor that asked (PasswordChecked): a hash
-/// takes 15 to 225 ms, in which a reactor would serve nobody. The queue is bounded, and so is what one address may ask
-/// for in a second, so a flood of wrong passwords costs others nothing.
+/// takes 15 to 225 ms, in which a reactor would serve nobody. The queue is bounded, addresses take turns in it, and
+/// what one may ask for in a second is bounded too, so a flood of wrong passwords costs others next to nothing.
 /// Threads: ask() any; start() and stop() main.
 class PasswordChecks {
  public:
@@ -26,7 +26,7 @@ class PasswordChecks {
     std::uint32_t rate = 0;  ///< checks a second for one address; 0: no limit
   };
 
-  explicit PasswordChecks(Limits limits) : limits_(limits), rates_(limits.rate) {}
+  explicit PasswordChecks(Limits limits);
   ~PasswordChecks() { stop(); }
   PasswordChecks(const PasswordChecks&) = delete;
 
@@ -53,7 +53,7 @@ class PasswordChecks {
   Mesh* mesh_ = nullptr;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Question> queue_;
+  FairQueue<Question> queue_;
   AddressRates rates_;
   std::vector<std::thread> workers_;
   bool stopping_ = false;

@@ -61,6 +61,9 @@ Result<void> admit(const Connection& from, const mqtt::Connect& connect) {
   const ListenerOptions& listener = from.listener();
   const BrokerOptions& options = from.parts().config->broker;
   const bool v5 = connect.version == Version::v5;
+  if (from.rules().closed) {
+    return failure(ReasonCode::server_unavailable, "its listener is gone from the configuration");
+  }
   if (!accepts(listener, connect.version)) {
     return failure(ReasonCode::unsupported_protocol_version, "this listener does not accept its protocol version");
   }

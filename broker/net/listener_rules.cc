@@ -30,6 +30,11 @@ OrMessage<Loaded> once(std::map<std::string, Loaded>& known, const std::string& 
 
 }  // namespace
 
+void ListenerRules::go_on_counting(const ListenerRules& before) {
+  connections = before.connections;
+  if (rates && before.rates && rates->rate() == before.rates->rate()) rates = before.rates;
+}
+
 OrMessage<AllRules> read_rules(const Config& config) {
   AllRules all;
   std::map<std::string, std::shared_ptr<Users>> users;

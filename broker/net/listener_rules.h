@@ -21,6 +21,9 @@ struct ListenerRules {
   std::shared_ptr<AddressRates> rates;       ///< null: no max_connection_rate
   bool closed = false;                       ///< a reload has taken the listener away
   std::shared_ptr<std::atomic<int>> connections = std::make_shared<std::atomic<int>>(0);  ///< of the listener
+
+  /// These follow `before` at a reload: what it has counted still counts.
+  void go_on_counting(const ListenerRules& before);
 };
 
 /// What the log calls it: its port, or the path of its socket. `socket`: one of its own or accepted by it.

@@ -1,5 +1,8 @@
+#include <array>
+#include <chrono>
 #include <doctest/doctest.h>
 
+#include "core/auth/password_hash.h"
 #include "tests/support/client.h"
 #include "tests/support/text_file.h"
 
@@ -82,6 +85,26 @@ TEST_CASE("password_rate: an address that has passwords checked too often is tol
   CHECK(later <= 11);  // ten seconds' worth at once, and one a second since
   CHECK(answer_to(broker, as("anna", "wrong", Version::v3_1_1)).code == 3);
   CHECK(answer_to(broker, as("anna", "secret")).code == 0);
+}
+
+TEST_CASE("who tries many passwords does not keep other addresses waiting for theirs") {
+  constexpr std::array<unsigned char, 16> kSalt{1, 2, 3};
+  const auto slow = PasswordHash::argon2id("secret", kSalt, {.memory_kib = 16 * 1024, .passes = 5});
+  const TextFile users("anna:" + slow.text() + "\n");
+  Broker broker("enable_proxy_protocol 1\npassword_rate 0\npassword_file " + users.path());
+  const auto from = [&](const std::string& address, const std::string& password) {
+    RawClient client(broker.port());
+    const Connect hello{.client_id = unique_name("guess"), .user_name = "anna", .password = password};
+    client.send("PROXY TCP4 " + address + " 10.0.0.9 4000 1883\r\n" + encode(hello));
+    return client;
+  };
+  std::vector<RawClient> guesses;
+  for (int i = 0; i < 40; ++i) guesses.push_back(from("10.0.0.1", "guess" + std::to_string(i)));
+  const auto begin = std::chrono::steady_clock::now();
+  CHECK(parse_connack(Version::v5, from("10.0.0.2", "secret").read_packet()).code == 0);
+  const auto waited = std::chrono::steady_clock::now() - begin;
+  CHECK(parse_connack(Version::v5, guesses.back().read_packet()).code == kNotAuthorized);
+  CHECK(waited * 4 < std::chrono::steady_clock::now() - begin);
 }
 
 TEST_CASE("use_username_as_clientid: one user has one session, and without a user there is none") {

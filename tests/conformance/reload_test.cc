@@ -108,6 +108,21 @@ TEST_CASE("SIGHUP: listeners come and go; clients of one that is gone are told a
   CHECK(try_connect(again, Connect{.client_id = "again"}).code == 0);
 }
 
+TEST_CASE("SIGHUP gives no address its max_connection_rate anew, unless it has changed") {
+  const std::string options = "enable_proxy_protocol 1\nmax_connection_rate ";
+  Broker broker(options + "1");
+  const auto connect = [&] {
+    RawClient client(broker.port());
+    client.send("PROXY TCP4 10.0.0.1 127.0.0.1 1000 1883\r\n");
+    return try_connect(client, Connect{.client_id = unique_name("c")}).code;
+  };
+  for (int i = 0; i < 10; ++i) CHECK(connect() == 0);
+  broker.reconfigure(options + "1\nmax_qos 1");
+  CHECK(connect() == 0x9F);
+  broker.reconfigure(options + "2");
+  CHECK(connect() == 0);
+}
+
 TEST_CASE("SIGHUP: what needs a restart is named and keeps its value") {
   Broker broker;
   broker.reconfigure("pid_file /nonexistent/a");
