@@ -74,7 +74,7 @@ OrMessage<void> Broker::reload(Config config) {
     });
     auto mine = std::make_shared<ListenerRules>(*each);
     if (same != listeners_.end()) {
-      mine->go_on_counting(*rules[(*same)->number()]);
+      mine->follow(*rules[(*same)->number()]);
       rules[(*same)->number()] = std::move(mine);
       kept.push_back(*same);
       continue;

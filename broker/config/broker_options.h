@@ -153,9 +153,8 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
     {"clientid_prefixes", &BrokerOptions::clientid_prefixes, Reload::new_connections,
      "Only client ids that begin like this may connect. May be given several times. Not given: any."},
     {"check_retain_source", &BrokerOptions::check_retain_source, Reload::at_once,
-     "Before a retained message is sent, look whether its publisher may still write to its topic. Not done yet after "
-     "an "
-     "acl_file has changed, with a warning: what was retained by the rules before stays."},
+     "Before a retained message is sent, look whether its publisher may still write to its topic: an acl_file that was "
+     "read since it came may say otherwise."},
     {"retain_expiry_interval", &BrokerOptions::retain_expiry_interval, Range{0, 65'535}, Reload::at_once,
      "Minutes between sweeps of retained messages that have expired. Bramble looks at 1000 of them a second instead, "
      "so "

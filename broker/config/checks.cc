@@ -78,14 +78,6 @@ void add_warnings(Config& config) {
                               "`bramble-passwd -c FILE USER` makes one; `allow_anonymous true` lets everyone in who "
                               "reaches the port");
   }
-  const bool rules =
-      std::ranges::any_of(config.listeners, [](const auto& each) { return !each.auth.acl_file.empty(); });
-  const bool asked_for = !config.at("check_retain_source").starts_with("check_retain_source");
-  if (rules && asked_for && config.broker.check_retain_source) {
-    config.warnings.push_back(config.at("check_retain_source") +
-                              "not done yet: when the acl_file changes, what was retained by the rules before stays; "
-                              "publish an empty retained message to remove it");
-  }
   if (config.store.persistence) {
     config.warnings.push_back(config.at("persistence") + "nothing is kept across restarts yet");
   }

@@ -42,8 +42,6 @@ constexpr auto kDifferences = std::to_array<Difference>({
     {"bind_address", When::given, "",
      "deprecated since Mosquitto 2.0: `listener PORT ADDRESS` says the same, in Bramble too"},
     {"bind_interface", When::given, "", "new in Mosquitto 1.6"},
-    {"check_retain_source", When::given, "true",
-     "after a reload Mosquitto asks the new acl_file about messages that are kept already; Bramble does not"},
     {"clientid_prefixes", When::given, "", "deprecated in Mosquitto 2.1. Bramble takes several such lines"},
     {"enable_proxy_protocol", When::given, "", kSince21},
     {"global_max_clients", When::given, "", kSince21},

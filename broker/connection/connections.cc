@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "broker/connection/admission.h"
+#include "broker/session/retain_source.h"
 
 namespace bramble {
 
@@ -181,7 +182,9 @@ bool Connections::replay_step(const OnReactor& here, OwnedSession& session) {
   found_.clear();
   const bool more = parts_.retained.next(*pending.replay, here.now(), 1, found_);
   here.reactor().spend(here, 1 + static_cast<int>(pending.replay->looked() - looked) / kLooksPerDelivery);
+  const bool asks = parts_.config->broker.check_retain_source;
   for (const MessagePtr& message : found_) {
+    if (asks && !may_still_write(parts_.rules, *message)) continue;
     Publication publication(message, here.now(), here.reactor().turn_buffer(here));
     session.deliver(here, publication, pending.subscriber, FilterId{}, true);
   }

@@ -28,10 +28,14 @@ OrMessage<Loaded> once(std::map<std::string, Loaded>& known, const std::string& 
   return loaded;
 }
 
+/// Null: none.
+bool same_rules(const AccessList* a, const AccessList* b) { return a && b ? a->says_the_same(*b) : a == b; }
+
 }  // namespace
 
-void ListenerRules::go_on_counting(const ListenerRules& before) {
+void ListenerRules::follow(const ListenerRules& before) {
   connections = before.connections;
+  access_changed = before.access_changed || !same_rules(access.get(), before.access.get());
   if (rates && before.rates && rates->rate() == before.rates->rate()) rates = before.rates;
 }
 

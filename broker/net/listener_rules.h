@@ -18,12 +18,13 @@ struct ListenerRules {
   std::shared_ptr<const TlsContext> tls;     ///< null: no TLS
   std::shared_ptr<Users> users;              ///< null: no password_file
   std::shared_ptr<const AccessList> access;  ///< null: no acl_file
+  bool access_changed = false;               ///< since the start, or since the listener is there
   std::shared_ptr<AddressRates> rates;       ///< null: no max_connection_rate
   bool closed = false;                       ///< a reload has taken the listener away
   std::shared_ptr<std::atomic<int>> connections = std::make_shared<std::atomic<int>>(0);  ///< of the listener
 
-  /// These follow `before` at a reload: what it has counted still counts.
-  void go_on_counting(const ListenerRules& before);
+  /// These come after `before`, at a reload: what was counted still counts.
+  void follow(const ListenerRules& before);
 };
 
 /// What the log calls it: its port, or the path of its socket. `socket`: one of its own or accepted by it.

@@ -27,16 +27,16 @@ void Router::charge(const OnReactor& here, Matches& matches) {
 Router::Router(Mesh& mesh, const SubscriptionTable& table, ShardSubscribers& subscribers, RetainedMessages& retained)
     : mesh_(mesh), table_(table), subscribers_(subscribers), retained_(retained), outgoing_(mesh.size()) {}
 
-void Router::retain(const OnReactor& here, Publication& publication) {
-  retained_.set(here.id(), publication.message());
+void Router::retain(const OnReactor& here, Publication& publication, std::string_view source) {
+  retained_.set(here.id(), publication.message(source));
   // pairs with the fence of a SUBSCRIBE between its bit and its look at the retained messages
   std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
-void Router::publish(const OnReactor& here, Publication& publication) {
+void Router::publish(const OnReactor& here, Publication& publication, std::string_view source) {
   const auto name = TopicName::parse(publication.content().topic);
   check(name.has_value(), "the broker publishes to valid topics");
-  if (publication.facts().retain) retain(here, publication);
+  if (publication.facts().retain) retain(here, publication, source);
   table_.match(*name, matches_);
   charge(here, matches_);
   route(here, publication, {matches_.begin(), matches_.end()});
@@ -48,7 +48,7 @@ void Router::settle_leftovers(const OnReactor& here, Sessions& sessions) {
       const ApplicationMessage::Facts facts{left.will->qos, left.will->retain, left.will->message_expiry, here.now(),
                                             left.from};
       Publication publication(left.will->content(), facts, here.now(), here.reactor().turn_buffer(here));
-      publish(here, publication);
+      publish(here, publication, left.will->source);
       sessions.will_is_out(left);
     }
     for (const Delivery& delivery : left.shared) pick_again(here, delivery);

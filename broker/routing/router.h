@@ -31,10 +31,10 @@ class Router {
   /// `filters`: what the topic matches, found in this turn, after the retained message (if any) was set.
   Outcome route(const OnReactor& here, Publication& publication, std::span<Filter* const> filters);
   /// Sets it, if it is to be retained, so that a SUBSCRIBE on any reactor sees it or gets it live
-  /// (docs/design.md, Retained).
-  void retain(const OnReactor& here, Publication& publication);
+  /// (docs/design.md, Retained). `source`: of a client's; see RetainSource.
+  void retain(const OnReactor& here, Publication& publication, std::string_view source);
   /// All of it, for what the broker itself publishes: Wills, $SYS. The topic is valid.
-  void publish(const OnReactor& here, Publication& publication);
+  void publish(const OnReactor& here, Publication& publication, std::string_view source = {});
 
   /// What sessions that are gone, or that go on, have left to others: Wills, and messages of their $share groups.
   void settle_leftovers(const OnReactor& here, Sessions& sessions);

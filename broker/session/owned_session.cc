@@ -4,6 +4,7 @@
 
 #include "broker/net/tcp.h"
 #include "broker/reactor/reactor.h"
+#include "broker/session/retain_source.h"
 #include "broker/session/sessions.h"
 
 namespace bramble {
@@ -98,6 +99,12 @@ void OwnedSession::set_mount_point(const std::string& mount_point) {
   if (mount_point.empty() && !access_) return;
   if (!access_) access_ = std::make_unique<SessionAccess>();
   access_->mount_point = mount_point;
+}
+
+std::string OwnedSession::source() const {
+  RetainSource source{listener, client_id_, std::nullopt};
+  if (access_ && access_->user) source.user = *access_->user;
+  return source.encoded();
 }
 
 bool OwnedSession::may_publish(const OnReactor& here, std::string_view topic) {

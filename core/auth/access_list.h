@@ -35,6 +35,7 @@ class AccessList : public std::enable_shared_from_this<AccessList> {
   std::shared_ptr<const Rights> rights_of(std::optional<std::string_view> user, std::string_view client_id) const;
 
   const std::string& file_name() const { return file_name_; }
+  bool says_the_same(const AccessList& other) const { return text_ == other.text_; }
   std::size_t rule_count() const { return rules_.size(); }
   std::string where(const Rule& rule) const { return file_name_ + ":" + std::to_string(rule.line); }  ///< for logs
 

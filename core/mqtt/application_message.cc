@@ -14,19 +14,22 @@ std::uint32_t ApplicationMessage::expiry_left(SteadyTime now) const {
              : facts_.expiry_seconds - static_cast<std::uint32_t>(waited);
 }
 
-MessagePtr MessagePtr::make(const mqtt::PublishContent& content, const ApplicationMessage::Facts& facts) {
+MessagePtr MessagePtr::make(const mqtt::PublishContent& content, const ApplicationMessage::Facts& facts,
+                            std::string_view source) {
   const std::size_t properties = content.properties.size();
-  void* memory =
-      ::operator new(sizeof(ApplicationMessage) + content.topic.size() + properties + content.payload.size());
+  void* memory = ::operator new(sizeof(ApplicationMessage) + content.topic.size() + properties +
+                                content.payload.size() + source.size());
   auto* message = new (memory) ApplicationMessage;
   message->facts_ = facts;
   message->topic_size_ = static_cast<std::uint16_t>(content.topic.size());
   message->properties_size_ = static_cast<std::uint32_t>(properties);
   message->payload_size_ = static_cast<std::uint32_t>(content.payload.size());
+  message->source_size_ = static_cast<std::uint16_t>(source.size());
   ByteWriter writer(message->bytes());
   writer.bytes(content.topic);
   for (const auto piece : content.properties.pieces) writer.bytes(piece);
   writer.bytes(content.payload);
+  writer.bytes(source);
   return adopt(message);
 }
 

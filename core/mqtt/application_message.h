@@ -29,9 +29,11 @@ class ApplicationMessage {
   /// The MQTT 5 properties that go on unchanged, encoded.
   std::string_view properties() const { return {bytes() + topic_size_, properties_size_}; }
   std::string_view payload() const { return {bytes() + topic_size_ + properties_size_, payload_size_}; }
+  /// Who published it, as the broker has it (RetainSource); empty: nobody will ask.
+  std::string_view source() const { return {bytes() + topic_size_ + properties_size_ + payload_size_, source_size_}; }
   mqtt::PublishContent content() const { return {topic(), {{properties()}}, payload()}; }
   /// What it occupies, for limits and figures.
-  std::size_t memory() const { return sizeof *this + topic_size_ + properties_size_ + payload_size_; }
+  std::size_t memory() const { return sizeof *this + topic_size_ + properties_size_ + payload_size_ + source_size_; }
 
   SteadyTime expires_at() const {
     return facts_.expiry_seconds == mqtt::kNoExpiry ? SteadyTime::max()
@@ -50,6 +52,7 @@ class ApplicationMessage {
   std::atomic<std::uint32_t> references_{1};
   std::uint32_t payload_size_ = 0;
   std::uint32_t properties_size_ = 0;
+  std::uint16_t source_size_ = 0;
   std::uint16_t topic_size_ = 0;
   Facts facts_;
 };
@@ -58,8 +61,9 @@ class ApplicationMessage {
 class MessagePtr {
  public:
   MessagePtr() = default;
-  /// One allocation. `content.topic` is at most 65535 bytes, the payload and properties less than 2^32.
-  static MessagePtr make(const mqtt::PublishContent& content, const ApplicationMessage::Facts& facts);
+  /// One allocation. `content.topic` and `source` are at most 65535 bytes, the payload and properties less than 2^32.
+  static MessagePtr make(const mqtt::PublishContent& content, const ApplicationMessage::Facts& facts,
+                         std::string_view source = {});
 
   MessagePtr(const MessagePtr& other) : message_(other.message_) { add(); }
   MessagePtr(MessagePtr&& other) noexcept : message_(std::exchange(other.message_, nullptr)) {}

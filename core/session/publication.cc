@@ -12,9 +12,9 @@ std::uint32_t Publication::expiry_left() const {
              : facts_.expiry_seconds - static_cast<std::uint32_t>(waited);
 }
 
-const MessagePtr& Publication::message() {
+const MessagePtr& Publication::message(std::string_view source) {
   if (local_) return local_.message();
-  if (!message_) message_ = MessagePtr::make(content_, facts_);
+  if (!message_) message_ = MessagePtr::make(content_, facts_, source);
   return message_;
 }
 

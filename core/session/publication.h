@@ -59,8 +59,8 @@ class Publication {
   std::uint32_t expiry_left() const;
   bool expired() const { return facts_.expiry_seconds != mqtt::kNoExpiry && expiry_left() == 0; }
 
-  /// The message, for keeping on any reactor: made at the first call.
-  const MessagePtr& message();
+  /// The message, for keeping on any reactor: made at the first call, with `source`.
+  const MessagePtr& message(std::string_view source = {});
   /// The same, for keeping on this reactor.
   const LocalMessage& local();
 

@@ -15,10 +15,11 @@ struct Will {
   bool retain = false;
   Seconds delay{0};
   std::uint32_t message_expiry = mqtt::kNoExpiry;  ///< counts from publication
+  std::string source;                              ///< of one that is to be retained: who left it
 
   static Will copy(const mqtt::WillFields& fields) {
     Will will{std::string(fields.topic),     std::string(fields.payload), {}, fields.qos, fields.retain,
-              Seconds(fields.delay_seconds), fields.message_expiry};
+              Seconds(fields.delay_seconds), fields.message_expiry,       {}};
     for (const auto piece : fields.properties.pieces) will.properties += piece;
     return will;
   }

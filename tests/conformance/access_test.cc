@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <doctest/doctest.h>
 
 #include "tests/support/client.h"
@@ -176,6 +177,60 @@ TEST_CASE("SIGHUP: what waits for a client that is there goes by the new acl_fil
   broker.reconfigure(options);
   reader.acknowledge(sent);
   CHECK(reader.take().topic == "open");
+  reader.expect_nothing();
+}
+
+TEST_CASE("check_retain_source: what is retained is not sent while its publisher might not publish it any more") {
+  const TextFile rules("topic readwrite #\nuser anna\ntopic readwrite #\n");
+  const std::string options = "acl_file " + rules.path();
+  Broker broker(options);
+  const auto retained = [&] {
+    Client reader(broker);
+    reader.subscribe("house/#", 0);
+    std::vector<std::string> topics;
+    for (const Message& message : reader.drain()) topics.push_back(message.topic);
+    std::ranges::sort(topics);
+    return topics;
+  };
+  using Topics = std::vector<std::string>;
+  const auto leave = [&](Client& publisher, const std::string& topic) {
+    publisher.publish({.topic = topic, .payload = "x", .qos = 1, .retain = true});
+  };
+  Client anna(broker, as("anna", "a")), nobody(broker, Connect{.client_id = "n"});
+  leave(anna, "house/anna"), leave(nobody, "house/nobody");
+  leave(anna, "house/both"), leave(nobody, "house/both");
+  const Will will{.topic = "house/will", .payload = "x", .retain = true};
+  Client(broker, Connect{.client_id = "w", .will = will, .user_name = "anna", .password = ""}).drop();
+  const Topics all{"house/anna", "house/both", "house/nobody", "house/will"};
+  CHECK(retained() == all);
+  broker.reconfigure(options);  // the same rules
+  CHECK(retained() == all);
+  rules.replace("topic readwrite #\nuser anna\ntopic read #\n");
+  broker.reconfigure(options);
+  CHECK(retained() == Topics{"house/both", "house/nobody"});
+  broker.reconfigure(options + "\ncheck_retain_source false");
+  CHECK(retained() == all);
+  rules.replace("topic read #\nuser anna\ntopic write house/anna\n");
+  broker.reconfigure(options);
+  CHECK(retained() == Topics{"house/anna"});
+  broker.reconfigure("");
+  CHECK(retained() == all);
+}
+
+TEST_CASE("check_retain_source goes by the names of the publisher, however long they are") {
+  const TextFile rules("topic readwrite #\nuser anna\ntopic readwrite #\n");
+  const std::string options = "acl_file " + rules.path();
+  Broker broker(options);
+  const auto leave = [&](const std::string& client_id, const std::string& topic) {
+    Client(broker, as("anna", client_id)).publish({.topic = topic, .payload = "x", .qos = 1, .retain = true});
+  };
+  leave("short", "of/short");
+  leave(std::string(65'535, 'l'), "of/long");
+  rules.replace("topic readwrite #\npattern readwrite of/%c\n");
+  broker.reconfigure(options);
+  Client reader(broker);
+  reader.subscribe("of/#");
+  CHECK(reader.receive().topic == "of/short");
   reader.expect_nothing();
 }
 

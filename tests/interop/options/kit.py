@@ -32,6 +32,7 @@ class Kit:
             "keys": self.text("keys", "sensor:000102030405060708090a0b0c0d0e0f\n"),
             "other_keys": self.text("other_keys", "other:000102030405060708090a0b0c0d0e0f\n"),
             "rules": self.text("rules", "topic readwrite open/#\n"),
+            "changing_rules": self.text("changing_rules", ""),
             "users": folder / "users", "other_users": folder / "other_users", "watched": folder / "watched",
             "pages": folder / "pages", "conf_d": folder / "conf.d",
         }

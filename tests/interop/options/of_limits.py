@@ -331,8 +331,6 @@ def versions(on):
     return on.code(level=4), on.code(level=5)
 
 
-without_effect("check_retain_source", "false", "Bramble checks when a message is retained and not again: true and "
-               "false do the same; true beside an acl_file warns", wrong="perhaps")
 without_effect("websockets_log_level", 255, "of libwebsockets, which neither Mosquitto 2.1 nor Bramble uses",
                wrong="-1", at_listener=True)
 for name, value, wrong in (("persistence", "true", "on"), ("retained_persistence", "true", "on"),

@@ -163,3 +163,19 @@ def rules(on):
     client.publish("open/door", b"yes", 1)
     client.publish("shut/door", b"no", 1)
     return [message.payload for message in client.drain()]
+
+
+@shows("check_retain_source", "true", sees=[], other="false", else_sees=[b"kept"], taken=NOW, wrong="perhaps",
+       top="acl_file {changing_rules}")
+def retain_source(on):
+    """What is sent of a message whose publisher might not publish it any more."""
+    def hold(rules):
+        on.kit.names["changing_rules"].write_text(rules)
+        on.reload(on.config.read_text(), "holds")
+
+    hold("topic readwrite #\n")
+    on.client().publish("topic", b"kept", 1, retain=True)
+    hold("topic read #\n")
+    reader = on.client()
+    reader.subscribe("topic")
+    return [message.payload for message in reader.drain()]

@@ -1,0 +1,37 @@
+#include "broker/session/retain_source.h"
+
+#include "core/base/bytes.h"
+
+namespace bramble {
+
+namespace {
+enum class Kept : std::uint8_t { client_id_alone, both, too_long };
+constexpr std::size_t kHead = 7;  // listener, how its names are kept, size of the client id
+constexpr std::size_t kSourceMax = 65'535;
+}  // namespace
+
+std::string RetainSource::encoded() const {
+  const bool fits = kHead + client_id.size() + user.value_or("").size() <= kSourceMax;
+  const std::string_view first = fits ? client_id : "", second = fits ? user.value_or("") : "";
+  std::string out(kHead + first.size() + second.size(), '\0');
+  ByteWriter writer(out.data());
+  writer.u32(listener);
+  writer.u8(static_cast<std::uint8_t>(!fits ? Kept::too_long : user ? Kept::both : Kept::client_id_alone));
+  writer.prefixed(first);
+  writer.bytes(second);
+  return out;
+}
+
+bool may_still_write(const AllRules& rules, const ApplicationMessage& retained) {
+  if (retained.source().empty()) return true;  // the broker's own
+  ByteReader reader(retained.source());
+  const ListenerRules& of = *rules[reader.u32()];
+  if (!of.access || !of.access_changed) return true;
+  const Kept names{reader.u8()};
+  if (names == Kept::too_long) return false;
+  const std::string_view client_id = reader.prefixed();
+  const auto user = names == Kept::both ? std::optional(reader.rest()) : std::nullopt;
+  return of.access->rights_of(user, client_id)->decide(Access::write, retained.topic()).allowed;
+}
+
+}  // namespace bramble
