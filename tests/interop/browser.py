@@ -9,7 +9,6 @@ build/release/bin/bramble. tools/setup --browser installs what this needs; witho
 `N passed, N failed`.
 """
 
-import contextlib
 import hashlib
 import os
 import sys
@@ -239,8 +238,10 @@ def main():
         return 1
     with tempfile.TemporaryDirectory(prefix="bramble-browser-", ignore_cleanup_errors=True) as folder:
         world = World(Path(folder))
-        result = unittest.main(exit=False, verbosity=int(os.environ.get("VERBOSE", "0")), warnings="ignore").result
-        faults = list(world.stop())
+        try:
+            result = unittest.main(exit=False, verbosity=int(os.environ.get("VERBOSE", "0")), warnings="ignore").result
+        finally:
+            faults = list(world.stop())
         for fault in faults:
             print(fault)
     return counted(result, len(faults))

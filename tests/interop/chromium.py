@@ -48,7 +48,7 @@ def key_digest(certificate):
 
 
 class Chromium:
-    """One browser. It reads questions from its descriptor 3 and answers on 4, each JSON and a NUL. What is not waited for
+    """One browser. It reads questions from its descriptor 3 and answers on 4, each JSON and a NUL. What nobody waits for
     yet, events above all, is kept. `certificate` is the one that it takes without knowing who signed it."""
 
     def __init__(self, folder, certificate):

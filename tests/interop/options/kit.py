@@ -1,6 +1,5 @@
 """The files that configurations of the table name. Made once."""
 
-import os
 import shutil
 import socket
 
