@@ -16,10 +16,10 @@ from peers import PATIENCE, Mosquitto, run
 
 PAGE = Path(__file__).resolve().parent / "page"
 MODULES = Path("/usr/share/nodejs")  # of Debian's node-* packages
-PROGRAM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+PROGRAM = "chromium-headless-shell"
 # It reaches this machine alone: what it would ask the Internet is off, and no other name is found. Root and containers
 # have no sandbox for it, and little /dev/shm.
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe",
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe",
          "--no-first-run", "--no-proxy-server", "--disable-background-networking", "--disable-component-update",
          "--disable-sync", "--disable-breakpad",
          "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1")
@@ -27,7 +27,7 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage
 
 def missing():
     """What tools/setup --browser would install."""
-    there = {"Chromium": PROGRAM, "esbuild": shutil.which("esbuild"), "mosquitto-clients": Mosquitto.installed}
+    there = {"mosquitto-clients": Mosquitto.installed} | {name: shutil.which(name) for name in (PROGRAM, "esbuild")}
     there |= {f"node-{name}": (MODULES / name).exists() for name in ("mqtt", "buffer", "process", "url")}
     return [name for name, found in there.items() if not found]
 
@@ -48,8 +48,8 @@ def key_digest(certificate):
 
 
 class Chromium:
-    """One browser. It reads questions from its descriptor 3 and answers on 4, each JSON and a NUL. What nobody waits for
-    yet, events above all, is kept. `certificate` is the one that it takes without knowing who signed it."""
+    """One browser. It reads questions from descriptor 3 and writes answers to 4, each JSON and a NUL. What nobody waits
+    for yet, events above all, is kept. `certificate` is the one that it takes without knowing who signed it."""
 
     def __init__(self, folder, certificate):
         self.log, self.number, self.messages, self.rest = folder / "chromium.log", 0, [], b""
