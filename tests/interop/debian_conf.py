@@ -22,7 +22,7 @@ import time
 import unittest
 from pathlib import Path
 
-from peers import BINARY, PATIENCE, ROOT, run
+from peers import BINARY, PATIENCE, ROOT, counted, run
 
 DEPS = Path(os.environ.get("BRAMBLE_DEPS") or ROOT / ".deps")
 PASSWD = DEPS / "usr/bin/mosquitto_passwd"
@@ -153,12 +153,7 @@ class DebianConf(unittest.TestCase):
 
 
 def main():
-    result = unittest.main(exit=False, verbosity=0, warnings="ignore").result
-    for test, why in result.skipped:
-        print(f"skipped: {test.id()}: {why}")
-    bad = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun - len(result.skipped) - bad} passed, {bad} failed")
-    return 1 if bad else 0
+    return counted(unittest.main(exit=False, verbosity=0, warnings="ignore").result)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,15 @@ def run(*command, **more):
     return output
 
 
+def counted(result, bad=0):
+    """Says how many tests passed, with `bad` failures beside them; the status to end with."""
+    for test, why in result.skipped:
+        print(f"skipped: {test.id()}: {why}")
+    bad += len(result.failures) + len(result.errors)
+    print(f"{result.testsRun - len(result.skipped) - bad} passed, {bad} failed")
+    return 1 if bad else 0
+
+
 # --- the broker
 
 
@@ -107,6 +116,17 @@ class Broker:
         self.process.stdout.close()
         faults = [line for line in self.lines if "Sanitizer" in line or "runtime error" in line]
         assert status == 0 and not faults, f"the broker ended with {status}:\n" + "\n".join(self.lines[-60:])
+
+
+def write_users(path, **passwords):
+    """A password file as mosquitto_passwd writes it, with hashes that cost little. Replaces the file at once."""
+    text = ""
+    for user, password in passwords.items():
+        salt = os.urandom(12)
+        digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, 101)
+        text += f"{user}:$7$101${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}\n"
+    path.with_suffix(".new").write_text(text)
+    path.with_suffix(".new").rename(path)
 
 
 # --- certificates
@@ -467,18 +487,26 @@ class Mosquitto:
 
     def round_trip(self, topic, qos, payloads):
         """Publishes the files and checks what comes."""
-        command = ["mosquitto_sub", *self.words, "-t", topic, "-q", str(qos), "-d", "-C", str(len(payloads)),
-                   "-F", "message %q %x", "-W", str(PATIENCE)]
+        got = self.hear(topic, qos, len(payloads), lambda: [self.publish(topic, path, qos) for path in payloads])
+        wanted = [(qos, False, path.read_bytes()) for path in payloads]
+        assert got == wanted, f"{len(got)} messages came of {len(wanted)}, or not as they were sent"
+
+    def publish(self, topic, path, qos, *more):
+        run("mosquitto_pub", *self.words, "-t", topic, "-q", str(qos), "-f", path, *more)
+
+    def hear(self, topic, qos, count, meanwhile):
+        """(QoS, whether retained, payload) of so many messages. What sends them is called once we are subscribed."""
+        command = ["mosquitto_sub", *self.words, "-t", topic, "-q", str(qos), "-d", "-C", str(count),
+                   "-F", "message %q %r %x", "-W", str(PATIENCE)]
         with subprocess.Popen(["stdbuf", "-oL", *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
             try:
                 got = []
                 for line in process.stdout:
                     if line.startswith(b"Subscribed"):
-                        for path in payloads:
-                            run("mosquitto_pub", *self.words, "-t", topic, "-q", str(qos), "-f", path)
+                        meanwhile()
                     elif line.startswith(b"message "):
-                        got.append(line.split()[1:])
+                        got_qos, retained, payload = line.decode().rstrip("\n").split(" ")[1:]
+                        got.append((int(got_qos), retained == "1", bytes.fromhex(payload)))
             finally:
                 process.kill()
-        wanted = [[str(qos).encode(), path.read_bytes().hex().encode()] for path in payloads]
-        assert got == wanted, f"{len(got)} messages came of {len(wanted)}, or not as they were sent"
+        return got

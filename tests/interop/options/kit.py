@@ -1,12 +1,9 @@
 """The files that configurations of the table name. Made once."""
 
-import base64
-import hashlib
-import os
 import shutil
 import socket
 
-from peers import Authority, run
+from peers import Authority, run, write_users
 from table import HERE
 
 
@@ -38,9 +35,9 @@ class Kit:
         }
         run("openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe3072", "-out",
             folder / "dh.pem")
-        self.write_users(folder / "users", anna="secret")
-        self.write_users(folder / "other_users", anna="other")
-        self.write_users(folder / "watched", anna="secret")
+        write_users(folder / "users", anna="secret")
+        write_users(folder / "other_users", anna="other")
+        write_users(folder / "watched", anna="secret")
         (folder / "pages").mkdir()
         (folder / "pages" / "index.html").write_text("<p>hello")
         (folder / "conf.d").mkdir()
@@ -66,14 +63,3 @@ class Kit:
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 self.names[name] = str(probe.getsockname()[1])
-
-    @staticmethod
-    def write_users(path, **passwords):
-        """A password file as mosquitto_passwd writes it, with hashes that cost little. Replaces the file at once."""
-        text = ""
-        for user, password in passwords.items():
-            salt = os.urandom(12)
-            digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, 101)
-            text += f"{user}:$7$101${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}\n"
-        path.with_suffix(".new").write_text(text)
-        path.with_suffix(".new").rename(path)

@@ -11,7 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from peers import BINARY, PATIENCE
+from peers import BINARY, PATIENCE, write_users
 from table import NOW, ROOT_USER, START, shows
 
 AS_ROOT = None if ROOT_USER else "only root may"
@@ -63,7 +63,7 @@ def per_listener(on):
 def watched(on):
     """Whether another password holds soon."""
     password, since = f"new {time.monotonic()}", on.mark()
-    on.kit.write_users(on.kit.names["watched"], anna=password)
+    write_users(on.kit.names["watched"], anna=password)
     until = time.monotonic() + 2
     while time.monotonic() < until:
         if on.code(user="anna", password=password) == 0:
