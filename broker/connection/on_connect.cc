@@ -183,7 +183,7 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   if (connect.will) {
     session.will = std::make_unique<Will>(Will::copy(*connect.will));
     if (from.mounted()) session.will->topic = from.mount(connect.will->topic);
-    if (connect.will->retain) session.will->source = session.source();
+    if (connect.will->retain) session.source(session.will->source);
   }
 
   connack.session_present = present;

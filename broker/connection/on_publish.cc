@@ -111,7 +111,7 @@ Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Fra
   Publication publication({topic, publish.properties, publish.payload}, facts, here.now(),
                           here.reactor().turn_buffer(here));
   if (goes_on_as_it_came(from, publish)) publication.came_as(frame.whole(), from.version());
-  if (publish.retain) parts.router.retain(here, publication, from.session().source());
+  if (publish.retain) parts.router.retain(here, publication, from.session().source(parts.packet));
   const auto filters = memo.resolve(parts.router.table(), *checked, parts.matches);
   Router::charge(here, parts.matches);
   const auto outcome = parts.router.route(here, publication, filters);

@@ -101,10 +101,11 @@ void OwnedSession::set_mount_point(const std::string& mount_point) {
   access_->mount_point = mount_point;
 }
 
-std::string OwnedSession::source() const {
+const std::string& OwnedSession::source(std::string& out) const {
   RetainSource source{listener, client_id_, std::nullopt};
   if (access_ && access_->user) source.user = *access_->user;
-  return source.encoded();
+  source.encode(out);
+  return out;
 }
 
 bool OwnedSession::may_publish(const OnReactor& here, std::string_view topic) {

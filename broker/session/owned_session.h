@@ -110,8 +110,8 @@ class OwnedSession final : public Recipient {
   std::size_t unreleased_now() const { return unreleased() - unreleased_before_; }
 
   // --- whose it is, and what its client may do ---
-  /// Of what it publishes now, as RetainSource has it.
-  std::string source() const;
+  /// Of what it publishes now: see RetainSource. `out` is overwritten.
+  const std::string& source(std::string& out) const;
   /// `list` null: all. What waits for the client is asked of anew if it may read other topics than before.
   void set_access(const std::optional<std::string>& user, const AccessList* list);
   void set_mount_point(const std::string& mount_point);

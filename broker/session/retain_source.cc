@@ -10,16 +10,15 @@ constexpr std::size_t kHead = 7;  // listener, how its names are kept, size of t
 constexpr std::size_t kSourceMax = 65'535;
 }  // namespace
 
-std::string RetainSource::encoded() const {
+void RetainSource::encode(std::string& out) const {
   const bool fits = kHead + client_id.size() + user.value_or("").size() <= kSourceMax;
   const std::string_view first = fits ? client_id : "", second = fits ? user.value_or("") : "";
-  std::string out(kHead + first.size() + second.size(), '\0');
+  out.resize(kHead + first.size() + second.size());
   ByteWriter writer(out.data());
   writer.u32(listener);
   writer.u8(static_cast<std::uint8_t>(!fits ? Kept::too_long : user ? Kept::both : Kept::client_id_alone));
   writer.prefixed(first);
   writer.bytes(second);
-  return out;
 }
 
 bool may_still_write(const AllRules& rules, const ApplicationMessage& retained) {

@@ -19,7 +19,7 @@ struct RetainSource {
 
   /// As ApplicationMessage::source() has it. Names of more than 65,528 bytes together are not in it: no changed rules
   /// will allow what they published.
-  std::string encoded() const;
+  void encode(std::string& out) const;
 };
 
 /// By the rules that hold now. Those that were there when it came have been asked then, so there is no question while
