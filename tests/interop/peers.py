@@ -1,5 +1,5 @@
-"""What transports.py talks to a broker with: the broker itself, certificates, and clients that know MQTT, WebSocket and
-PROXY only as bytes."""
+"""What transports/ and options/ talk to a broker with: the broker itself, certificates, and clients that know MQTT,
+WebSocket and PROXY only as bytes."""
 
 import base64
 import contextlib
