@@ -50,53 +50,82 @@ void on_all(Mesh& mesh, const Work& work) {
   done->wait();
 }
 
+using Listeners = std::vector<std::shared_ptr<Listener>>;
+
+/// What a new configuration makes of the listeners. Each keeps its number for good: connections know it by that.
+struct Sorted {
+  AllRules rules;  ///< by number, also of those that are gone
+  Listeners kept, gone, added;
+};
+
+/// While it lives, others may open on the ports of these.
+class SharedPorts {
+ public:
+  explicit SharedPorts(const Listeners& listeners) : listeners_(listeners) { share(true); }
+  ~SharedPorts() { share(false); }
+  SharedPorts(const SharedPorts&) = delete;
+
+ private:
+  void share(bool shares) {
+    for (const auto& listener : listeners_) listener->share_ports(shares);
+  }
+  const Listeners& listeners_;
+};
+
+OrMessage<Sorted> sort_out(const Listeners& listeners, const AllRules& before, const AllRules& fresh,
+                           const BrokerOptions& options) {
+  Sorted all{{}, {}, listeners, {}};
+  for (const auto& old : before) {
+    auto gone = std::make_shared<ListenerRules>(*old);
+    gone->closed = true;
+    all.rules.push_back(std::move(gone));
+  }
+  AllRules to_open;
+  for (const auto& each : fresh) {
+    const auto same = std::ranges::find_if(
+        all.gone, [&](const auto& listener) { return before[listener->number()]->options.same_place(each->options); });
+    if (same == all.gone.end()) {
+      to_open.push_back(each);
+      continue;
+    }
+    auto mine = std::make_shared<ListenerRules>(*each);
+    mine->follow(*before[(*same)->number()]);
+    all.rules[(*same)->number()] = std::move(mine);
+    all.kept.push_back(*same);
+    all.gone.erase(same);
+  }
+  const SharedPorts sharing(all.gone);  // one that changes its address keeps its port
+  for (const auto& rules : to_open) {
+    auto listener = Listener::open(static_cast<std::uint32_t>(all.rules.size()), rules, options, true);
+    if (!listener && rules->options.optional) continue;
+    if (!listener) return tl::unexpected<std::string>(std::move(listener.error()));
+    all.rules.push_back(rules);
+    all.added.push_back(std::move(*listener));
+  }
+  return all;
+}
+
 }  // namespace
 
-/// Each listener keeps its number for good: connections know it by that.
 OrMessage<void> Broker::reload(Config config) {
   std::string restart = keep_what_needs_a_restart(kBrokerOptions, config_->broker, config.broker);
   const std::string kept_ones = keep_what_needs_a_restart(kStoreOptions, config_->store, config.store);
   if (!kept_ones.empty()) restart += (restart.empty() ? "" : ", ") + kept_ones;
-  auto fresh = read_rules(config);
-  if (!fresh) return tl::unexpected<std::string>(std::move(fresh.error()));
+  const auto fresh = read_rules(config);
+  if (!fresh) return tl::unexpected<std::string>(fresh.error());
+  const auto sorted = sort_out(listeners_, rules_, *fresh, config.broker);
+  if (!sorted) return tl::unexpected<std::string>(sorted.error());
 
-  AllRules rules;
-  for (const auto& old : rules_) {
-    auto gone = std::make_shared<ListenerRules>(*old);
-    gone->closed = true;
-    rules.push_back(std::move(gone));
-  }
-  std::vector<std::shared_ptr<Listener>> added, kept;
-  for (const auto& each : *fresh) {
-    const auto same = std::ranges::find_if(listeners_, [&](const auto& listener) {
-      const auto& of = rules[listener->number()];
-      return of->closed && of->options.same_place(each->options);
-    });
-    auto mine = std::make_shared<ListenerRules>(*each);
-    if (same != listeners_.end()) {
-      mine->follow(*rules[(*same)->number()]);
-      rules[(*same)->number()] = std::move(mine);
-      kept.push_back(*same);
-      continue;
-    }
-    const auto number = static_cast<std::uint32_t>(rules.size());
-    auto listener = Listener::open(number, mine, config.broker);
-    if (!listener && each->options.optional) continue;
-    if (!listener) return tl::unexpected<std::string>(std::move(listener.error()));
-    rules.push_back(std::move(mine));
-    added.push_back(std::move(*listener));
-  }
-
-  rules_ = rules;
+  rules_ = sorted->rules;
   config_ = std::make_shared<const Config>(std::move(config));
-  for (const auto& listener : kept) set_mode(rules_[listener->number()]->options);
-  listeners_ = std::move(kept);
-  listeners_.insert(listeners_.end(), added.begin(), added.end());
+  for (const auto& listener : sorted->kept) set_mode(rules_[listener->number()]->options);
+  listeners_ = sorted->kept;
+  listeners_.insert(listeners_.end(), sorted->added.begin(), sorted->added.end());
   const Shard::Change change{config_, rules_};
   on_all(mesh_, [&](const OnReactor& here, Shard& shard) { shard.apply(here, change); });
   // who is accepted by one of them may be given to any reactor, and each knows its rules now
   on_all(mesh_, [&](const OnReactor& here, Shard& shard) {
-    for (const auto& listener : added) {
+    for (const auto& listener : sorted->added) {
       if (listener->number() % mesh_.size() == here.id().value) shard.accept_from(here, listener);
     }
   });

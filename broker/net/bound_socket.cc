@@ -41,9 +41,8 @@ std::string remedy(int error) {
   }
 }
 
-int set(int socket, int level, int name) {
-  const int on = 1;
-  return ::setsockopt(socket, level, name, &on, sizeof on);
+int set(int socket, int level, int name, int value = 1) {
+  return ::setsockopt(socket, level, name, &value, sizeof value);
 }
 
 bool some_interface_has(const addrinfo& address) {
@@ -54,11 +53,12 @@ bool some_interface_has(const addrinfo& address) {
 }
 
 /// A listening socket on `address`, or -1 with errno set.
-int listen_on(const addrinfo& address, const ListenerOptions& options) {
+int listen_on(const addrinfo& address, const ListenerOptions& options, bool beside_own) {
   const int socket = ::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (socket < 0) return -1;
   const bool v6 = address.ai_family == AF_INET6;
   set(socket, SOL_SOCKET, SO_REUSEADDR);
+  set(socket, SOL_SOCKET, SO_REUSEPORT, beside_own);
   if (v6) set(socket, IPPROTO_IPV6, IPV6_V6ONLY);
   // an address that a machine gets later: a Pi may start before its network
   if (!options.bind_address.empty()) set(socket, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_FREEBIND : IP_FREEBIND);
@@ -66,6 +66,7 @@ int listen_on(const addrinfo& address, const ListenerOptions& options) {
   const bool device_bound = device.empty() || ::setsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, device.c_str(),
                                                            static_cast<socklen_t>(device.size())) == 0;
   if (device_bound && ::bind(socket, address.ai_addr, address.ai_addrlen) == 0 && ::listen(socket, kBacklog) == 0) {
+    set(socket, SOL_SOCKET, SO_REUSEPORT, 0);
     return socket;
   }
   const int error = errno;
@@ -130,7 +131,11 @@ BoundSocket::~BoundSocket() {
 
 std::string BoundSocket::address() const { return tcp() ? socket_name(descriptor_) : file_; }
 
-OrMessage<std::vector<BoundSocket>> BoundSocket::open(const ListenerOptions& options) {
+void BoundSocket::share_port(bool shares) const {
+  if (tcp()) set(descriptor_, SOL_SOCKET, SO_REUSEPORT, shares);
+}
+
+OrMessage<std::vector<BoundSocket>> BoundSocket::open(const ListenerOptions& options, bool beside_own) {
   std::vector<BoundSocket> sockets;
   if (options.unix_socket()) {
     auto bound = open_unix(options.bind_address, options.unix_socket_mode);
@@ -154,7 +159,7 @@ OrMessage<std::vector<BoundSocket>> BoundSocket::open(const ListenerOptions& opt
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
   int refused = 0, missing = EADDRNOTAVAIL;
   for (const addrinfo* address = found; address; address = address->ai_next) {
-    const int socket = listen_on(*address, options);
+    const int socket = listen_on(*address, options, beside_own);
     if (socket >= 0) {
       sockets.emplace_back(socket, std::string());
       if (host && !some_interface_has(*address)) {

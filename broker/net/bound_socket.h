@@ -12,8 +12,9 @@ namespace bramble {
 class BoundSocket {
  public:
   /// All that a listener asks for: IPv4 and IPv6 of each address of its name, or a Unix socket.
+  /// `beside_own`: also on a port of one of this account's that share_port().
   /// Errors: a line that names the listener, where it was declared, and what to do.
-  static OrMessage<std::vector<BoundSocket>> open(const ListenerOptions& options);
+  static OrMessage<std::vector<BoundSocket>> open(const ListenerOptions& options, bool beside_own = false);
   /// A Unix socket with this mode. What a broker that was killed has left there is replaced; what somebody listens on,
   /// or is no socket, is not.  Errors: a line without where it was asked for.
   static OrMessage<BoundSocket> open_unix(const std::string& path, unsigned mode);
@@ -25,6 +26,8 @@ class BoundSocket {
   BoundSocket& operator=(BoundSocket&&) = delete;
   ~BoundSocket();
 
+  /// Whether another may open beside this one.
+  void share_port(bool shares) const;
   int descriptor() const { return descriptor_; }
   std::string address() const;  ///< "127.0.0.1:1883", or the path of a Unix socket
   bool tcp() const { return file_.empty(); }

@@ -29,6 +29,7 @@ class Listener::Socket final : public Watcher {
   Socket(const Socket&) = delete;
 
   std::string address() const { return bound_.address(); }
+  void share_port(bool shares) const { bound_.share_port(shares); }
   void watch(const OnReactor& here) {
     check(here.reactor().readiness(here).add(bound_.descriptor(), *this, EPOLLIN), "epoll_ctl for a listener");
   }
@@ -137,8 +138,8 @@ void Listener::give_away(const OnReactor& here, std::unique_ptr<Transport> trans
 }
 
 OrMessage<std::unique_ptr<Listener>> Listener::open(std::uint32_t number, std::shared_ptr<const ListenerRules> rules,
-                                                    const BrokerOptions& options) {
-  auto sockets = BoundSocket::open(rules->options);
+                                                    const BrokerOptions& options, bool beside_own) {
+  auto sockets = BoundSocket::open(rules->options, beside_own);
   if (!sockets) return tl::unexpected<std::string>(std::move(sockets.error()));
   std::unique_ptr<Listener> listener(new Listener(number, std::move(rules), options));
   for (BoundSocket& bound : *sockets) {
@@ -151,6 +152,10 @@ std::vector<std::string> Listener::addresses() const {
   std::vector<std::string> names;
   for (const auto& socket : sockets_) names.push_back(socket->address());
   return names;
+}
+
+void Listener::share_ports(bool shares) const {
+  for (const auto& socket : sockets_) socket->share_port(shares);
 }
 
 void Listener::start_accepting(const OnReactor& here, Mesh& mesh) {

@@ -13,16 +13,18 @@ namespace bramble {
 
 /// One listener of the configuration: its sockets, bound by main before they are accepted from by one reactor, which
 /// gives each connection to the least loaded reactor.
-/// Threads: open() and addresses() main; the rest its reactor.
+/// Threads: open(), addresses() and share_ports() main; the rest its reactor.
 class Listener final {
  public:
-  /// Binds and listens. Errors: a line that names the listener, where it was declared, and what to do.
+  /// Binds and listens. `beside_own`: see BoundSocket.
+  /// Errors: a line that names the listener, where it was declared, and what to do.
   static OrMessage<std::unique_ptr<Listener>> open(std::uint32_t number, std::shared_ptr<const ListenerRules> rules,
-                                                   const BrokerOptions& options);
+                                                   const BrokerOptions& options, bool beside_own = false);
   ~Listener();
 
   std::uint32_t number() const { return number_; }
   std::vector<std::string> addresses() const;  ///< what it listens on, "127.0.0.1:1883"
+  void share_ports(bool shares) const;
   void start_accepting(const OnReactor& here, Mesh& mesh);
   void stop_accepting(const OnReactor& here);
   /// Connections accepted from now on.

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import peers  # noqa: E402
 from clients import Client  # noqa: E402
 from kit import Kit  # noqa: E402
-from table import (BUSY, START, TABLE, WITHOUT_EFFECT, WRONG, Row, broker, configuration, start_refused,  # noqa: E402
+from table import (START, TABLE, WITHOUT_EFFECT, WRONG, Row, broker, configuration, start_refused,  # noqa: E402
                    where)
 import of_limits, of_listener, of_process, of_security  # noqa: E402, E401, F401  they fill the tables
 import refused  # noqa: E402
@@ -69,11 +69,9 @@ def is_in_effect(row, folder, kit):
 
     with broker(folder, text(row.value), kit) as place:
         check(place, row.sees, f"with {row.value}")
-        since = place.reload(text(row.other),
-                             "is not taken; .*Address already in use" if row.taken == BUSY else "holds")
-        if row.taken in (START, BUSY):
-            if row.taken == START:
-                place.logged(rf"keep their values until the broker is restarted: {row.option}\.", since)
+        since = place.reload(text(row.other), "holds")
+        if row.taken == START:
+            place.logged(rf"keep their values until the broker is restarted: {row.option}\.", since)
             check(place, row.sees, "before the restart")
         else:
             check(place, row.else_sees, f"after SIGHUP with {row.other}")
@@ -81,7 +79,7 @@ def is_in_effect(row, folder, kit):
             place.reload(text(row.value), "holds")
             by_the_client_that_was_there(row, place, there, row.sees)
             check(place, row.sees, f"after SIGHUP with {row.value} again")
-    if row.taken in (START, BUSY):
+    if row.taken == START:
         with broker(folder, text(row.other), kit) as place:
             check(place, row.else_sees, f"with {row.other}")
 

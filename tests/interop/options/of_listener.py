@@ -8,7 +8,7 @@ import stat
 
 import peers
 from clients import CLOSED, Client
-from table import BUSY, NOW, ROOT_USER, of_listener, shows
+from table import NOW, ROOT_USER, of_listener, shows
 
 
 def opens(on, host, port=None):
@@ -47,7 +47,7 @@ def bind_interface(on):
     return opens(on, "127.0.0.1", int(on.kit.names["port4"]))
 
 
-@of_listener("socket_domain", "ipv4", sees=(True, False), else_sees=(True, True), taken=BUSY, top="listener {port5}",
+@of_listener("socket_domain", "ipv4", sees=(True, False), else_sees=(True, True), taken=NOW, top="listener {port5}",
              wrong="ipv5", settles=True, needs=None if os.path.exists("/proc/net/if_inet6") else "there is no IPv6")
 def socket_domain(on):
     at = int(on.kit.names["port5"])

@@ -18,8 +18,7 @@ from clients import Client
 from peers import BINARY, PATIENCE
 
 ROOT_USER = os.geteuid() == 0
-# BUSY: at once, but not while the old listener has the port that the new one wants; so SIGHUP is refused, and says why
-NOW, NEW, START, BUSY = "at once", "new connections", "at the start", "at the start, if the port stays"
+NOW, NEW, START = "at once", "new connections", "at the start"
 HERE = Path(__file__).resolve().parent
 
 # `value` and `other` are what stands behind the name (None: the line is left out) in the two configurations that are
