@@ -67,17 +67,29 @@ void Connections::sip(const OnReactor& here) {
 }
 
 void Connections::throttled(const OnReactor& here, Connection& connection) {
-  if (throttled_.empty()) here.reactor().timers(here).arm(unthrottling_, here.now() + kThrottleFor);
+  if (throttled_.empty()) here.reactor().timers(here).arm(rounds_, here.now() + kThrottleFor);
   throttled_.push_back(&connection);
 }
 
-void Connections::unthrottle(const OnReactor& here) {
-  const auto waiting = std::exchange(throttled_, {});  // who goes on may come back
-  for (Connection* connection : waiting) {
-    if (connection->state() >= Connection::State::closing) continue;
-    if (!connection->unthrottle(here)) throttled_.push_back(connection);
+void Connections::begin_round(const OnReactor& here) {
+  round_.insert(round_.end(), throttled_.begin(), throttled_.end());
+  throttled_.clear();
+  here.reactor().want_turn(here);
+}
+
+bool Connections::work_off_round(const OnReactor& here) {
+  if (round_.empty()) return false;
+  here.reactor().drain_inbox(here);  // as after a read
+  const std::size_t leave = without_share(here);
+  std::size_t done = 0;
+  for (; done < round_.size() && (done == 0 || here.reactor().budget(here) > leave); ++done) {
+    if (parts_.router.backlogged() || !here.reactor().caught_up(here)) break;
+    if (done % kLooksPerDelivery == 0) here.reactor().spend(here, 1);
+    Connection& connection = *round_[done];
+    if (connection.state() < Connection::State::closing && !connection.unthrottle(here)) throttled(here, connection);
   }
-  if (!throttled_.empty()) here.reactor().timers(here).arm(unthrottling_, here.now() + kThrottleFor);
+  round_.erase(round_.begin(), round_.begin() + static_cast<std::ptrdiff_t>(done));
+  return !round_.empty();
 }
 
 void Connections::shed_slowest_reader(const OnReactor& here) {
@@ -101,7 +113,8 @@ bool Connections::work_off(const OnReactor& here) {
   work_off_replays(here);
   work_off_slices(here);
   const bool unseen = work_off_unseen(here);
-  const bool more = !replaying_.empty() || !sliced_.empty() || unseen;
+  const bool round = work_off_round(here);
+  const bool more = !replaying_.empty() || !sliced_.empty() || unseen || round;
   if (held_.empty()) return more;
   here.reactor().drain_inbox(here);  // as after a read: what they publish may follow from what has come since
   auto held = std::exchange(held_, {});
@@ -240,7 +253,7 @@ void Connections::end_turn(const OnReactor& here) {
     }
     here.reactor().load().fetch_sub(1, std::memory_order_relaxed);
   }
-  for (auto* list : {&late_, &held_, &sliced_, &replaying_, &paused_, &throttled_, &unseen_})
+  for (auto* list : {&late_, &held_, &sliced_, &replaying_, &paused_, &throttled_, &round_, &unseen_})
     std::erase_if(*list, is_closed);
   late_owned_ = late_.size();
   for (Connection* connection : std::exchange(closed_, {})) {

@@ -171,6 +171,10 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
     if (const char* const why = may_not_take_over(here, from, *there, client_id)) {
       return refuse({ReasonCode::server_busy, why}), done;
     }
+    if (there->hear_rest(here)) {  // it may have hung up behind more than its socket holds
+      done.behind = there;
+      return done;
+    }
   }
   const auto [session, present] = find_session(here, parts, kept, client_id, connect.clean_start);
   parts.router.settle_leftovers(here, parts.sessions);  // its last Will goes before what it says now

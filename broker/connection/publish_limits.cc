@@ -1,0 +1,118 @@
+// A Connection that may not publish all it likes (docs/design.md, Limits): max_publish_rate, max_publish_bytes_rate,
+// memory_limit.
+#include <algorithm>
+#include <poll.h>
+
+#include "broker/connection/connections.h"
+#include "broker/connection/handlers.h"
+
+namespace bramble {
+
+namespace {
+constexpr Seconds kHearAfterEnd{10};                 // one that has to wait and has hung up
+constexpr std::size_t kBytesPerDelivery = 4 * 1024;  // take as long as one
+}  // namespace
+
+Connection::Publishes Connection::may_publish(const OnReactor& here, const mqtt::Frame& frame) {
+  if (deaf()) return Publishes::never;
+  if (parts_.router.backlogged() || !here.reactor().caught_up(here)) {
+    hold_packet(here);
+    return Publishes::later;
+  }
+  const bool short_of_memory = parts_.shortage >= Shortage::slow_publishers;
+  if ((allowance_ && !allowance_->any(listener(), here.now())) || (short_of_memory && !may_take_memory(frame))) {
+    throttle(here);
+    return Publishes::later;
+  }
+  if (!allowance_) return Publishes::now;
+  allowance_->spend(listener(), frame.size);
+  if (!short_of_memory && !PublishAllowance::limited(listener())) allowance_.reset();
+  return Publishes::now;
+}
+
+bool Connection::may_take_memory(const mqtt::Frame& publish) {
+  if (allowance_ && std::exchange(allowance_->one_more, false)) return true;
+  return removes_retained(*this, publish);
+}
+
+void Connection::limit_publishing(const OnReactor& here) {
+  if (!PublishAllowance::limited(listener())) {
+    if (!throttled_ && !deaf()) allowance_.reset();
+  } else if (!allowance_) {
+    allowance_ = std::make_unique<PublishAllowance>(listener(), here.now());
+  }
+}
+
+void Connection::throttle(const OnReactor& here) {
+  parts_.counters.add(Metric::publishers_throttled);
+  if (!allowance_) {
+    allowance_ = std::make_unique<PublishAllowance>(listener(), here.now());
+  } else if (parts_.shortage < Shortage::slow_publishers && allowance_->line.allow(here.now())) {
+    report(here, {"publishes too fast and is read more slowly.", "max_publish_rate, max_publish_bytes_rate",
+                  mqtt::ReasonCode::quota_exceeded, true});
+  }
+  held_ = throttled_ = true;
+  heard_ = here.now();
+  parts_.connections.throttled(here, *this);
+  update_interest(here);
+}
+
+bool Connection::unthrottle(const OnReactor& here) {
+  heard_ = here.now();  // its silence was our doing
+  if (deaf()) return close_after_rest(here);
+  if (at_door_ == AtDoor::going && allowance_->gone_for(here.now()) > kHearAfterEnd) {
+    turn_deaf(here);
+    return true;
+  }
+  if (parts_.shortage >= Shortage::stop_publishers || !allowance_->any(listener(), here.now())) return false;
+  allowance_->one_more = parts_.shortage == Shortage::slow_publishers;
+  go_on_publishing(here);
+  return true;
+}
+
+/// Until it has to wait again, mostly after one PUBLISH: epoll need not hear of that.
+void Connection::go_on_publishing(const OnReactor& here) {
+  throttled_ = false;
+  const std::size_t before = unread_ ? unread_->size() : 0;
+  resume(here);
+  const std::size_t handled = before - (unread_ ? std::min(unread_->size(), before) : 0);
+  here.reactor().spend(here, 1 + static_cast<int>(handled / kBytesPerDelivery));
+  if (state_ < State::closing) update_interest(here);
+}
+
+// --- the rest
+
+/// What it sent beyond what it may is passed over, so that what it said last is heard soon, DISCONNECT above all
+/// [MQTT-3.14.4-3]. Nothing of that was acknowledged. It is read at the door, as who has hung up is.
+void Connection::turn_deaf(const OnReactor& here) {
+  allowance_->deaf = true;
+  throttled_ = held_ = false;
+  if (at_door_ != AtDoor::going) hang_up(here);
+  here.reactor().want_turn(here);
+}
+
+bool Connection::hear_rest(const OnReactor& here) {
+  if (!throttled_) return false;
+  allowance_->taken_over(here.now());
+  turn_deaf(here);
+  return true;
+}
+
+/// Some of it can be read now.
+bool Connection::rest_is_there(const OnReactor& here) {
+  if (!Readiness::shows(transport_->descriptor(), POLLIN | POLLRDHUP)) return false;
+  allowance_->rest_came(here.now());
+  return true;
+}
+
+/// Asked in each round, while it is read at the door. True: nothing more has come.
+bool Connection::close_after_rest(const OnReactor& here) {
+  if (!allowance_->rest_is_over(here.now())) {
+    here.reactor().want_turn(here);
+    return false;
+  }
+  close(here, mqtt::ReasonCode::session_taken_over, "a new connection has taken the session over", false);
+  return true;
+}
+
+}  // namespace bramble
