@@ -223,6 +223,9 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   void throttle(const OnReactor& here);
   /// True: it goes on.
   bool unthrottle(const OnReactor& here);
+  std::size_t unread_bytes() const { return unread_ ? unread_->size() : 0; }
+  /// Keeps some of what comes behind that which waits. Gives how much.
+  std::size_t read_ahead(const OnReactor& here);
   void go_on_publishing(const OnReactor& here);
   void turn_deaf(const OnReactor& here);
   bool deaf() const { return allowance_ && allowance_->deaf; }

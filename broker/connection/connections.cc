@@ -8,7 +8,11 @@ namespace bramble {
 
 namespace {
 constexpr Milliseconds kSipEvery{10};
-constexpr Milliseconds kThrottleFor{10};        // at least
+constexpr Milliseconds kThrottleFor{10};  // at least
+constexpr Seconds kPlacesWantedFor{1};    // by one who found none
+constexpr std::size_t kAheadInRound = 1024 * 1024;
+constexpr std::size_t kAheadEach = 4 * 1024 * 1024;  // what a socket takes at most, as Linux comes
+constexpr std::size_t kAheadInAll = 16 * 1024 * 1024;
 constexpr std::size_t kSlowReader = 64 * 1024;  // bytes that wait for it
 constexpr std::size_t kLateFlushes = 1000;      // a turn; about 6 us each
 constexpr std::size_t kShare = 2500;  // of a turn, in deliveries, for replays, and as much for slices of long packets
@@ -72,9 +76,25 @@ void Connections::throttled(const OnReactor& here, Connection& connection) {
 }
 
 void Connections::begin_round(const OnReactor& here) {
+  look_for_gone(here);
   round_.insert(round_.end(), throttled_.begin(), throttled_.end());
   throttled_.clear();
   here.reactor().want_turn(here);
+}
+
+/// Somebody found no place, and one of those who wait may have hung up behind more than its socket holds. So a bounded
+/// part of what they have sent is read ahead, and kept: where that is all, the end is seen.
+void Connections::look_for_gone(const OnReactor& here) {
+  const std::uint32_t turned_away = parts_.mesh.turned_away().load(std::memory_order_relaxed);
+  if (std::exchange(turned_away_, turned_away) != turned_away) places_wanted_until_ = here.now() + kPlacesWantedFor;
+  if (here.now() >= places_wanted_until_ || parts_.shortage != Shortage::none) return;
+  std::size_t kept = 0;
+  for (const Connection* connection : throttled_) kept += connection->unread_bytes();
+  const std::size_t enough = std::min(kept + kAheadInRound, kAheadInAll);
+  for (Connection* connection : throttled_) {
+    if (kept >= enough) return;
+    if (connection->unread_bytes() < kAheadEach) kept += connection->read_ahead(here);
+  }
 }
 
 bool Connections::work_off_round(const OnReactor& here) {

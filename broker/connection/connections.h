@@ -69,6 +69,7 @@ class Connections {
   void closed(Connection& connection);
   void sip(const OnReactor& here);
   void begin_round(const OnReactor& here);
+  void look_for_gone(const OnReactor& here);
   void flush_dirty(const OnReactor& here);
   void flush_late(const OnReactor& here);
   void work_off_replays(const OnReactor& here);
@@ -92,6 +93,8 @@ class Connections {
   std::vector<Connection*> paused_;
   std::vector<Connection*> throttled_;
   std::vector<Connection*> round_;  ///< of throttled ones that go on now, if they may
+  std::uint32_t turned_away_ = 0;   ///< the mesh's, when it was last looked at
+  SteadyTime places_wanted_until_{};
   std::vector<Connection*> unseen_;
   std::vector<Connection*> closed_;
   std::unordered_map<std::uint64_t, Connection*> asking_;  ///< whose password is being checked, by their numbers

@@ -73,14 +73,27 @@ bool Connection::unthrottle(const OnReactor& here) {
 /// Until it has to wait again, mostly after one PUBLISH: epoll need not hear of that.
 void Connection::go_on_publishing(const OnReactor& here) {
   throttled_ = false;
-  const std::size_t before = unread_ ? unread_->size() : 0;
+  const std::size_t before = unread_bytes();
   resume(here);
-  const std::size_t handled = before - (unread_ ? std::min(unread_->size(), before) : 0);
+  const std::size_t handled = before - std::min(before, unread_bytes());
   here.reactor().spend(here, 1 + static_cast<int>(handled / kBytesPerDelivery));
   if (state_ < State::closing) update_interest(here);
 }
 
-// --- the rest
+// --- of one that has hung up
+
+std::size_t Connection::read_ahead(const OnReactor& here) {
+  if (!throttled_ || at_door_ == AtDoor::going) return 0;
+  char* const bytes = here.reactor().turn_buffer(here).room(Reactor::kReadBytes);
+  const auto moved = transport_->read(bytes, Reactor::kReadBytes);
+  if (moved.bytes != 0) {
+    parts_.counters.add(Metric::bytes_received, static_cast<std::int64_t>(moved.bytes));
+    unread_->append({bytes, moved.bytes});
+  }
+  if (transport_->has_unseen_bytes()) look_for_unseen(here);
+  if (moved.state == Transport::State::closed) hang_up(here);  // and what it said is still heard
+  return moved.bytes;
+}
 
 /// What it sent beyond what it may is passed over, so that what it said last is heard soon, DISCONNECT above all
 /// [MQTT-3.14.4-3]. Nothing of that was acknowledged. It is read at the door, as who has hung up is.

@@ -34,6 +34,18 @@ double time_of(Client& subscriber, int count) {
   return seconds_since(start);
 }
 
+/// Tries again while there is no place.
+bool comes_in(const Broker& broker) {
+  const auto start = Clock::now();
+  while (seconds_since(start) < 5) {
+    RawClient client(broker.port());
+    client.send(encode(Connect{.client_id = unique_name("in")}));
+    if (client.read_packet_or_close()) return true;
+    let_pass(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
 }  // namespace
 
 TEST_CASE("max_publish_rate: who sends more is read more slowly, loses nothing and stays; others are as fast as ever") {
@@ -117,6 +129,30 @@ TEST_CASE(
   Client now(broker, persistent(Version::v5, "eager"));
   old.expect_disconnect(0x8E);
   subscriber.expect_nothing();
+}
+
+TEST_CASE("who sent more than it may and hung up keeps nobody's place (max_connections), however much there was") {
+  for (const std::string& bye : {""_hex, "E0 00"_hex}) {
+    const Broker broker("max_publish_rate 1\nmax_connections 2");
+    Client publisher(broker);
+    publisher.send(many(publisher.version(), "much", 40'000, 20) + bye);
+    publisher.close();
+    Client other(broker);
+    CHECK(comes_in(broker));
+  }
+}
+
+TEST_CASE("who sends more than it may and is still there loses nothing while others find no place") {
+  const Broker broker("max_publish_rate 20000\nmax_connections 2");
+  Client subscriber(broker), publisher(broker);
+  subscriber.subscribe("much");
+  publisher.send(many(publisher.version(), "much", 40'000, 20));
+  for (int i = 0; i < 20; ++i) {
+    RawClient other(broker.port());
+    other.expect_close();
+  }
+  for (int i = 0; i < 40'000; ++i) REQUIRE(subscriber.receive().payload.size() == 20);
+  publisher.ping();
 }
 
 TEST_CASE("what was acknowledged to one who sends more than it may is not lost when it hangs up and comes back") {
