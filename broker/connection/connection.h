@@ -230,7 +230,6 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   void turn_deaf(const OnReactor& here);
   bool deaf() const { return allowance_ && allowance_->deaf; }
   bool rest_is_there(const OnReactor& here);
-  bool close_after_rest(const OnReactor& here);
   bool write(const OnReactor& here);  ///< false: the other side has closed
   bool replies_pile_up() const;       ///< it asks and does not read the answers: nothing more is read from it
   std::uint32_t wanted_events() const;

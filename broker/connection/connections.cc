@@ -97,16 +97,25 @@ void Connections::look_for_gone(const OnReactor& here) {
   }
 }
 
+/// Gives how many bytes it was.
+std::size_t Connections::go_on(const OnReactor& here, Connection& connection) {
+  if (connection.state() >= Connection::State::closing) return 0;
+  const std::size_t before = connection.unread_bytes();
+  if (!connection.unthrottle(here)) throttled(here, connection);
+  return before - std::min(before, connection.unread_bytes());
+}
+
 bool Connections::work_off_round(const OnReactor& here) {
   if (round_.empty()) return false;
   here.reactor().drain_inbox(here);  // as after a read
   const std::size_t leave = without_share(here);
   std::size_t done = 0;
-  for (; done < round_.size() && (done == 0 || here.reactor().budget(here) > leave); ++done) {
+  std::size_t bytes = 0;
+  for (; done < round_.size() && bytes < TurnBuffer::kEnough; ++done) {
+    if (done != 0 && here.reactor().budget(here) <= leave) break;
     if (parts_.router.backlogged() || !here.reactor().caught_up(here)) break;
     if (done % kLooksPerDelivery == 0) here.reactor().spend(here, 1);
-    Connection& connection = *round_[done];
-    if (connection.state() < Connection::State::closing && !connection.unthrottle(here)) throttled(here, connection);
+    bytes += go_on(here, *round_[done]);
   }
   round_.erase(round_.begin(), round_.begin() + static_cast<std::ptrdiff_t>(done));
   return !round_.empty();

@@ -70,6 +70,7 @@ class Connections {
   void sip(const OnReactor& here);
   void begin_round(const OnReactor& here);
   void look_for_gone(const OnReactor& here);
+  std::size_t go_on(const OnReactor& here, Connection& throttled);
   void flush_dirty(const OnReactor& here);
   void flush_late(const OnReactor& here);
   void work_off_replays(const OnReactor& here);

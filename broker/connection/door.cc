@@ -167,7 +167,10 @@ Connection::Served Connection::serve(const OnReactor& here) {
   if (broken_ && !Readiness::shows(transport_->descriptor(), POLLIN)) hung_up(here);
   if (state_ >= State::closing) return Served::done;
   if (waits_at_ || login_ == Login::asked) return Served::done;
-  if (at_door_ == AtDoor::going) return deaf() && !rest_is_there(here) ? Served::not_yet : Served::in_part;
+  if (at_door_ == AtDoor::going) {
+    if (!deaf() || rest_is_there(here)) return Served::in_part;
+    return state_ >= State::closing ? Served::done : Served::not_yet;
+  }
   at_door_ = AtDoor::no;
   newcomer_ = settling_ || state_ == State::awaiting_connect;
   update_interest(here);

@@ -1,7 +1,7 @@
 // A Connection that may not publish all it likes (docs/design.md, Limits): max_publish_rate, max_publish_bytes_rate,
 // memory_limit.
-#include <algorithm>
 #include <poll.h>
+#include <utility>
 
 #include "broker/connection/connections.h"
 #include "broker/connection/handlers.h"
@@ -9,8 +9,7 @@
 namespace bramble {
 
 namespace {
-constexpr Seconds kHearAfterEnd{10};                 // one that has to wait and has hung up
-constexpr std::size_t kBytesPerDelivery = 4 * 1024;  // take as long as one
+constexpr Seconds kHearAfterEnd{10};  // one that has to wait and has hung up
 }  // namespace
 
 Connection::Publishes Connection::may_publish(const OnReactor& here, const mqtt::Frame& frame) {
@@ -59,7 +58,10 @@ void Connection::throttle(const OnReactor& here) {
 
 bool Connection::unthrottle(const OnReactor& here) {
   heard_ = here.now();  // its silence was our doing
-  if (deaf()) return close_after_rest(here);
+  if (deaf()) {
+    here.reactor().want_turn(here);  // at the door it is looked whether the rest has come
+    return false;
+  }
   if (at_door_ == AtDoor::going && allowance_->gone_for(here.now()) > kHearAfterEnd) {
     turn_deaf(here);
     return true;
@@ -73,10 +75,8 @@ bool Connection::unthrottle(const OnReactor& here) {
 /// Until it has to wait again, mostly after one PUBLISH: epoll need not hear of that.
 void Connection::go_on_publishing(const OnReactor& here) {
   throttled_ = false;
-  const std::size_t before = unread_bytes();
+  here.reactor().spend(here, 1);
   resume(here);
-  const std::size_t handled = before - std::min(before, unread_bytes());
-  here.reactor().spend(here, 1 + static_cast<int>(handled / kBytesPerDelivery));
   if (state_ < State::closing) update_interest(here);
 }
 
@@ -111,20 +111,14 @@ bool Connection::hear_rest(const OnReactor& here) {
   return true;
 }
 
-/// Some of it can be read now.
+/// Some of it can be read now. Closes if it has come, or takes too long.
 bool Connection::rest_is_there(const OnReactor& here) {
-  if (!Readiness::shows(transport_->descriptor(), POLLIN | POLLRDHUP)) return false;
-  allowance_->rest_came(here.now());
-  return true;
-}
-
-/// Asked in each round, while it is read at the door. True: nothing more has come.
-bool Connection::close_after_rest(const OnReactor& here) {
-  if (!allowance_->rest_is_over(here.now())) {
-    here.reactor().want_turn(here);
+  if (allowance_->rest_is_over(here.now())) {
+    close(here, mqtt::ReasonCode::session_taken_over, "a new connection has taken the session over", false);
     return false;
   }
-  close(here, mqtt::ReasonCode::session_taken_over, "a new connection has taken the session over", false);
+  if (!Readiness::shows(transport_->descriptor(), POLLIN | POLLRDHUP)) return false;
+  allowance_->rest_came(here.now());
   return true;
 }
 
