@@ -179,8 +179,10 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
      "Levels of a topic filter; one with more is refused in SUBACK. 0: no limit. Bramble's own."},
     {"memory_limit", &BrokerOptions::memory_limit, Range{}, Reload::at_once,
      "Bytes of memory that the broker should stay below. From 80 % on new sessions and subscriptions are refused, from "
-     "90 % on publishers are read slowly, from 100 % on not at all, and who does not read what waits for it is "
-     "disconnected. Nothing that was acknowledged is dropped. Mosquitto just fails to allocate. 0: no limit."},
+     "90 % on publishers are read slowly, from 100 % on not at all, but for a PUBLISH that removes a retained message, "
+     "and who does not read what waits for it is disconnected. Nothing that was acknowledged is dropped. Mosquitto "
+     "just "
+     "fails to allocate. 0: no limit."},
     {"max_output_bytes", &BrokerOptions::max_output_bytes, Range{1}, Reload::new_connections,
      "Bytes waiting to be written to one client. Above it QoS 0 messages to that client are dropped and counted, "
      "others "

@@ -15,8 +15,8 @@ using mqtt::ReasonCode;
 
 namespace {
 constexpr std::size_t kSipBytes = 4096;
+constexpr std::size_t kLimitedBytes = 16 * 1024;  // from one who may have to wait with them
 constexpr std::size_t kSlowPacket = 1024;
-constexpr Seconds kHearAfterEnd{10};         // one that may publish no more and has hung up
 constexpr std::size_t kTailMax = 32 * 1024;  // of a packet that is copied before its next piece at each read
 constexpr std::size_t kRepliesMax =
     64 * 1024;  // acknowledgements and pings beyond max_output_bytes before reading stops
@@ -71,6 +71,7 @@ void Connection::ready(const OnReactor& here, std::uint32_t events) {
 
 void Connection::read_what_is_fair(const OnReactor& here) {
   const bool busy = parts_.router.backlogged() || !here.reactor().budget_left(here);
+  if (allowance_ || parts_.shortage >= Shortage::slow_publishers) return read(here, busy ? kSipBytes : kLimitedBytes);
   read(here, busy ? kSipBytes : Reactor::kReadBytes);
 }
 
@@ -89,7 +90,7 @@ void Connection::read(const OnReactor& here, std::size_t size_max) {
   char* const bytes = buffer.room(before + size_max);
   const auto moved = receive(here, bytes + before, size_max);
   if (moved.bytes == 0) return;
-  if (before != 0) std::memcpy(bytes, unread_->data(), before);
+  if (before != 0) std::memcpy(bytes, unread_->view().data(), before);
   buffer.take(before + moved.bytes);
   parts_.counters.add(Metric::bytes_received, static_cast<std::int64_t>(moved.bytes));
   // What was routed before these bytes came is delivered before them (docs/design.md, Order).
@@ -138,11 +139,11 @@ void Connection::read_more(const OnReactor& here, std::size_t size_max) {
   const auto moved = receive(here, bytes, size_max);
   if (moved.bytes == 0) return;
   parts_.counters.add(Metric::bytes_received, static_cast<std::int64_t>(moved.bytes));
-  unread_->append(bytes, moved.bytes);
+  unread_->append({bytes, moved.bytes});
   here.reactor().drain_inbox(here);
   if (state_ >= State::closing) return;
   heard(here, false);
-  const auto frame = mqtt::next_frame(*unread_, parts_.config->broker.max_packet_size, version_);
+  const auto frame = mqtt::next_frame(unread_->view(), parts_.config->broker.max_packet_size, version_);
   if (frame && frame->size == 0) return;
   handle_unread(here);
 }
@@ -169,18 +170,19 @@ void Connection::resume(const OnReactor& here) {
 
 void Connection::handle_unread(const OnReactor& here) {
   // the handlers may close or move this connection, which takes unread_ away
-  const std::unique_ptr<std::string> bytes = std::move(unread_);
-  if (bytes->size() <= Reactor::kReadBytes) {
+  std::unique_ptr<Unread> kept = std::move(unread_);
+  const std::string_view bytes = kept->view();
+  if (bytes.size() <= Reactor::kReadBytes && !allowance_) {
     TurnBuffer& buffer = here.reactor().turn_buffer(here);
-    char* const copy = buffer.room(bytes->size());
-    std::memcpy(copy, bytes->data(), bytes->size());
-    buffer.take(bytes->size());
-    return handle_lasting(here, {copy, bytes->size()});
+    char* const copy = buffer.room(bytes.size());
+    std::memcpy(copy, bytes.data(), bytes.size());
+    buffer.take(bytes.size());
+    return handle_lasting(here, {copy, bytes.size()});
   }
-  const std::size_t handled = handle_packets(here, *bytes);
-  if (state_ >= State::closing || handled == bytes->size()) return;
-  bytes->erase(0, handled);
-  take_unread(std::move(*bytes));
+  const std::size_t handled = handle_packets(here, bytes);
+  if (state_ >= State::closing || handled == bytes.size()) return;
+  kept->drop(handled);
+  unread_ = std::move(kept);
 }
 
 std::size_t Connection::handle_packets(const OnReactor& here, std::string_view bytes) {
@@ -202,9 +204,13 @@ std::size_t Connection::handle_packets(const OnReactor& here, std::string_view b
     if (frame->size == 0) break;
     if (frame->type == PacketType::publish && state_ == State::connected &&
         (parts_.router.backlogged() || !here.reactor().caught_up(here) || allowance_ ||
-         parts_.shortage != Shortage::none) &&
-        publish_must_wait(here, frame->size)) {
-      break;  // all but PUBLISH goes on
+         parts_.shortage != Shortage::none)) {
+      const auto publishes = may_publish(here, *frame);
+      if (publishes == Publishes::later) break;  // all but PUBLISH goes on
+      if (publishes == Publishes::never) {
+        handled += frame->size;
+        continue;
+      }
     }
     if (const auto done = handle(here, *frame, bytes.substr(handled)); !done) {
       fail(here, done.error());
@@ -218,60 +224,6 @@ std::size_t Connection::handle_packets(const OnReactor& here, std::string_view b
   heard(here, handled != 0);
   if (out_.bytes() > output_max_ + kRepliesMax) update_interest(here);
   return handled;
-}
-
-bool Connection::publish_must_wait(const OnReactor& here, std::size_t bytes) {
-  if (parts_.router.backlogged() || !here.reactor().caught_up(here)) {
-    hold_packet(here);
-    return true;
-  }
-  if (parts_.shortage >= Shortage::slow_publishers) {
-    if (!one_more_) throttle(here);
-    one_more_ = false;
-    return throttled_;
-  }
-  if (!allowance_) return false;
-  if (!allowance_->any(listener(), here.now())) {
-    throttle(here);
-    return true;
-  }
-  allowance_->spend(listener(), bytes);
-  return false;
-}
-
-void Connection::limit_publishing(const OnReactor& here) {
-  if (!PublishAllowance::limited(listener())) {
-    allowance_.reset();
-  } else if (!allowance_) {
-    allowance_ = std::make_unique<PublishAllowance>(listener(), here.now());
-  }
-}
-
-void Connection::throttle(const OnReactor& here) {
-  parts_.counters.add(Metric::publishers_throttled);
-  if (allowance_ && parts_.shortage < Shortage::slow_publishers && allowance_->line.allow(here.now())) {
-    report(here, {"publishes too fast and is read more slowly.", "max_publish_rate, max_publish_bytes_rate",
-                  mqtt::ReasonCode::quota_exceeded, true});
-  }
-  held_ = throttled_ = true;
-  heard_ = here.now();
-  parts_.connections.throttled(here, *this);
-  update_interest(here);
-}
-
-bool Connection::unthrottle(const OnReactor& here) {
-  heard_ = here.now();  // its silence was our doing
-  if (at_door_ == AtDoor::going && allowance_ && allowance_->gone_for(here.now()) > kHearAfterEnd) {
-    lost(here, {"closed its connection.", "what it had sent beyond what it may publish is not heard"});
-    return true;
-  }
-  if (parts_.shortage >= Shortage::stop_publishers) return false;
-  if (allowance_ && !allowance_->any(listener(), here.now())) return false;
-  one_more_ = parts_.shortage == Shortage::slow_publishers;
-  throttled_ = false;
-  update_interest(here);
-  resume(here);
-  return true;
 }
 
 void Connection::hold(const OnReactor& here) {

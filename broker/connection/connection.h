@@ -9,6 +9,7 @@
 #include "broker/connection/outbound_aliases.h"
 #include "broker/connection/publish_allowance.h"
 #include "broker/connection/shard_parts.h"
+#include "broker/connection/unread.h"
 #include "broker/connection/write_queue.h"
 #include "broker/log.h"
 #include "broker/reactor/reactor_timer.h"
@@ -68,9 +69,12 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   void come_with_connect(const OnReactor& here, std::string bytes);
   /// Its other end is closed, and what came from there is not read yet. It is read before what comes to the door now.
   bool to_be_heard_out(const OnReactor& here);
+  /// Its client is on another connection by now, and it waits until it may publish: that is over, and what is behind is
+  /// heard first. False: it does not wait.
+  bool hear_rest(const OnReactor& here);
   /// Its client has given it up, and has connected again since.
   bool given_up_for(const Connection& other) const;
-  void take_unread(std::string bytes) { unread_ = std::make_unique<std::string>(std::move(bytes)); }
+  void take_unread(std::string bytes) { unread_ = std::make_unique<Unread>(std::move(bytes)); }
   /// Reads and handles a little of what a slowed publisher has sent  (docs/design.md, Slowing).
   void sip(const OnReactor& here);
   void set_paused(const OnReactor& here, bool paused);
@@ -212,11 +216,21 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   char* extend(std::size_t size, bool wide = false);
   void mark_dirty(bool wide = false);
   void hold(const OnReactor& here);
-  /// Something goes before the PUBLISH at hand, or it has to come later: holds it then.
-  [[gnu::noinline]] bool publish_must_wait(const OnReactor& here, std::size_t bytes);
+  // publish_limits.cc
+  enum class Publishes : std::uint8_t { now, later, never };
+  /// The PUBLISH at hand, when something may go before it: it is held if it has to come later.
+  [[gnu::noinline]] Publishes may_publish(const OnReactor& here, const mqtt::Frame& frame);
+  bool may_take_memory(const mqtt::Frame& publish);  ///< though it is short
   void throttle(const OnReactor& here);
   /// True: it goes on.
   bool unthrottle(const OnReactor& here);
+  std::size_t unread_bytes() const { return unread_ ? unread_->size() : 0; }
+  /// Keeps some of what comes behind that which waits. Gives how much.
+  std::size_t read_ahead(const OnReactor& here);
+  void go_on_publishing(const OnReactor& here);
+  void turn_deaf(const OnReactor& here);
+  bool deaf() const { return allowance_ && allowance_->deaf; }
+  bool rest_is_there(const OnReactor& here);
   bool write(const OnReactor& here);  ///< false: the other side has closed
   bool replies_pile_up() const;       ///< it asks and does not read the answers: nothing more is read from it
   std::uint32_t wanted_events() const;
@@ -229,10 +243,10 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   std::unique_ptr<Transport> transport_;
   OwnedSession* session_ = nullptr;
   WriteQueue out_;
-  std::unique_ptr<std::string> unread_;  ///< an incomplete packet, or what waits for its turn
+  std::unique_ptr<Unread> unread_;  ///< an incomplete packet, or what waits for its turn
   std::unique_ptr<TopicMemo> memo_;
   std::unique_ptr<OutboundAliases> outbound_aliases_;
-  std::unique_ptr<PublishAllowance> allowance_;  ///< null: it may publish all it likes
+  std::unique_ptr<PublishAllowance> allowance_;  ///< null: it may publish all it likes, and did of late
   SteadyTime heard_{};                           ///< when bytes last came, or were last allowed to
   Connection** waits_at_ = nullptr;              ///< behind another, at the door
   const std::uint64_t number_;
@@ -265,7 +279,6 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   bool shaking_hands_ : 1 = false;  ///< its transport is, and has a time for it
   bool unseen_ : 1 = false;         ///< on the list of those whose transport has bytes that epoll cannot see
   bool throttled_ : 1 = false;      ///< held, until it may publish again
-  bool one_more_ : 1 = false;       ///< PUBLISH, though memory is short
   bool rate_counted_ : 1 = false;   ///< its CONNECT, with those of its address
 };
 static_assert(sizeof(Connection) <= 256, "one of mimalloc's sizes; the next is 320 (docs/design.md, Memory)");

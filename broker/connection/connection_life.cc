@@ -130,7 +130,8 @@ void Connection::disconnect(const OnReactor& here, bool with_will) {
 void Connection::hung_up(const OnReactor& here) {
   const char* const fault = transport_->fault();
   if (*fault != '\0') return lost(here, {{}, fault, ReasonCode{}, true});
-  lost(here, {"closed its connection.", "", ReasonCode{}, state_ == State::awaiting_connect});
+  const char* const why = deaf() ? "what it had sent beyond what it may publish is not heard" : "";
+  lost(here, {"closed its connection.", why, ReasonCode{}, state_ == State::awaiting_connect});
 }
 
 void Connection::lost(const OnReactor& here, const ClientLine& line) {

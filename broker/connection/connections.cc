@@ -9,7 +9,11 @@ namespace bramble {
 
 namespace {
 constexpr Milliseconds kSipEvery{10};
-constexpr Milliseconds kThrottleFor{10};        // at least
+constexpr Milliseconds kThrottleFor{10};  // at least
+constexpr Seconds kPlacesWantedFor{1};    // by one who found none
+constexpr std::size_t kAheadInRound = 1024 * 1024;
+constexpr std::size_t kAheadEach = 4 * 1024 * 1024;  // what a socket takes at most, as Linux comes
+constexpr std::size_t kAheadInAll = 16 * 1024 * 1024;
 constexpr std::size_t kSlowReader = 64 * 1024;  // bytes that wait for it
 constexpr std::size_t kLateFlushes = 1000;      // a turn; about 6 us each
 constexpr std::size_t kShare = 2500;  // of a turn, in deliveries, for replays, and as much for slices of long packets
@@ -68,17 +72,54 @@ void Connections::sip(const OnReactor& here) {
 }
 
 void Connections::throttled(const OnReactor& here, Connection& connection) {
-  if (throttled_.empty()) here.reactor().timers(here).arm(unthrottling_, here.now() + kThrottleFor);
+  if (throttled_.empty()) here.reactor().timers(here).arm(rounds_, here.now() + kThrottleFor);
   throttled_.push_back(&connection);
 }
 
-void Connections::unthrottle(const OnReactor& here) {
-  const auto waiting = std::exchange(throttled_, {});  // who goes on may come back
-  for (Connection* connection : waiting) {
-    if (connection->state() >= Connection::State::closing) continue;
-    if (!connection->unthrottle(here)) throttled_.push_back(connection);
+void Connections::begin_round(const OnReactor& here) {
+  look_for_gone(here);
+  round_.insert(round_.end(), throttled_.begin(), throttled_.end());
+  throttled_.clear();
+  here.reactor().want_turn(here);
+}
+
+/// Somebody found no place, and one of those who wait may have hung up behind more than its socket holds. So a bounded
+/// part of what they have sent is read ahead, and kept: where that is all, the end is seen.
+void Connections::look_for_gone(const OnReactor& here) {
+  const std::uint32_t turned_away = parts_.mesh.turned_away().load(std::memory_order_relaxed);
+  if (std::exchange(turned_away_, turned_away) != turned_away) places_wanted_until_ = here.now() + kPlacesWantedFor;
+  if (here.now() >= places_wanted_until_ || parts_.shortage != Shortage::none) return;
+  std::size_t kept = 0;
+  for (const Connection* connection : throttled_) kept += connection->unread_bytes();
+  const std::size_t enough = std::min(kept + kAheadInRound, kAheadInAll);
+  for (Connection* connection : throttled_) {
+    if (kept >= enough) return;
+    if (connection->unread_bytes() < kAheadEach) kept += connection->read_ahead(here);
   }
-  if (!throttled_.empty()) here.reactor().timers(here).arm(unthrottling_, here.now() + kThrottleFor);
+}
+
+/// Gives how many bytes it was.
+std::size_t Connections::go_on(const OnReactor& here, Connection& connection) {
+  if (connection.state() >= Connection::State::closing) return 0;
+  const std::size_t before = connection.unread_bytes();
+  if (!connection.unthrottle(here)) throttled(here, connection);
+  return before - std::min(before, connection.unread_bytes());
+}
+
+bool Connections::work_off_round(const OnReactor& here) {
+  if (round_.empty()) return false;
+  here.reactor().drain_inbox(here);  // as after a read
+  const std::size_t leave = without_share(here);
+  std::size_t done = 0;
+  std::size_t bytes = 0;
+  for (; done < round_.size() && bytes < TurnBuffer::kEnough; ++done) {
+    if (done != 0 && here.reactor().budget(here) <= leave) break;
+    if (parts_.router.backlogged() || !here.reactor().caught_up(here)) break;
+    if (done % kLooksPerDelivery == 0) here.reactor().spend(here, 1);
+    bytes += go_on(here, *round_[done]);
+  }
+  round_.erase(round_.begin(), round_.begin() + static_cast<std::ptrdiff_t>(done));
+  return !round_.empty();
 }
 
 void Connections::shed_slowest_reader(const OnReactor& here) {
@@ -102,7 +143,8 @@ bool Connections::work_off(const OnReactor& here) {
   work_off_replays(here);
   work_off_slices(here);
   const bool unseen = work_off_unseen(here);
-  const bool more = !replaying_.empty() || !sliced_.empty() || unseen;
+  const bool round = work_off_round(here);
+  const bool more = !replaying_.empty() || !sliced_.empty() || unseen || round;
   if (held_.empty()) return more;
   here.reactor().drain_inbox(here);  // as after a read: what they publish may follow from what has come since
   auto held = std::exchange(held_, {});
@@ -243,7 +285,7 @@ void Connections::end_turn(const OnReactor& here) {
     }
     here.reactor().load().fetch_sub(1, std::memory_order_relaxed);
   }
-  for (auto* list : {&late_, &held_, &sliced_, &replaying_, &paused_, &throttled_, &unseen_})
+  for (auto* list : {&late_, &held_, &sliced_, &replaying_, &paused_, &throttled_, &round_, &unseen_})
     std::erase_if(*list, is_closed);
   late_owned_ = late_.size();
   for (Connection* connection : std::exchange(closed_, {})) {

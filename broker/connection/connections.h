@@ -68,12 +68,15 @@ class Connections {
 
   void closed(Connection& connection);
   void sip(const OnReactor& here);
-  void unthrottle(const OnReactor& here);
+  void begin_round(const OnReactor& here);
+  void look_for_gone(const OnReactor& here);
+  std::size_t go_on(const OnReactor& here, Connection& throttled);
   void flush_dirty(const OnReactor& here);
   void flush_late(const OnReactor& here);
   void work_off_replays(const OnReactor& here);
   void work_off_slices(const OnReactor& here);
   bool work_off_unseen(const OnReactor& here);
+  bool work_off_round(const OnReactor& here);
   /// Until the turn's budget is down to `leave`. True: it could go on at once, so it is asked again.
   bool replay(const OnReactor& here, Connection& connection, std::size_t leave);
   /// False: the client has no room for more now.
@@ -90,13 +93,16 @@ class Connections {
   std::vector<Connection*> replaying_;
   std::vector<Connection*> paused_;
   std::vector<Connection*> throttled_;
+  std::vector<Connection*> round_;  ///< of throttled ones that go on now, if they may
+  std::uint32_t turned_away_ = 0;   ///< the mesh's, when it was last looked at
+  SteadyTime places_wanted_until_{};
   std::vector<Connection*> unseen_;
   std::vector<Connection*> closed_;
   std::unordered_map<std::uint64_t, Connection*> asking_;  ///< whose password is being checked, by their numbers
   std::vector<MessagePtr> found_;                          ///< by the replay at hand
   Takeovers takeovers_;
   Round sips_{*this, &Connections::sip};
-  Round unthrottling_{*this, &Connections::unthrottle};
+  Round rounds_{*this, &Connections::begin_round};
 };
 
 }  // namespace bramble

@@ -106,8 +106,8 @@ void Connection::count_as_connected(int change) {
 }
 
 bool Connection::to_be_heard_out(const OnReactor& here) {
-  if (throttled_) return false;  // its backlog could take minutes
   if (at_door_ != AtDoor::going && Readiness::shows(transport_->descriptor(), POLLRDHUP)) hang_up(here);
+  if (at_door_ == AtDoor::going && throttled_) turn_deaf(here);  // else it could take minutes
   return at_door_ == AtDoor::going;
 }
 
@@ -154,19 +154,23 @@ bool Connection::given_up_for(const Connection& other) const {
 }
 
 Connection::Served Connection::serve(const OnReactor& here) {
-  if (held_ || paused_) return Served::not_yet;
+  if (held_ || (paused_ && !deaf())) return Served::not_yet;
   settling_ = false;
   const bool connect_waited = connect_waits_;
   connect_waits_ = false;
   if (connect_waited) {
     handle_unread(here);
   } else {
-    read_what_is_fair(here);
+    if (deaf() && unread_) handle_unread(here);  // it was not handled for other reasons than to be whole
+    if (state_ < State::closing) read_what_is_fair(here);
   }
   if (broken_ && !Readiness::shows(transport_->descriptor(), POLLIN)) hung_up(here);
   if (state_ >= State::closing) return Served::done;
   if (waits_at_ || login_ == Login::asked) return Served::done;
-  if (at_door_ == AtDoor::going) return Served::in_part;
+  if (at_door_ == AtDoor::going) {
+    if (!deaf() || rest_is_there(here)) return Served::in_part;
+    return state_ >= State::closing ? Served::done : Served::not_yet;
+  }
   at_door_ = AtDoor::no;
   newcomer_ = settling_ || state_ == State::awaiting_connect;
   update_interest(here);

@@ -17,6 +17,8 @@ struct ConnectOutcome {
 ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::Frame& frame);
 
 Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Frame& frame);
+/// It is a PUBLISH that removes a retained message which is there, and so frees memory.  O(levels)
+bool removes_retained(Connection& from, const mqtt::Frame& frame);
 Result<void> on_puback(const OnReactor& here, Connection& from, const mqtt::Frame& frame);
 Result<void> on_pubrec(const OnReactor& here, Connection& from, const mqtt::Frame& frame);
 Result<void> on_pubrel(const OnReactor& here, Connection& from, const mqtt::Frame& frame);

@@ -171,6 +171,10 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
     if (const char* const why = may_not_take_over(here, from, *there, client_id)) {
       return refuse({ReasonCode::server_busy, why}), done;
     }
+    if (there->hear_rest(here)) {  // it may have hung up behind more than its socket holds
+      done.behind = there;
+      return done;
+    }
   }
   // what is below another mount point is not this listener's to give
   const bool elsewhere = kept && kept->mount_point() != from.listener().mount_point;

@@ -67,6 +67,13 @@ void acknowledge(Connection& from, const mqtt::Publish& publish, ReasonCode code
 
 }  // namespace
 
+bool removes_retained(Connection& from, const mqtt::Frame& frame) {
+  const auto publish = mqtt::decode_publish(frame, from.version());
+  if (!publish || !publish->retain || !publish->payload.empty()) return false;
+  const auto topic = topic_of(from, *publish);
+  return topic && from.parts().retained.find(mounted(from, *topic));
+}
+
 Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
   const auto decoded = mqtt::decode_publish(frame, from.version());
   if (!decoded) return Failure(decoded.error());

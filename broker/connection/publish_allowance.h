@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "broker/config/listener_options.h"
@@ -10,7 +11,8 @@ namespace bramble {
 
 /// What a client may still publish, of its listener's max_publish_rate and max_publish_bytes_rate: what one second
 /// brings is saved. A message goes if anything is left, so one that is larger than a second's bytes goes too, and the
-/// next waits the longer.  Threads: its connection's reactor.
+/// next waits the longer. And how long one that waits is heard after its client has gone. Without limits it allows all:
+/// so it is for a client that waits for memory.  Threads: its connection's reactor.
 class PublishAllowance {
  public:
   PublishAllowance(const ListenerOptions& of, SteadyTime now)
@@ -27,12 +29,28 @@ class PublishAllowance {
     return now - *gone_since_;
   }
 
+  /// Its client is on another connection by now, and this one may not have been closed there: what is still to come is
+  /// waited for until kRestSilence has brought nothing, for kRestMax in all.
+  void taken_over(SteadyTime now) {
+    rest_ends_ = now + kRestMax;
+    rest_came(now);
+  }
+  void rest_came(SteadyTime now) { rest_until_ = std::min(rest_ends_, now + kRestSilence); }
+  bool rest_is_over(SteadyTime now) const { return now >= rest_until_; }
+
   log::LinePerMinute line;
+  bool one_more = false;  ///< PUBLISH, though memory is short
+  bool deaf = false;      ///< what is left of its client is read for all but PUBLISH
 
  private:
+  static constexpr Milliseconds kRestSilence{250};  // a round trip, and more
+  static constexpr Seconds kRestMax{2};
+
   Allowance messages_;
   Allowance bytes_;
   std::optional<SteadyTime> gone_since_;
+  SteadyTime rest_ends_ = SteadyTime::max();
+  SteadyTime rest_until_ = SteadyTime::max();
 };
 
 }  // namespace bramble

@@ -119,7 +119,10 @@ void Listener::give_away(const OnReactor& here, std::unique_ptr<Transport> trans
   if (tcp && too_often(here, *transport)) {
     return log_denied(here, *transport, {"max_connection_rate", rules_->rates->rate()});
   }
-  if (const Full limit = full(); *limit.option != '\0') return log_denied(here, *transport, limit);
+  if (const Full limit = full(); *limit.option != '\0') {
+    mesh_->turned_away().fetch_add(1, std::memory_order_relaxed);
+    return log_denied(here, *transport, limit);
+  }
   rules_->connections->fetch_add(1, std::memory_order_relaxed);
   mesh_->connections().fetch_add(1, std::memory_order_relaxed);
   if (nodelay_ && tcp) {

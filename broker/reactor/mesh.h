@@ -33,6 +33,8 @@ class Mesh {
   std::atomic<int>& connections() { return connections_; }
   /// Connections that have hung up and are soon to be ended, so that their descriptors come free; any thread, relaxed.
   std::atomic<int>& leaving() { return leaving_; }
+  /// Connections that found no place (max_connections); any thread, relaxed.
+  std::atomic<std::uint32_t>& turned_away() { return turned_away_; }
 
   /// For a connection that was accepted just now: above those of all before it. Any thread.
   std::uint64_t next_number() { return numbers_.fetch_add(1, std::memory_order_relaxed); }
@@ -44,6 +46,7 @@ class Mesh {
   std::vector<std::unique_ptr<Reactor>> reactors_;
   std::atomic<int> connections_{0};
   std::atomic<int> leaving_{0};
+  std::atomic<std::uint32_t> turned_away_{0};
   std::atomic<std::uint64_t> numbers_{0};
 };
 

@@ -34,6 +34,18 @@ double time_of(Client& subscriber, int count) {
   return seconds_since(start);
 }
 
+/// Tries again while there is no place.
+bool comes_in(const Broker& broker) {
+  const auto start = Clock::now();
+  while (seconds_since(start) < 5) {
+    RawClient client(broker.port());
+    client.send(encode(Connect{.client_id = unique_name("in")}));
+    if (client.read_packet_or_close()) return true;
+    let_pass(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
 }  // namespace
 
 TEST_CASE("max_publish_rate: who sends more is read more slowly, loses nothing and stays; others are as fast as ever") {
@@ -70,6 +82,108 @@ TEST_CASE("who may publish no more now still receives, and can be taken over at 
   CHECK(publisher.receive().payload == "news");
   Client again(broker, persistent(Version::v5, "eager"));
   CHECK(again.connack().session_present);
+}
+
+TEST_CASE(
+    "[MQTT-3.14.4-3] who sent more than it may, said DISCONNECT and comes back leaves no Will, however much there "
+    "was") {
+  const Broker broker("max_publish_rate 1");
+  for (const Version version : kSince311) {
+    for (const int count : {100, 40'000}) {  // in the broker's socket; in its own as well, and FIN behind it
+      CAPTURE(version);
+      CAPTURE(count);
+      Client watcher(broker);
+      Connect connect = persistent(version, unique_name("eager"));
+      connect.will = Will{.topic = connect.client_id, .payload = "gone"};
+      watcher.subscribe(connect.client_id);
+      Client publisher(broker, connect);
+      publisher.send(many(version, "much", count, 20) + "E0 00"_hex);
+      publisher.close();
+      Client again(broker, connect);
+      CHECK(again.connack().session_present);
+      watcher.expect_nothing();
+    }
+  }
+}
+
+TEST_CASE("who sent more than it may, hung up without a word and comes back leaves a Will") {
+  const Broker broker("max_publish_rate 1");
+  Client watcher(broker);
+  watcher.subscribe("will");
+  Connect connect = persistent(Version::v5, "eager");
+  connect.will = Will{.topic = "will", .payload = "gone"};
+  Client publisher(broker, connect);
+  publisher.send(many(Version::v5, "much", 40'000, 20));
+  publisher.close();
+  Client again(broker, connect);
+  CHECK(watcher.receive().payload == "gone");
+}
+
+TEST_CASE(
+    "[MQTT-3.1.4-3] who is taken over while it may publish no more is told so, and its PUBLISH that wait are lost") {
+  const Broker broker("max_publish_rate 1");
+  Client subscriber(broker), old(broker, persistent(Version::v5, "eager"));
+  subscriber.subscribe("much");
+  old.send(many(Version::v5, "much", 100));
+  subscriber.receive();
+  Client now(broker, persistent(Version::v5, "eager"));
+  old.expect_disconnect(0x8E);
+  subscriber.expect_nothing();
+}
+
+TEST_CASE("who sent more than it may and hung up keeps nobody's place (max_connections), however much there was") {
+  for (const std::string& bye : {""_hex, "E0 00"_hex}) {
+    const Broker broker("max_publish_rate 1\nmax_connections 2");
+    Client publisher(broker);
+    publisher.send(many(publisher.version(), "much", 40'000, 20) + bye);
+    publisher.close();
+    Client other(broker);
+    CHECK(comes_in(broker));
+  }
+}
+
+TEST_CASE("who sends more than it may and is still there loses nothing while others find no place") {
+  const Broker broker("max_publish_rate 20000\nmax_connections 2");
+  Client subscriber(broker), publisher(broker);
+  subscriber.subscribe("much");
+  publisher.send(many(publisher.version(), "much", 40'000, 20));
+  for (int i = 0; i < 20; ++i) {
+    RawClient other(broker.port());
+    other.expect_close();
+  }
+  for (int i = 0; i < 40'000; ++i) REQUIRE(subscriber.receive().payload.size() == 20);
+  publisher.ping();
+}
+
+TEST_CASE("what was acknowledged to one who sends more than it may is not lost when it hangs up and comes back") {
+  const Broker broker("max_publish_rate 20");
+  Client subscriber(broker), publisher(broker, persistent(Version::v5, "eager"));
+  subscriber.subscribe("much", 1);
+  std::string bytes;
+  for (unsigned id = 1; id <= 60; ++id) {
+    bytes += encode(Version::v5, Publish{.topic = "much", .payload = std::to_string(id), .qos = 1, .packet_id = id});
+  }
+  publisher.send(bytes);
+  for (unsigned id = 1; id <= 25; ++id) CHECK(publisher.receive_ack(PacketType::puback).packet_id == id);
+  publisher.close();
+  Client again(broker, persistent(Version::v5, "eager"));
+  for (int id = 1; id <= 25; ++id) CHECK(subscriber.take().payload == std::to_string(id));
+}
+
+TEST_CASE(
+    "[MQTT-3.1.2-22] Keep Alive is not held against one whose packets wait for what it may publish, or for memory") {
+  Broker broker("max_publish_rate 1");
+  Client subscriber(broker), publisher(broker, Connect{.keep_alive = 1});
+  subscriber.subscribe("much");
+  publisher.send(many(publisher.version(), "much", 4) + "C0 00"_hex);
+  CHECK(time_of(subscriber, 4) > 1.6);  // so those after the first waited longer than one and a half Keep Alive
+  publisher.expect("D0 00"_hex);
+  publisher.send(many(publisher.version(), "much", 2));
+  broker.reconfigure("memory_limit 1000");
+  let_pass(std::chrono::milliseconds(1700));
+  broker.reconfigure("");
+  time_of(subscriber, 2);
+  publisher.ping();
 }
 
 TEST_CASE("SIGHUP changes how much a client that is there may publish") {
@@ -153,6 +267,23 @@ TEST_CASE("memory_limit: nothing new is taken and publishers wait, and all goes 
   for (int i = 0; i < 3; ++i) subscriber.receive();
   publisher.ping();
   CHECK(code_of(broker, Connect{.client_id = "new"}) == 0);
+}
+
+TEST_CASE("memory_limit: a PUBLISH that removes a retained message goes through, since that frees memory") {
+  for (const Version version : kSince311) {
+    Broker broker;
+    Client publisher(broker, version), subscriber(broker);
+    subscriber.subscribe("lamp");
+    publisher.publish({.topic = "lamp", .payload = "on", .qos = 1, .retain = true});
+    subscriber.receive();
+    broker.reconfigure("memory_limit 1000");
+    publisher.publish({.topic = "lamp", .qos = 1, .retain = true});
+    CHECK(subscriber.receive().payload.empty());
+    publisher.send(encode(version, Publish{.topic = "lamp", .retain = true}));  // nothing is there any more
+    subscriber.expect_nothing();
+    broker.reconfigure("");
+    subscriber.receive();
+  }
 }
 
 TEST_CASE("memory_limit: who does not read what waits for it is disconnected, and its session stays") {

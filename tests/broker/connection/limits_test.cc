@@ -4,6 +4,7 @@
 #include "broker/connection/publish_allowance.h"
 #include "broker/connection/shard_parts.h"
 #include "broker/connection/takeovers.h"
+#include "broker/connection/unread.h"
 
 namespace bramble {
 namespace {
@@ -71,6 +72,39 @@ TEST_CASE("what a client may publish is limited by number, by bytes, or by both"
   both.spend(options, 3000);  // larger than a second's, and allowed
   CHECK(!both.any(options, kStart + Milliseconds(1900)));
   CHECK(both.any(options, kStart + Milliseconds(2100)));
+}
+
+TEST_CASE("the rest of one that was taken over is over when nothing has come for 250 ms, and in two seconds anyhow") {
+  PublishAllowance allowance(ListenerOptions{}, kStart);
+  CHECK(!allowance.rest_is_over(kStart + Seconds(1000)));
+  allowance.taken_over(kStart);
+  CHECK(!allowance.rest_is_over(kStart + Milliseconds(249)));
+  CHECK(allowance.rest_is_over(kStart + Milliseconds(250)));
+  for (int i = 1; i < 20; ++i) allowance.rest_came(kStart + i * Milliseconds(100));
+  CHECK(!allowance.rest_is_over(kStart + Milliseconds(1999)));
+  CHECK(allowance.rest_is_over(kStart + Milliseconds(2000)));
+}
+
+TEST_CASE("a client without limits that has waited for memory may publish all it likes") {
+  PublishAllowance allowance(ListenerOptions{}, kStart);
+  for (int i = 0; i < 1000; ++i) {
+    CHECK(allowance.any(ListenerOptions{}, kStart));
+    allowance.spend(ListenerOptions{}, 1'000'000);
+  }
+}
+
+TEST_CASE("unread bytes are dropped from the front, however many at a time, and more comes behind") {
+  std::string all;
+  for (int i = 0; i < 1000; ++i) all += std::to_string(i) + ' ';
+  Unread unread(all);
+  for (std::size_t dropped = 0, size = 0; dropped + size < all.size(); ++size) {
+    unread.drop(size);
+    dropped += size;
+    CHECK(unread.view() == std::string_view(all).substr(dropped));
+    CHECK(unread.size() == all.size() - dropped);
+  }
+  unread.append("more");
+  CHECK(unread.view().ends_with("999 more"));
 }
 
 TEST_CASE("the steps of memory_limit") {
