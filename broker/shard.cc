@@ -190,7 +190,7 @@ void Shard::watch_memory(const OnReactor& here) {
   if (parts_.shortage != Shortage::none) return_free_memory();
   const MemoryUse use = memory_use();
   const Shortage before = std::exchange(parts_.shortage, shortage_of(use.current, limit));
-  if (parts_.shortage == Shortage::stop_publishers) connections_.shed_slowest_reader(here);
+  if (parts_.shortage == Shortage::stop_publishers) connections_.shed_one(here);
   if (here.id().value != 0 || parts_.shortage == before) return;
   const char* const words = parts_.shortage == Shortage::none          ? "all goes on as usual"
                             : parts_.shortage == Shortage::nothing_new ? "new sessions and subscriptions are refused"

@@ -15,7 +15,8 @@ using mqtt::ReasonCode;
 
 namespace {
 constexpr std::size_t kSipBytes = 4096;
-constexpr std::size_t kLimitedBytes = 16 * 1024;  // from one who may have to wait with them
+constexpr std::uint32_t kConnectMax = 512 * 1024;  // 3.1.1 needs 320 KiB at most
+constexpr std::size_t kLimitedBytes = 16 * 1024;   // from one who may have to wait with them
 constexpr std::size_t kSlowPacket = 1024;
 constexpr std::size_t kTailMax = 32 * 1024;  // of a packet that is copied before its next piece at each read
 constexpr std::size_t kRepliesMax =
@@ -102,6 +103,8 @@ void Connection::read(const OnReactor& here, std::size_t size_max) {
 
 Transport::Moved Connection::receive(const OnReactor& here, char* to, std::size_t size_max) {
   const auto moved = transport_->read(to, size_max);
+  if (overdue_) read_since_ = true;
+  if (moved.effort != 0) here.reactor().spend(here, static_cast<int>(moved.effort));
   if (transport_->has_unseen_bytes()) look_for_unseen(here);
   if (transport_->wants_write() && !blocked_) mark_dirty();
   if (moved.state == Transport::State::closed) {
@@ -186,7 +189,8 @@ void Connection::handle_unread(const OnReactor& here) {
 }
 
 std::size_t Connection::handle_packets(const OnReactor& here, std::string_view bytes) {
-  const std::uint32_t size_max = parts_.config->broker.max_packet_size;
+  std::uint32_t size_max = parts_.config->broker.max_packet_size;
+  if (state_ == State::awaiting_connect && (size_max == 0 || size_max > kConnectMax)) size_max = kConnectMax;
   std::size_t handled = 0;
   while (handled < bytes.size()) {
     if (state_ == State::awaiting_connect && !may_be_connect(bytes[handled])) {

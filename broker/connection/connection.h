@@ -263,6 +263,8 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   AtDoor at_door_ = AtDoor::no;
   Login login_ : 4 = Login::unknown;
   bool clean_start_ : 1 = false;
+  bool overdue_ : 1 = false;        ///< its time is up, but there were bytes that it had not been heard with
+  bool read_since_ : 1 = false;     ///< some of them, and it was no packet
   bool dirty_ = false;              ///< on the list of those who are written to in this turn
   bool late_ = false;               ///< on the list of those who are written to in this turn or one of the next
   bool connect_waits_ : 1 = false;  ///< is first in unread_, for its turn at the door

@@ -63,9 +63,12 @@ void Connection::due(const OnReactor& here) {
   if (held_ || paused_) heard_ = here.now();
   const SteadyTime due = heard_ + Milliseconds(1500 * keep_alive_);
   if (state_ == State::connected && here.now() < due) {
+    overdue_ = false;
     here.reactor().timers(here).arm(*this, due);  // it has been heard since: one timer re-armed, not one a packet
-  } else if (has_unheard_bytes()) {
-    here.reactor().timers(here).arm(*this, here.now() + kLookAgain);  // it is us who stood still
+  } else if (has_unheard_bytes() && !(overdue_ && read_since_)) {  // it may be us who stood still
+    overdue_ = true;
+    read_since_ = false;
+    here.reactor().timers(here).arm(*this, here.now() + kLookAgain);
   } else if (shaking_hands_ && transport_->established()) {
     shaking_hands_ = false;
     const BrokerOptions& options = parts_.config->broker;

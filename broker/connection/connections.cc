@@ -14,8 +14,8 @@ constexpr Seconds kPlacesWantedFor{1};    // by one who found none
 constexpr std::size_t kAheadInRound = 1024 * 1024;
 constexpr std::size_t kAheadEach = 4 * 1024 * 1024;  // what a socket takes at most, as Linux comes
 constexpr std::size_t kAheadInAll = 16 * 1024 * 1024;
-constexpr std::size_t kSlowReader = 64 * 1024;  // bytes that wait for it
-constexpr std::size_t kLateFlushes = 1000;      // a turn; about 6 us each
+constexpr std::size_t kShedFrom = 64 * 1024;  // bytes that one holds
+constexpr std::size_t kLateFlushes = 1000;    // a turn; about 6 us each
 constexpr std::size_t kShare = 2500;  // of a turn, in deliveries, for replays, and as much for slices of long packets
 constexpr int kLooksPerDelivery = 4;  // looking at that many places takes as long as one delivery
 
@@ -122,14 +122,27 @@ bool Connections::work_off_round(const OnReactor& here) {
   return !round_.empty();
 }
 
-void Connections::shed_slowest_reader(const OnReactor& here) {
-  const auto waits = [](const auto& connection) {
-    return connection->state() == Connection::State::connected && connection->blocked_ ? connection->out_.bytes() : 0;
+void Connections::shed_one(const OnReactor& here) {
+  using State = Connection::State;
+  const auto unfinished = [](State state) {
+    return [state](const auto& each) { return each->state() == state && !each->held_ ? each->unread_bytes() : 0; };
   };
-  const auto slowest = std::ranges::max_element(all_, {}, waits);
-  if (slowest == all_.end() || waits(*slowest) < kSlowReader) return;
-  (*slowest)->close(here, mqtt::ReasonCode::quota_exceeded,
-                    "memory is short (memory_limit), and it does not read what waits for it", false);
+  const auto waiting = [](const auto& each) {
+    return each->state() == State::connected && each->blocked_ ? each->out_.bytes() : 0;
+  };
+  const auto worst = [&](const auto& holds) -> Connection* {
+    const auto found = std::ranges::max_element(all_, {}, holds);
+    return found != all_.end() && holds(*found) >= kShedFrom ? found->get() : nullptr;
+  };
+  if (Connection* const stranger = worst(unfinished(State::awaiting_connect))) {
+    stranger->lost(here, {{}, "memory is short (memory_limit), and its CONNECT is long"});
+  } else if (Connection* const reader = worst(waiting)) {
+    reader->close(here, mqtt::ReasonCode::quota_exceeded,
+                  "memory is short (memory_limit), and it does not read what waits for it", false);
+  } else if (Connection* const sender = worst(unfinished(State::connected))) {
+    sender->close(here, mqtt::ReasonCode::quota_exceeded,
+                  "memory is short (memory_limit), and it keeps much of a packet that is not whole", false);
+  }
 }
 
 void Connections::replay_later(const OnReactor& here, Connection& connection) {
@@ -188,7 +201,7 @@ bool Connections::work_off_unseen(const OnReactor& here) {
   const std::size_t enough = buffer.bytes() + TurnBuffer::kEnough;
   const auto waiting = std::exchange(unseen_, {});
   std::size_t done = 0;
-  for (; done < waiting.size() && buffer.bytes() < enough; ++done) {
+  for (; done < waiting.size() && buffer.bytes() < enough && (done == 0 || here.reactor().budget_left(here)); ++done) {
     if (!waiting[done]->read_unseen(here)) unseen_.push_back(waiting[done]);
   }
   const bool more = done < waiting.size();

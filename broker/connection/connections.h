@@ -35,8 +35,8 @@ class Connections {
 
   Door& door() { return door_; }
   Takeovers& takeovers() { return takeovers_; }
-  /// Memory is short: whoever has most waiting that it does not read is disconnected, but for one with little.
-  void shed_slowest_reader(const OnReactor& here);
+  /// Memory is short: one goes that has much of a packet that is not whole, or does not read what waits for it.
+  void shed_one(const OnReactor& here);
 
   void wait_for_password(std::uint64_t number, Connection& connection) { asking_[number] = &connection; }
   void password_checked(const OnReactor& here, std::uint64_t number, bool right);

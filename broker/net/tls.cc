@@ -16,8 +16,12 @@ namespace {
 
 constexpr std::size_t kRawRead = 64 * 1024;
 constexpr std::size_t kRecord = 16 * 1024;
-constexpr std::size_t kRawWrite = 96 * 1024;  // written at once, at most; more waits for the next write
-constexpr std::size_t kKeptMax = 64 * 1024;   // encrypted and not taken by the socket: no more is encrypted then
+constexpr std::size_t kRawWrite = 96 * 1024;    // written at once, at most; more waits for the next write
+constexpr std::size_t kKeptMax = 64 * 1024;     // encrypted and not taken by the socket: no more is encrypted then
+constexpr std::size_t kAnswersMax = 16 * 1024;  // of TLS itself, that its client does not read
+constexpr std::size_t kBytesARecord = 1024;     // so many records are decrypted in one read, of the size asked for
+constexpr std::size_t kBarren = 32;             // records that one without data counts for: a new key takes 24 us
+constexpr std::uint32_t kDeliveriesARecord = 4;
 
 /// Bytes between OpenSSL and the socket, of the read or write at hand. One a thread: what outlasts it is kept in the
 /// transport.
@@ -59,6 +63,10 @@ class TlsTransport final : public Transport {
   int take_raw(char* to, int size);
   /// Writes what OpenSSL has given since; keeps what the socket does not take. False: it is closed.
   bool send_raw();
+  /// As many records as one read may, until there are `size` bytes.
+  Moved decrypt(char* to, std::size_t size);
+  /// A client that makes TLS answer again and again, and does not read that.
+  bool answers_pile_up(std::size_t more);
   /// What SSL_read or SSL_write ended with, other than success.
   State ended(int result);
   void keep_rest_of_input();
@@ -71,6 +79,7 @@ class TlsTransport final : public Transport {
   std::string_view in_;       ///< in raw().in, while read() runs
   std::string kept_in_;       ///< encrypted, for the next read
   std::string kept_out_;      ///< encrypted, for the next write
+  std::size_t answers_ = 0;   ///< bytes of TLS's own since the socket last took all
   bool may_receive_ = false;  ///< this read() has not asked the socket yet
   State input_ = State::open;
   std::string psk_identity_;  ///< of a key that the client has offered; set by TlsContext
@@ -157,24 +166,47 @@ Transport::Moved TlsTransport::read(char* to, std::size_t size) {
   in_ = before;
   may_receive_ = in_.empty();
   input_ = State::open;
-  Moved moved;
-  ERR_clear_error();
-  while (moved.bytes < size) {
-    const int room = static_cast<int>(std::min<std::size_t>(size - moved.bytes, 1 << 20));
-    const int got = SSL_read(ssl_.get(), to + moved.bytes, room);
-    if (got <= 0) {
-      moved.state = ended(got);
-      break;
-    }
-    moved.bytes += static_cast<std::size_t>(got);
-  }
+  Moved moved = decrypt(to, size);
   keep_rest_of_input();
+  const std::size_t answers = established_ ? raw().out.size() : 0;
   established_ = established_ || SSL_is_init_finished(ssl_.get()) == 1;
   const bool ended_behind = moved.state == State::closed && moved.bytes != 0;  // nothing more need come to show it
   unseen_ = ended_behind || (moved.state == State::open && (!kept_in_.empty() || SSL_pending(ssl_.get()) > 0));
   if (!send_raw() && moved.bytes == 0) moved.state = State::closed;
   if (moved.bytes != 0) moved.state = State::open;  // a close shows in the next read
+  if (answers_pile_up(answers)) return {0, State::closed};
   return moved;
+}
+
+Transport::Moved TlsTransport::decrypt(char* to, std::size_t size) {
+  const std::size_t most = std::max<std::size_t>(size / kBytesARecord, 1);
+  std::size_t records = 0;
+  Moved moved;
+  ERR_clear_error();
+  while (moved.bytes < size && records < most) {
+    const int room = static_cast<int>(std::min<std::size_t>(size - moved.bytes, 1 << 20));
+    const int got = SSL_read(ssl_.get(), to + moved.bytes, room);
+    ++records;
+    if (got > 0) {
+      moved.bytes += static_cast<std::size_t>(got);
+      continue;
+    }
+    const State state = ended(got);
+    if (state != State::would_block || in_.empty()) {
+      moved.state = state;
+      break;
+    }
+    records += kBarren;
+  }
+  moved.effort = static_cast<std::uint32_t>(records) * kDeliveriesARecord;
+  return moved;
+}
+
+bool TlsTransport::answers_pile_up(std::size_t more) {
+  answers_ = kept_out_.empty() ? 0 : answers_ + more;
+  if (answers_ <= kAnswersMax) return false;
+  fault_ = "does not read what TLS answers it";
+  return true;
 }
 
 bool TlsTransport::send_raw() {

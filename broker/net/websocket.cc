@@ -20,6 +20,7 @@ namespace bramble {
 namespace {
 
 constexpr std::size_t kPiecesMax = 66;  // a header, 64 of a WriteQueue, and what waits before them
+constexpr std::size_t kBytesADelivery = 64;  // of frames that bring no MQTT
 constexpr std::size_t kFileReadBytes = 64 * 1024;
 constexpr int kFileReadsMax = 8;  // at once; others wait for the reactor meanwhile
 
@@ -122,7 +123,10 @@ void WebSocketTransport::see_what_waits() {
 Transport::Moved WebSocketTransport::read_frames(char* bytes, std::size_t size) {
   if (ended_) return {0, State::closed};
   const Moved moved = below_->read(bytes, size);
-  return moved.bytes == 0 ? moved : take_frames(bytes, moved.bytes);
+  if (moved.bytes == 0) return moved;
+  Moved taken = take_frames(bytes, moved.bytes);
+  taken.effort = moved.effort + static_cast<std::uint32_t>((moved.bytes - taken.bytes) / kBytesADelivery);
+  return taken;
 }
 
 Transport::Moved WebSocketTransport::take_frames(char* bytes, std::size_t size) {

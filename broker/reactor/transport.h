@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <sys/uio.h>
@@ -21,11 +22,13 @@ class Transport {
   struct Moved {
     std::size_t bytes = 0;
     State state = State::open;  ///< would_block: wait for the descriptor; closed: by the peer or an error
+    std::uint32_t effort = 0;   ///< of a read, beyond what its bytes take: in deliveries, as a turn's budget is
   };
 
   virtual ~Transport() = default;
   virtual int descriptor() const = 0;
-  /// One read, never more than `size`; never blocks. One that has bytes for itself alone (a handshake) gives none.
+  /// One read, never more than `size`; never blocks. One that has bytes for itself alone (a handshake) gives none. It
+  /// takes a bounded time, whatever has come; has_unseen_bytes() if some of that is left.
   virtual Moved read(char* to, std::size_t size) = 0;
   /// One gather write of as much as goes; never blocks. With no pieces: of what it has to write itself.
   virtual Moved write(std::span<const iovec> pieces) = 0;

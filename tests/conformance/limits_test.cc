@@ -286,6 +286,38 @@ TEST_CASE("memory_limit: a PUBLISH that removes a retained message goes through,
   }
 }
 
+TEST_CASE("memory_limit: who keeps much of a packet that is not whole is disconnected; others stay") {
+  Broker broker;
+  Client sender(broker), other(broker);
+  RawClient stranger(broker.port());
+  const std::string much(300'000, 'x');
+  const auto begin = [](char type, std::string_view body) {
+    return std::string{type, '\xa0', '\xc2', '\x1e'} + std::string(body);
+  };
+  sender.send(begin('\x30', std::string("\0\1t", 3) + much));
+  stranger.send(begin('\x10', std::string("\0\4MQTT\5\2\0\0\0", 11) + much));
+  other.send(begin('\x30', std::string("\0\1t", 3) + much.substr(0, 1'000)));
+  broker.reconfigure("memory_limit 1000");
+  stranger.expect_close();
+  sender.expect_disconnect(0x97);
+  broker.wait_for_log("memory is short (memory_limit), and its CONNECT is long");
+  broker.wait_for_log("memory is short (memory_limit), and it keeps much of a packet that is not whole");
+  CHECK(broker.log().find(other.id() + " [") == std::string::npos);
+}
+
+TEST_CASE("a CONNECT of more than 512 KiB is not waited for, whatever max_packet_size allows") {
+  const Broker broker("max_packet_size 0");
+  RawClient stranger(broker.port());
+  stranger.send(std::string("\x10\x81\x80\x20", 4));  // a fixed header, of 524,289 bytes to come
+  stranger.expect_close();
+  RawClient large(broker.port());
+  const std::string most(65'535, 'x');
+  const Will will{.topic = most.substr(0, 65'000), .payload = most};
+  CHECK(try_connect(large,
+                    {.version = Version::v3_1_1, .client_id = most, .will = will, .user_name = most, .password = most})
+            .code == 0);
+}
+
 TEST_CASE("memory_limit: who does not read what waits for it is disconnected, and its session stays") {
   Broker broker("max_output_bytes 1000000");
   Client deaf(broker, persistent(Version::v5, "deaf")), publisher(broker);
