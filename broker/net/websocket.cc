@@ -19,7 +19,7 @@ namespace bramble {
 
 namespace {
 
-constexpr std::size_t kPiecesMax = 66;  // a header, 64 of a WriteQueue, and what waits before them
+constexpr std::size_t kPiecesMax = 66;       // a header, 64 of a WriteQueue, and what waits before them
 constexpr std::size_t kBytesADelivery = 64;  // of frames that bring no MQTT
 constexpr std::size_t kFileReadBytes = 64 * 1024;
 constexpr int kFileReadsMax = 8;  // at once; others wait for the reactor meanwhile
