@@ -78,6 +78,7 @@ OrMessage<Sorted> sort_out(const Listeners& listeners, const AllRules& before, c
   for (const auto& old : before) {
     auto gone = std::make_shared<ListenerRules>(*old);
     gone->closed = true;
+    if (!options.per_listener_settings && !fresh.empty()) gone->go_by(fresh.front()->access);
     all.rules.push_back(std::move(gone));
   }
   AllRules to_open;

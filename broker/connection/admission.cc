@@ -36,7 +36,7 @@ Result<Who> who_is(const OnReactor& here, Connection& from, const mqtt::Connect&
   if (tls.use_identity_as_username || tls.use_subject_as_username) {
     return who_by_certificate(from, tls.use_subject_as_username);
   }
-  if (!connect.user_name) {
+  if (!connect.user_name || connect.user_name->empty()) {  // none, as in Mosquitto
     if (*rules.options.auth.allow_anonymous) return Who{};
     return failure(ReasonCode::not_authorized, "anonymous clients are not allowed (allow_anonymous false)");
   }
@@ -83,10 +83,10 @@ Result<void> admit(const Connection& from, const mqtt::Connect& connect) {
     const auto topic = TopicName::parse(connect.will->topic);
     if (!topic) return failure(ReasonCode::topic_name_invalid, "its Will Topic is not a valid topic name");
     if (topic->broker_owned()) {
-      return failure(ReasonCode::not_authorized, "its Will is for $SYS, which is the broker's own");
+      return failure(ReasonCode::not_authorized, "its Will is for a topic of the broker's own ($SYS, $CONTROL)");
     }
     if (options.message_size_limit != 0 && connect.will->payload.size() > options.message_size_limit) {
-      return failure(ReasonCode::quota_exceeded, "its Will is above message_size_limit");
+      return failure(ReasonCode::packet_too_large, "its Will is above message_size_limit");
     }
   }
   return {};
@@ -136,8 +136,9 @@ const char* may_not_stay(const Connection& connection, const ListenerRules& befo
     return *now.options.auth.allow_anonymous ? nullptr : "anonymous clients are not allowed any more";
   }
   if (!now.users) return *now.options.auth.allow_anonymous ? nullptr : "there is no password_file any more";
-  if (before.users && now.users->file().same_password(*access->user, before.users->file())) return nullptr;
-  return "its password has changed, or its user is gone";
+  if (!before.users) return "there is a password_file now";
+  if (now.users->file().same_password(*access->user, before.users->file())) return nullptr;
+  return "its line in the password_file has changed or is gone";
 }
 
 }  // namespace bramble

@@ -54,6 +54,7 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   // For who asks about clients that are connected:
   std::uint16_t keep_alive() const { return keep_alive_; }
   bool clean_start() const { return clean_start_; }
+  bool is_bridge() const { return bridge_; }
   Seconds connected_for(const OnReactor& here) const;
   std::string transport_kind() const { return transport_->kind(); }
   /// "1883", or the path of a Unix socket.
@@ -116,6 +117,7 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
     std::uint16_t topic_alias_maximum = 0;  ///< towards the client
     bool reason_strings = false;
     bool clean_start = false;
+    bool bridge = false;
   };
   void established(const OnReactor& here, OwnedSession& session, const Settled& settled);
   void set_version(mqtt::Version version) { version_ = version; }
@@ -263,6 +265,7 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   AtDoor at_door_ = AtDoor::no;
   Login login_ : 4 = Login::unknown;
   bool clean_start_ : 1 = false;
+  bool bridge_ : 1 = false;         ///< of another broker
   bool overdue_ : 1 = false;        ///< its time is up, but there were bytes that it had not been heard with
   bool read_since_ : 1 = false;     ///< some of them, and it was no packet
   bool dirty_ = false;              ///< on the list of those who are written to in this turn

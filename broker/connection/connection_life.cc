@@ -39,6 +39,7 @@ void Connection::established(const OnReactor& here, OwnedSession& session, const
   alias_maximum_ = settled.topic_alias_maximum;
   reason_strings_ = settled.reason_strings;
   clean_start_ = settled.clean_start;
+  bridge_ = settled.bridge;
   session.since = seconds_of(here.now());
   parts_.counters.add(Metric::clients_connected);
   parts_.counters.add(Metric::connections);

@@ -201,6 +201,7 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   settled.topic_alias_maximum = std::min(connect.topic_alias_maximum, from.listener().max_topic_alias_broker);
   settled.reason_strings = connect.request_problem_information.value_or(false);
   settled.clean_start = connect.clean_start;
+  settled.bridge = connect.bridge;
   from.established(here, session, settled);
   log_will(from, connect);
   return done;

@@ -103,7 +103,7 @@ Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Fra
   }
   // one that the memo knows was allowed when it was remembered
   if (checked->name.broker_owned()) {
-    from.report(here, {"sent a message that goes nowhere.", "its topic is below $SYS, which is the broker's own",
+    from.report(here, {"sent a message that goes nowhere.", "its topic is the broker's own ($SYS, $CONTROL)",
                        ReasonCode::not_authorized, true});
     acknowledge(from, publish, ReasonCode::not_authorized);
     return {};

@@ -129,9 +129,10 @@ Result<void> on_subscribe(const OnReactor& here, Connection& from, const mqtt::F
     subscriber.recipient = &from.session();
     subscriber.subscription_identifier = slice->subscription_identifier;
     subscriber.qos = std::min(entry.options.qos, from.listener().max_qos);
-    subscriber.no_local = entry.options.no_local;
+    const bool bridge = from.is_bridge();  // what it brings does not go back, and retained stays so on the other side
+    subscriber.no_local = entry.options.no_local || (bridge && !filter->shared());
     subscriber.all_readable = from.session().may_read_all(*filter);
-    subscriber.retain_as_published = entry.options.retain_as_published;
+    subscriber.retain_as_published = entry.options.retain_as_published || bridge;
     subscribe(here, from, *filter, subscriber, entry.options.retain_handling);
     partial.codes.push_back(static_cast<ReasonCode>(subscriber.qos));
   }

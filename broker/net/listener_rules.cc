@@ -33,6 +33,11 @@ bool same_rules(const AccessList* a, const AccessList* b) { return a && b ? a->s
 
 }  // namespace
 
+void ListenerRules::go_by(std::shared_ptr<const AccessList> list) {
+  access_changed |= !same_rules(access.get(), list.get());
+  access = std::move(list);
+}
+
 void ListenerRules::follow(const ListenerRules& before) {
   connections = before.connections;
   access_changed = before.access_changed || !same_rules(access.get(), before.access.get());

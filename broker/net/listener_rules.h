@@ -25,6 +25,8 @@ struct ListenerRules {
 
   /// These come after `before`, at a reload: what was counted still counts.
   void follow(const ListenerRules& before);
+  /// For the clients that came by it before it was closed, and what they left: `list` holds now.
+  void go_by(std::shared_ptr<const AccessList> list);
 };
 
 /// What the log calls it: its port, or the path of its socket. `socket`: one of its own or accepted by it.

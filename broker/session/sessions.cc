@@ -117,7 +117,6 @@ void Sessions::retire(const OnReactor& here, OwnedSession& session, const std::s
 void Sessions::apply(const OnReactor&, const AllRules& rules) {
   for (const auto& [id, session] : sessions_) {
     const ListenerRules& of = *rules[session->listener];
-    if (of.closed) continue;  // its clients are gone, and keep what they had
     session->set_access(session->access() ? session->access()->user : std::nullopt, of.access.get());
   }
 }

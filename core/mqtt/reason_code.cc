@@ -55,7 +55,7 @@ constexpr auto kReasonCodes = std::to_array<ReasonRow>({
     {packet_identifier_not_found,         "Packet Identifier not found",             in_second_ack},
     {receive_maximum_exceeded,            "Receive Maximum exceeded",                in_disconnect},
     {topic_alias_invalid,                 "Topic Alias invalid",                     in_disconnect},
-    {packet_too_large,                    "Packet too large",                        in_connack | in_disconnect},
+    {packet_too_large,                    "Packet too large",                        in_connack | in_disconnect,  5},
     {message_rate_too_high,               "Message rate too high",                   in_disconnect},
     {quota_exceeded,                      "Quota exceeded",                          in_connack | in_first_ack | in_suback | in_disconnect,  3},
     {administrative_action,               "Administrative action",                   in_disconnect},

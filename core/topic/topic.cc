@@ -49,6 +49,18 @@ Result<TopicName> TopicName::parse(std::string_view bytes) {
   return TopicName(bytes);
 }
 
+bool TopicName::below_broker() const {
+  constexpr std::string_view kBridges = "$SYS/broker/connection/", kState = "/state";
+  const auto at_or_below = [this](std::string_view top) {
+    return text_.starts_with(top) && (text_.size() == top.size() || text_[top.size()] == '/');
+  };
+  if (at_or_below("$CONTROL")) return true;
+  if (!at_or_below("$SYS")) return false;
+  if (!text_.starts_with(kBridges)) return true;
+  const std::string_view rest = text_.substr(kBridges.size());
+  return rest.size() <= kState.size() || rest.find('/') != rest.size() - kState.size() || !rest.ends_with(kState);
+}
+
 Result<TopicFilter> TopicFilter::parse(std::string_view bytes) {
   if (bytes.empty()) return bad_filter("a Topic Filter without a character  [MQTT-4.7.3-1]");
   if (bytes.size() > mqtt::kTopicBytesMax) return bad_filter("a Topic Filter of more than 65535 bytes  [MQTT-4.7.3-3]");

@@ -19,12 +19,14 @@ class TopicName {
   std::string_view view() const { return text_; }
   /// Topics that begin with '$' are not matched by a leading wildcard.  [MQTT-4.7.2-1]
   bool reserved() const { return text_.front() == '$'; }
-  /// $SYS and what is below it: only the broker publishes there, as in Mosquitto.
-  bool broker_owned() const { return text_ == "$SYS" || text_.starts_with("$SYS/"); }
+  /// $SYS and $CONTROL and what is below them: only the broker publishes there, as in Mosquitto. But bridges of other
+  /// brokers say whether they are connected, as $SYS/broker/connection/NAME/state, in a Will too.
+  bool broker_owned() const { return text_.front() == '$' && below_broker(); }
 
  private:
   friend class TopicMemo;  // broker/routing: bytes equal to those it checked before
   explicit TopicName(std::string_view text) : text_(text) {}
+  bool below_broker() const;
   std::string_view text_;
 };
 

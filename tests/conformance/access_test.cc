@@ -217,6 +217,24 @@ TEST_CASE("check_retain_source: what is retained is not sent while its publisher
   CHECK(retained() == all);
 }
 
+TEST_CASE("what came by a listener that a reload takes away goes by the acl_file that the reload brings") {
+  const TextFile rules("topic readwrite #\n");
+  const std::string options = "acl_file " + rules.path(), path = rules.path() + ".sock";
+  Broker broker(options + "\nlistener 0 " + path);
+  RawClient publisher(path), leaver(path);
+  CHECK(try_connect(publisher, Connect{.client_id = "p"}).code == 0);
+  publisher.send(encode(Version::v5, {.topic = "kept", .payload = "x", .qos = 1, .retain = true, .packet_id = 1}));
+  publisher.await(PacketType::puback);
+  CHECK(try_connect(leaver, {.client_id = "l", .will = Will{.topic = "will", .payload = "x", .retain = true}}).code ==
+        0);
+  rules.replace("topic read #\n");
+  broker.reconfigure(options);
+  leaver.expect_disconnect(0x98);
+  Client reader(broker);
+  reader.subscribe("#");
+  reader.expect_nothing();
+}
+
 TEST_CASE("check_retain_source goes by the names of the publisher, however long they are") {
   const TextFile rules("topic readwrite #\nuser anna\ntopic readwrite #\n");
   const std::string options = "acl_file " + rules.path();

@@ -47,6 +47,9 @@ TEST_CASE("password_file with allow_anonymous true: who gives no name is let in,
   CHECK(answer_to(broker, Connect{.client_id = "nobody"}).code == 0);
   CHECK(answer_to(broker, as("anna", "secret")).code == 0);
   CHECK(answer_to(broker, as("anna", "wrong")).code == kNotAuthorized);
+  CHECK(answer_to(broker, as("", "x")).code == 0);  // an empty name is none
+  broker.reconfigure("allow_anonymous false\npassword_file " + users.path());
+  CHECK(answer_to(broker, as("", "x")).code == kNotAuthorized);
 }
 
 TEST_CASE("what a client sends behind its CONNECT waits while its password is checked") {

@@ -379,12 +379,12 @@ TEST_CASE("[MQTT-3.1.4-2] a Will above message_size_limit refuses the CONNECT; o
   watcher.subscribe("will/size");
   Connect connect{.client_id = "large", .will = Will{.topic = "will/size", .payload = std::string(101, 'x')}};
   RawClient v5(broker.port());
-  CHECK(try_connect(v5, connect).code == 0x97);
+  CHECK(try_connect(v5, connect).code == 0x95);
   v5.expect_close();
   connect.version = Version::v3_1_1;
   RawClient v3(broker.port());
   v3.send(encode(connect));
-  v3.expect("20 02 00 03"_hex);
+  v3.expect("20 02 00 05"_hex);
   v3.expect_close();
   watcher.expect_nothing();
   for (const Version version : kSince311) {

@@ -435,10 +435,10 @@ class Mqtt:
         first, body = self.read()
         assert (first, body[2]) == (SUBACK << 4, qos), (first, body)
 
-    def publish(self, topic, payload, qos=0):
+    def publish(self, topic, payload, qos=0, retain=False):
         """Sees it through."""
         self.number = self.number % 65535 + 1
-        self.send(publish(topic, payload, qos, self.number))
+        self.send(publish(topic, payload, qos, self.number, retain))
         if qos == 1:
             self.expect(ack(PUBACK, self.number))
         elif qos == 2:

@@ -100,7 +100,7 @@ class Explanation {
     const auto whole = TopicName::parse(mounted);
     if (!whole) return deny("topic", "with its mount_point it is too long"), OrMessage<void>();
     if (whole->broker_owned())
-      return deny("topic", "$SYS is the broker's own: nobody else publishes there"), OrMessage<void>();
+      return deny("topic", "it is the broker's own ($SYS, $CONTROL): nobody else publishes there"), OrMessage<void>();
     const auto list = access_list();
     if (!list) return wrong(list.error());
     if (*list) decide(**list, Access::write, mounted);

@@ -71,6 +71,20 @@ TEST_CASE("[MQTT-4.7.3-4] a Topic Name is kept as it is") {
   CHECK_FALSE(TopicName::parse("a/$SYS")->reserved());
 }
 
+TEST_CASE("$SYS and $CONTROL are the broker's own, but for what bridges say of themselves") {
+  for (const auto* name :
+       {"$SYS", "$SYS/", "$SYS/broker/version", "$CONTROL", "$CONTROL/dynamic-security/v1", "$SYS/broker/connection",
+        "$SYS/broker/connection/state", "$SYS/broker/connection//state", "$SYS/broker/connection/a/b/state",
+        "$SYS/broker/connection/a/state/", "$SYS/broker/connection/a"}) {
+    CAPTURE(std::string(name));
+    CHECK(TopicName::parse(name)->broker_owned());
+  }
+  for (const auto* name : {"SYS", "$SYSTEM", "$CONTROLLED/a", "a/$SYS", "$other", "$SYS/broker/connection/a/state"}) {
+    CAPTURE(std::string(name));
+    CHECK_FALSE(TopicName::parse(name)->broker_owned());
+  }
+}
+
 TEST_CASE("[MQTT-4.7.1-1] [MQTT-4.7.1-2] a wildcard is a level of its own, and '#' the last") {
   for (const auto* filter :
        {"#", "+", "/", "a", "a/#", "+/#", "+/+", "/+", "+/", "a/+/b", "a//#", "$SYS/#", "a/+/+/c/#"}) {
