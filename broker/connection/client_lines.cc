@@ -74,17 +74,17 @@ void Connection::report_connected(bool clean_start) const {
   Named named(*this);
   log::Subject& subject = named.subject;
   announce(subject);
-  const std::string user = subject.user.empty() ? "" : fmt::format(", u'{}'", subject.user);
+  const std::string user = subject.user.empty() ? "" : fmt::format(", u'{}'", log::in_sentence(subject.user));
   subject.user_said = true;
   const int protocol = version_ == Version::v5 ? 5 : version_ == Version::v3_1_1 ? 2 : 1;
   log::write(LogType::notice, subject, "New client connected from {} as {} (p{}, c{}, k{}{}).", subject.address,
-             subject.client_id, protocol, clean_start ? 1 : 0, keep_alive_, user);
+             log::in_sentence(subject.client_id), protocol, clean_start ? 1 : 0, keep_alive_, user);
 }
 
 void Connection::report_verbatim(LogType type, std::string_view sentence) const {
   Named named(*this);
   named.subject.user_said = true;
-  log::write(type, named.subject, "{}", sentence);
+  log::write(type, named.subject, "{}", log::in_sentence(sentence, 4 * log::kNameBytesMax));
 }
 
 }  // namespace bramble
