@@ -3,6 +3,7 @@
 
 #include "broker/connection/connections.h"
 #include "broker/net/tcp.h"
+#include "broker/net/verification.h"
 
 namespace bramble {
 
@@ -38,7 +39,7 @@ void Connection::report(const OnReactor& here, const ClientLine& line) const {
   if (!log::on(LogType::notice)) return;
   Named named(*this);
   if (line.limited) {
-    const std::string_view cause = line.why.empty() ? line.words : line.why;
+    const std::string_view cause = line.why.empty() ? line.words : without_subject(line.why);
     if (!here.reactor().may_log(here, cause, host_of(named.address))) return;
   }
   log::Subject& subject = named.subject;
