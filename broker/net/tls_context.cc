@@ -81,6 +81,18 @@ int ask_passphrase(char* to, int size, int, void* wanted) {
   return static_cast<int>(std::strlen(to));
 }
 
+std::string why_no_key(const Passphrase& passphrase) {
+  const std::string why = reason();
+  switch (passphrase.state) {
+    case Passphrase::not_wanted: break;
+    case Passphrase::given: return "is encrypted, and the passphrase does not open it";
+    case Passphrase::nobody_to_ask:
+      return "is encrypted, and nobody can be asked for its passphrase: start the broker in a terminal, or give it the "
+             "key without one (openssl pkey)";
+  }
+  return "cannot be used: " + why + "; the certificate's private key, PEM";
+}
+
 OrMessage<void> load_certificate(SSL_CTX* context, const Config& config, const std::string& certfile,
                                  const std::string& keyfile) {
   if (SSL_CTX_use_certificate_chain_file(context, certfile.c_str()) != 1) {
@@ -93,15 +105,7 @@ OrMessage<void> load_certificate(SSL_CTX* context, const Config& config, const s
   SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
   if (!loaded) {
     passphrases().erase(keyfile);
-    const std::string why = "cannot be used: " + reason();
-    if (passphrase.state == Passphrase::nobody_to_ask) {
-      return wrong(config, "keyfile", keyfile,
-                   "is encrypted, and nobody can be asked for its passphrase: start the broker in a terminal, or give "
-                   "it the key without one (openssl pkey)");
-    }
-    if (passphrase.state == Passphrase::given)
-      return wrong(config, "keyfile", keyfile, why + "; is that its passphrase?");
-    return wrong(config, "keyfile", keyfile, why + "; the certificate's private key, PEM");
+    return wrong(config, "keyfile", keyfile, why_no_key(passphrase));
   }
   if (SSL_CTX_check_private_key(context) != 1) {
     return wrong(config, "keyfile", keyfile, "is not the key of " + certfile);
