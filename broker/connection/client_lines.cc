@@ -3,6 +3,7 @@
 
 #include "broker/connection/connections.h"
 #include "broker/net/tcp.h"
+#include "broker/net/verification.h"
 
 namespace bramble {
 
@@ -38,7 +39,7 @@ void Connection::report(const OnReactor& here, const ClientLine& line) const {
   if (!log::on(LogType::notice)) return;
   Named named(*this);
   if (line.limited) {
-    const std::string_view cause = line.why.empty() ? line.words : line.why;
+    const std::string_view cause = line.why.empty() ? line.words : without_subject(line.why);
     if (!here.reactor().may_log(here, cause, host_of(named.address))) return;
   }
   log::Subject& subject = named.subject;
@@ -74,17 +75,17 @@ void Connection::report_connected(bool clean_start) const {
   Named named(*this);
   log::Subject& subject = named.subject;
   announce(subject);
-  const std::string user = subject.user.empty() ? "" : fmt::format(", u'{}'", subject.user);
+  const std::string user = subject.user.empty() ? "" : fmt::format(", u'{}'", log::in_sentence(subject.user));
   subject.user_said = true;
   const int protocol = version_ == Version::v5 ? 5 : version_ == Version::v3_1_1 ? 2 : 1;
   log::write(LogType::notice, subject, "New client connected from {} as {} (p{}, c{}, k{}{}).", subject.address,
-             subject.client_id, protocol, clean_start ? 1 : 0, keep_alive_, user);
+             log::in_sentence(subject.client_id), protocol, clean_start ? 1 : 0, keep_alive_, user);
 }
 
 void Connection::report_verbatim(LogType type, std::string_view sentence) const {
   Named named(*this);
   named.subject.user_said = true;
-  log::write(type, named.subject, "{}", sentence);
+  log::write(type, named.subject, "{}", log::in_sentence(sentence, 4 * log::kNameBytesMax));
 }
 
 }  // namespace bramble

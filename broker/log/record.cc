@@ -12,7 +12,6 @@ namespace bramble::log {
 namespace {
 
 constexpr std::size_t kSentenceMax = 4096;
-constexpr std::size_t kPartMax = 1024;
 constexpr std::string_view kCut = "...";
 
 struct Head {
@@ -20,45 +19,55 @@ struct Head {
   std::uint8_t code, has_code, user_said, reason_said;
 };
 
-// One event stays one line, whatever a client put in its id or topic.
-bool is_control(char letter) { return static_cast<unsigned char>(letter) < 0x20 || letter == 0x7F; }
+bool is_printed_ascii(char letter) { return letter >= ' ' && letter < 0x7F; }
 
-void blot_controls(char* begin, char* end) { std::replace_if(begin, end, is_control, '?'); }
-
-std::uint16_t append_part(fmt::memory_buffer& out, std::string_view part) {
-  if (part.size() <= kPartMax) {
-    out.append(part);
-    return static_cast<std::uint16_t>(part.size());
+/// One event stays one line, which reads as it stands, whatever a client put in its id or topic: each control, and each
+/// byte that is no UTF-8, becomes a '?'. In place; returns the size that is left.
+std::size_t blot(char* text, std::size_t size) {
+  if (std::all_of(text, text + size, is_printed_ascii)) return size;
+  std::size_t kept = 0;
+  for (std::string_view rest(text, size); !rest.empty();) {
+    const mqtt::Character character = mqtt::first_character(rest);
+    rest.remove_prefix(character.bytes.size());
+    if (!character.utf8 || mqtt::is_control(character.code)) {
+      text[kept++] = '?';
+    } else {
+      std::memmove(text + kept, character.bytes.data(), character.bytes.size());
+      kept += character.bytes.size();
+    }
   }
-  out.append(part.substr(0, kPartMax - kCut.size()));
-  out.append(kCut);
-  return static_cast<std::uint16_t>(kPartMax);
+  return kept;
 }
 
-// The bytes of the character that begins `text`, if it is one of more than one byte; 0: it is none.
-std::size_t character_size(std::string_view text) {
-  const auto first = static_cast<unsigned char>(text[0]);
-  const std::size_t size = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC0 ? 2 : 0;
-  return size != 0 && size <= text.size() && mqtt::valid_utf8(text.substr(0, size)) ? size : 0;
+/// `text` without its last characters, if it is longer than this with kCut behind it.
+std::string_view cut(std::string_view text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  std::size_t end = bytes_max - kCut.size();
+  while (end != 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
+std::uint16_t append_part(fmt::memory_buffer& out, std::string_view part) {
+  const std::size_t before = out.size();
+  const std::string_view begin = cut(part, kNameBytesMax);
+  out.append(begin);
+  if (begin.size() != part.size()) out.append(kCut);
+  return static_cast<std::uint16_t>(out.size() - before);
 }
 
 void append_string(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
-    const char letter = text[0];
-    std::size_t size = 1;
-    if (static_cast<unsigned char>(letter) >= 0x80) {
-      size = character_size(text);
-      out += size == 0 ? "\\ufffd" : text.substr(0, size);
-      size = std::max<std::size_t>(size, 1);
-    } else if (letter == '"' || letter == '\\') {
-      (out += '\\') += letter;
-    } else if (is_control(letter)) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(letter));
+    const mqtt::Character character = mqtt::first_character(text);
+    text.remove_prefix(character.bytes.size());
+    if (!character.utf8) {
+      out += "\\ufffd";
+    } else if (mqtt::is_control(character.code)) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(character.code));
     } else {
-      out += letter;
+      if (character.code == '"' || character.code == '\\') out += '\\';
+      out += character.bytes;
     }
-    text.remove_prefix(size);
   }
   out += '"';
 }
@@ -73,9 +82,19 @@ void append_member(std::string& out, std::string_view name, std::string_view val
 
 }  // namespace
 
+std::string in_sentence(std::string_view text, std::size_t bytes_max) {
+  std::string out(cut(text, bytes_max));
+  if (out.find(" [") != std::string::npos || out.find("] ") != std::string::npos) {
+    std::ranges::replace(out, '[', '?');
+    std::ranges::replace(out, ']', '?');
+  }
+  if (out.size() != text.size()) out += kCut;
+  return out;
+}
+
 std::string Subject::name() const {
-  if (client_id.empty() || address.empty()) return std::string(client_id.empty() ? address : client_id);
-  return fmt::format("{} [{}]", client_id, address);
+  const std::string id = client_id.empty() ? "<unknown>" : in_sentence(client_id);
+  return address.empty() ? id : fmt::format("{} [{}]", id, address);
 }
 
 void begin_record(fmt::memory_buffer& out) { out.resize(sizeof(Head)); }
@@ -85,7 +104,7 @@ void end_record(fmt::memory_buffer& out, const Subject& subject) {
     out.resize(sizeof(Head) + kSentenceMax - kCut.size());
     out.append(kCut);
   }
-  blot_controls(out.begin() + sizeof(Head), out.end());
+  out.resize(sizeof(Head) + blot(out.data() + sizeof(Head), out.size() - sizeof(Head)));
   Head head{};
   head.sizes[0] = static_cast<std::uint16_t>(out.size() - sizeof(Head));
   head.sizes[1] = append_part(out, subject.client_id);
@@ -130,10 +149,10 @@ std::string text_of(const Record& record) {
   const bool reason = !subject.reason.empty() && !subject.reason_said;
   if (!user && !reason) return text;
   text += " (";
-  if (user) ((text += "u'") += subject.user) += reason ? "': " : "'";
+  if (user) ((text += "u'") += in_sentence(subject.user)) += reason ? "': " : "'";
   if (reason) text += subject.reason;
   text += ')';
-  blot_controls(text.data() + record.sentence.size(), text.data() + text.size());
+  text.resize(blot(text.data(), text.size()));
   return text;
 }
 

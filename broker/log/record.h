@@ -8,6 +8,15 @@
 
 namespace bramble::log {
 
+/// What a sentence has of a client id, user name or topic, and a Subject of each of its parts.
+inline constexpr std::size_t kNameBytesMax = 1024;
+
+/// What a client chose, as a sentence may have it: the end of a long one is "...", so that the rest of the line is
+/// there whatever a client is called. "[ADDRESS] ..." is never in it, so that no name can pass for the line about
+/// another client: where a square bracket stands before or behind a blank, they all become '?'. `a[1]` stays what it
+/// is.
+std::string in_sentence(std::string_view text, std::size_t bytes_max = kNameBytesMax);
+
 /// Whom and what a line is about, besides its sentence: the text form, JSON and the journal take it from here. What is
 /// not known is empty. The views need to last only for the call that writes the line.
 struct Subject {
@@ -20,13 +29,13 @@ struct Subject {
   bool user_said = false;                        ///< the sentence has the user in it already
   bool reason_said = false;                      ///< and the reason
 
-  /// "ID [ADDRESS]", as Mosquitto 2.1 names a client, or whichever of the two is known.
+  /// "ID [ADDRESS]", as Mosquitto 2.1 names a client, the id as by in_sentence(); "<unknown>" is its word, too.
   std::string name() const;
 };
 
 /// A line on its way from who writes it to the log's thread: the sentence, and its Subject behind it, in one piece of
-/// memory. The sentence has at most 4096 bytes and no control characters; each part of the Subject at most 1024 bytes,
-/// as they are.
+/// memory. The sentence has at most 4096 bytes, and '?' for what is_control() and for what is no UTF-8; each part of
+/// the Subject at most kNameBytesMax, as they are.
 struct Record {
   std::string_view sentence;
   Subject subject;

@@ -27,6 +27,7 @@ std::size_t word_at(std::string_view text, std::size_t at) { return byte_at(text
 struct Said {
   std::string peer;  ///< empty: nothing, as for the proxy's own health checks
   bool by_tls = false;
+  bool local = false;  ///< of the proxy itself, not for a client
   std::string common_name;
 };
 
@@ -82,7 +83,8 @@ bool read_ssl(std::string_view value, Said& said) {
 
 /// `body` is what comes behind the fixed 16 bytes.
 bool read_version2(unsigned command, unsigned family, std::string_view body, Said& said) {
-  if (command == 0) return true;  // LOCAL: the proxy itself
+  said.local = command == 0;
+  if (said.local) return true;
   if (command != 1) return false;
   const bool v4 = family == 0x11, v6 = family == 0x21;
   const std::size_t size = v4 ? 4 : 16;
@@ -139,14 +141,17 @@ class ProxiedTransport final : public Transport {
     return false;
   }
 
-  /// `used`: bytes of the header, if it is whole. False: it is none.
+  /// `used`: bytes of the header, if it is whole and something may follow. False: it is none, or not good enough.
   bool take_header(std::size_t& used) {
     const bool good = version_ == 1 ? take_version1(used) : take_version2(used);
     if (!good)
       return wrong("it did not begin with the PROXY header that this listener expects (enable_proxy_protocol)");
-    if (used != 0 && require_tls_ && !said_.by_tls) {
-      return wrong("it came to the proxy without TLS (proxy_protocol_v2_require_tls)");
+    if (used == 0 || !require_tls_ || said_.by_tls) return true;
+    if (!said_.local) return wrong("it came to the proxy without TLS (proxy_protocol_v2_require_tls)");
+    if (header_.size() > used) {
+      return wrong("the proxy sent more than its own header, and for no client (proxy_protocol_v2_require_tls)");
     }
+    used = 0;  // it never goes on: a health check ends here
     return true;
   }
 

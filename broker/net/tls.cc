@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include "broker/net/verification.h"
 #include "core/base/check.h"
 
 namespace bramble {
@@ -153,6 +154,7 @@ Transport::State TlsTransport::ended(int result) {
       const unsigned long error = ERR_peek_error();
       const char* const text = ERR_reason_error_string(error);
       if (input_ != State::closed || established_) fault_ = text ? text : "breaks the rules of TLS";
+      if (ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED) fault_ = refused_certificate(ssl_.get());
       ERR_clear_error();
       return State::closed;
     }

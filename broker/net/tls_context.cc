@@ -17,6 +17,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "broker/net/verification.h"
+
 namespace bramble {
 
 namespace {
@@ -29,14 +31,19 @@ using Keys = std::unordered_map<std::string, std::vector<unsigned char>>;
 
 std::FILE* key_log = nullptr;  // set before any context is made
 
-/// The last thing that OpenSSL has to say, and nothing left behind it.
+/// What OpenSSL has to say, and nothing left behind it: what the system said to it, else the last of its errors.
 std::string reason() {
-  const unsigned long error = ERR_peek_last_error();
-  ERR_clear_error();
-  if (error == 0) return "OpenSSL gives no reason";
-  if (ERR_SYSTEM_ERROR(error)) return std::strerror(ERR_GET_REASON(error));
-  const char* const text = ERR_reason_error_string(error);
-  return text ? text : fmt::format("OpenSSL error {:x}", error);
+  int system_error = 0;
+  unsigned long last = 0;
+  while (const unsigned long error = ERR_get_error()) {
+    if (system_error == 0 && ERR_SYSTEM_ERROR(error)) system_error = ERR_GET_REASON(error);
+    last = error;
+  }
+  if (system_error == EACCES) return "Permission denied to the account that the broker runs as (chown, chmod)";
+  if (system_error != 0) return std::strerror(system_error);
+  if (last == 0) return "OpenSSL gives no reason";
+  const char* const text = ERR_reason_error_string(last);
+  return text ? text : fmt::format("OpenSSL error {:x}", last);
 }
 
 using Wrong = tl::unexpected<std::string>;
@@ -51,17 +58,39 @@ std::map<std::string, std::string>& passphrases() {
   return all;
 }
 
-int ask_passphrase(char* to, int size, int, void* file_name) {
-  const std::string& file = *static_cast<const std::string*>(file_name);
+/// Of the key file that is being read.
+struct Passphrase {
+  const std::string& file;
+  enum { not_wanted, nobody_to_ask, given } state = not_wanted;
+};
+
+int ask_passphrase(char* to, int size, int, void* wanted) {
+  auto& [file, state] = *static_cast<Passphrase*>(wanted);
+  state = Passphrase::given;
   if (const auto known = passphrases().find(file); known != passphrases().end()) {
     const int bytes = std::min(size, static_cast<int>(known->second.size()));
     std::memcpy(to, known->second.data(), static_cast<std::size_t>(bytes));
     return bytes;
   }
   const std::string prompt = "Passphrase of " + file + ": ";
-  if (EVP_read_pw_string(to, size, prompt.c_str(), 0) != 0) return 0;
+  if (EVP_read_pw_string(to, size, prompt.c_str(), 0) != 0) {
+    state = Passphrase::nobody_to_ask;
+    return -1;
+  }
   passphrases()[file] = to;
   return static_cast<int>(std::strlen(to));
+}
+
+std::string why_no_key(const Passphrase& passphrase) {
+  const std::string why = reason();
+  switch (passphrase.state) {
+    case Passphrase::not_wanted: break;
+    case Passphrase::given: return "is encrypted, and the passphrase does not open it";
+    case Passphrase::nobody_to_ask:
+      return "is encrypted, and nobody can be asked for its passphrase: start the broker in a terminal, or give it the "
+             "key without one (openssl pkey)";
+  }
+  return "cannot be used: " + why + "; the certificate's private key, PEM";
 }
 
 OrMessage<void> load_certificate(SSL_CTX* context, const Config& config, const std::string& certfile,
@@ -70,12 +99,13 @@ OrMessage<void> load_certificate(SSL_CTX* context, const Config& config, const s
     return wrong(config, "certfile", certfile, "cannot be used: " + reason() + "; a certificate and its chain, PEM");
   }
   SSL_CTX_set_default_passwd_cb(context, &ask_passphrase);
-  SSL_CTX_set_default_passwd_cb_userdata(context, const_cast<std::string*>(&keyfile));
+  Passphrase passphrase{keyfile};
+  SSL_CTX_set_default_passwd_cb_userdata(context, &passphrase);
   const bool loaded = SSL_CTX_use_PrivateKey_file(context, keyfile.c_str(), SSL_FILETYPE_PEM) == 1;
   SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
   if (!loaded) {
     passphrases().erase(keyfile);
-    return wrong(config, "keyfile", keyfile, "cannot be used: " + reason() + "; the certificate's private key, PEM");
+    return wrong(config, "keyfile", keyfile, why_no_key(passphrase));
   }
   if (SSL_CTX_check_private_key(context) != 1) {
     return wrong(config, "keyfile", keyfile, "is not the key of " + certfile);
@@ -276,7 +306,7 @@ OrMessage<std::shared_ptr<const TlsContext>> TlsContext::make(const Config& conf
     if (auto done = load_authorities(context, config, options); !done) return Wrong(done.error());
     if (auto done = load_parameters(context, config, options); !done) return Wrong(done.error());
     if (options.require_certificate) {
-      SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+      SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, &note_refused_certificate);
       if (options.disable_client_cert_date_checks) {
         X509_STORE_set_flags(SSL_CTX_get_cert_store(context), X509_V_FLAG_NO_CHECK_TIME);
       }

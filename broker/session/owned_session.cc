@@ -145,7 +145,7 @@ void OwnedSession::log_denial(const OnReactor& here, const char* what, std::stri
   if (!here.reactor().may_log(here, reason, host_of(address))) return;
   about.reason = reason;
   about.reason_code = static_cast<std::uint8_t>(mqtt::ReasonCode::not_authorized);
-  log::write(LogType::notice, about, "Client {} may not {} {}.", about.name(), what, topic);
+  log::write(LogType::notice, about, "Client {} may not {} {}.", about.name(), what, log::in_sentence(topic));
 }
 
 OwnedSession::Delivered OwnedSession::send_at_qos0(const OnReactor& here, Publication& publication,

@@ -27,6 +27,15 @@ std::size_t character_size(std::string_view text) {
 
 }  // namespace
 
+Character first_character(std::string_view text) {
+  const unsigned first = byte_at(text, 0);
+  const std::size_t size = character_size(text);
+  if (size <= 1) return {text.substr(0, 1), first, first < 0x80};
+  char32_t code = first & (0x7Fu >> size);
+  for (std::size_t i = 1; i < size; ++i) code = code << 6 | (byte_at(text, i) & 0x3Fu);
+  return {text.substr(0, size), code, true};
+}
+
 bool valid_utf8(std::string_view text) {
   if (no_word(text, not_plain)) [[likely]]
     return true;

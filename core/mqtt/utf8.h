@@ -12,6 +12,22 @@ namespace bramble::mqtt {
 /// Cost: ASCII 8 bytes at a time; from the first other character on, byte by byte.  Threads: any.
 bool valid_utf8(std::string_view text);
 
+/// The character that `text`, which has one, begins with.  Cost: O(1).  Threads: any.
+struct Character {
+  std::string_view bytes;  ///< one, if what is there is no UTF-8
+  char32_t code = 0;       ///< of no UTF-8: the byte
+  bool utf8 = true;        ///< U+0000 is
+};
+Character first_character(std::string_view text);
+
+/// What moves a cursor, ends a line or turns text round instead of being seen, so that it may go to no terminal or line
+/// of a log: the controls (C0, DEL, C1), U+2028 and U+2029, and what embeds, overrides and isolates directions
+/// (U+202A to U+202E, U+2066 to U+2069).
+constexpr bool is_control(char32_t code) {
+  return code < 0x20 || (code >= 0x7F && code <= 0x9F) || (code >= 0x2028 && code <= 0x202E) ||
+         (code >= 0x2066 && code <= 0x2069);
+}
+
 /// Eight ASCII characters at once: `suspicious(word)` has the high bit set of some byte if one of them may be what is
 /// looked for. Shorter texts are filled up with 'a'.
 using AsciiWord = std::uint64_t;

@@ -55,7 +55,8 @@ TEST_CASE("text names the client as Mosquitto 2.1 does, and adds user and reason
               "Client pump [127.0.0.1:4711] disconnected, not authorised. (its password is wrong)",
               "Client pump [127.0.0.1:4711] disconnected, not authorised. (u'bob')",
               "Client pump [127.0.0.1:4711] disconnected, not authorised.",
-              "Client 127.0.0.1:4711 disconnected, not authorised.", "Client pump disconnected, not authorised."});
+              "Client <unknown> [127.0.0.1:4711] disconnected, not authorised.",
+              "Client pump disconnected, not authorised."});
 }
 
 TEST_CASE("json has a member for all that is known, and no other") {
@@ -93,6 +94,57 @@ TEST_CASE("the users and reasons of text cannot begin a line of their own either
   REQUIRE(lines.size() == 2);
   CHECK(lines[0] == "x (u'a?1: root')");
   CHECK(lines[1] == "x (u'" + std::string(1021, 'u') + "...')");
+}
+
+TEST_CASE("a client id and a user of any length leave the rest of the line whole, and end between two characters") {
+  LogToFile file;
+  file.open();
+  log::Subject subject = wrong_password();
+  const std::string id = std::string(1020, 'i') + "ééé", user(60'000, 'u'), cut(1021, 'u');
+  subject.client_id = id;
+  subject.user = user;
+  log_wrong_password(subject);
+  CHECK(file.lines() ==
+        Lines{"Client " + std::string(1020, 'i') + "... [127.0.0.1:4711] disconnected, not authorised. (u'" + cut +
+              "...': its password is wrong)"});
+}
+
+TEST_CASE(
+    "controls of 8 bits, line separators and what turns text round reach no terminal, nor do bytes of no character") {
+  const std::string id =
+      "a\u0080\u0085\u009B2J\u2028\u2029\u202A\u202E\u2066\u2069\x9B"
+      "é\u200F";
+  LogToFile file;
+  file.open();
+  log::write(LogType::notice, log::Subject{.client_id = id, .user = id}, "{}", id);
+  log::close();
+  file.options.log_format = LogFormat::json;
+  file.open();
+  log::write(LogType::notice, log::Subject{.client_id = id}, "x");
+  const Lines lines = file.lines();
+  CHECK(lines.at(0) == "a???2J???????é\u200F (u'a???2J???????é\u200F')");
+  CHECK(
+      without_time(lines.at(1)) ==
+      R"({"level":"notice","message":"x","client_id":"a\u0080\u0085\u009b2J\u2028\u2029\u202a\u202e\u2066\u2069\ufffdé)"
+      "\u200F\"}");
+}
+
+TEST_CASE("no name has what names the client of a line; brackets that do not look like it stay") {
+  CHECK(log::in_sentence("x [6.6.6.6:666] disconnected, not authorised.") ==
+        "x ?6.6.6.6:666? disconnected, not authorised.");
+  CHECK(log::in_sentence("x[6.6.6.6:666] disconnected") == "x?6.6.6.6:666? disconnected");
+  CHECK(log::in_sentence("sensor[3]") == "sensor[3]");
+  CHECK(log::in_sentence("living room[3]") == "living room[3]");
+  LogToFile file;
+  file.open();
+  log::write(LogType::notice, log::Subject{.client_id = "a [b] c", .user = "d [e] f"}, "x");
+  log::close();
+  file.options.log_format = LogFormat::json;
+  file.open();
+  log::write(LogType::notice, log::Subject{.client_id = "a [b] c"}, "x");
+  const Lines lines = file.lines();
+  CHECK(lines.at(0) == "x (u'd ?e? f')");
+  CHECK(lines.at(1).ends_with(R"("client_id":"a [b] c"})"));
 }
 
 TEST_CASE("log_format takes effect when the log is opened again") {

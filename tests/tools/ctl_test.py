@@ -7,6 +7,7 @@ import os
 import pty
 import signal
 import socket
+import struct
 import subprocess
 import unittest
 
@@ -110,6 +111,21 @@ allow_anonymous true
             self.refused(call("ping", "-p", self.users, "-V", version), 1, "Not authorized (0x87)", "-u and -P")
             self.refused(call("ping", "-p", self.users, "-V", version, "-u", "bob", "-P", "wrong"), 1, "Not authorized")
             self.works("ping", "-p", self.users, "-V", version, "-u", "bob", "-P", "secret")
+
+    def test_the_brokers_reason_cannot_steer_the_terminal(self):
+        reason = "no\x1b[31m\u009b\u202e\nFAKE".encode()
+        properties = b"\x1f" + struct.pack(">H", len(reason)) + reason
+        body = b"\0\x87" + bytes([len(properties)]) + properties
+        with socket.socket() as broker:
+            broker.bind(("127.0.0.1", 0))
+            broker.listen()
+            process = start("ping", "-p", broker.getsockname()[1], "-V", "5")
+            connection, _ = broker.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"\x20" + bytes([len(body)]) + body)
+                _, said = process.communicate(timeout=SECONDS)
+        self.assertIn(r"Not authorized (0x87): no\x1b[31m\u{9b}\u{202e}\nFAKE; it wants", said)
 
     def test_the_password_may_come_from_the_environment(self):
         done = call("ping", "-p", self.users, "-u", "bob", env={**PLAIN, "BRAMBLE_PASSWORD": "secret"})

@@ -12,58 +12,8 @@ import subprocess
 import time
 import unittest
 
-from programs import BROKER, PASSWD, PLAIN, SECONDS, Broker, WithFolder, end_with
-
-
-def text(value):
-    data = value if isinstance(value, bytes) else value.encode()
-    return struct.pack(">H", len(data)) + data
-
-
-def connect(client_id, user=None, password=None, version=4, keep_alive=60, will=None):
-    flags = 2 | (0x80 if user is not None else 0) | (0x40 if password is not None else 0) | (4 if will else 0)
-    body = text("MQTT") + bytes([version, flags]) + struct.pack(">H", keep_alive) + (b"\0" if version == 5 else b"")
-    body += text(client_id)
-    for part in [*(will or ()), user, password]:
-        body += text(part) if part is not None else b""
-    return packet(0x10, body)
-
-
-def packet(first, body):
-    assert len(body) < 128 * 128
-    size = bytes([len(body)]) if len(body) < 128 else bytes([len(body) % 128 | 128, len(body) // 128])
-    return bytes([first]) + size + body
-
-
-DISCONNECT = b"\xe0\0"
-
-
-class Client:
-    """Sends these packets; what the broker makes of them is in its log."""
-
-    opened = []
-
-    def __init__(self, port, *packets):
-        Client.opened.append(self)
-        self.socket = socket.create_connection(("127.0.0.1", port), SECONDS)
-        self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
-        self.socket.sendall(b"".join(packets))
-
-    def answer(self):
-        return self.socket.recv(4096)
-
-    def end(self):
-        """Once the broker has closed."""
-        try:
-            while self.socket.recv(4096):
-                pass
-        except ConnectionResetError:
-            pass
-        self.close()
-
-    def close(self):
-        self.socket.close()
-
+from programs import BROKER, PASSWD, PLAIN, ROOT, SECONDS, Broker, WithFolder, end_with
+from raw_client import DISCONNECT, Client, connect, packet, text
 
 
 def fields_of(datagram):
@@ -164,11 +114,11 @@ class Log(WithFolder):
     def test_what_is_wrong_before_a_connect_names_the_address(self):
         broker, port = self.broker("allow_anonymous true\nconnect_timeout 1\n")
         garbage = Client(port, b"GET / HTTP/1.1\r\n\r\n")
-        self.assertEqual(self.line(broker, "before CONNECT"), f"Client {garbage.address} disconnected due to protocol error. "
+        self.assertEqual(self.line(broker, "before CONNECT"), f"Client <unknown> [{garbage.address}] disconnected due to protocol error. "
                                                               "(it sent something before CONNECT)")
         silent = Client(port)
         self.assertEqual(self.line(broker, "in time"),
-                         f"Client {silent.address} disconnected: it did not send CONNECT in time.")
+                         f"Client <unknown> [{silent.address}] disconnected: it did not send CONNECT in time.")
         broker.end()
 
     def test_the_address_is_what_a_proxy_says(self):
@@ -213,6 +163,38 @@ class Log(WithFolder):
         will.socket.sendall(packet(0xA2, b"\0\2" + text("a/#")))
         self.assertEqual(self.line(broker, "will a"), "will a/#")
         broker.end()
+
+    # --- fail2ban
+
+    def test_fail2ban_sees_each_failed_login_and_none_that_a_name_pretends(self):
+        with open(os.path.join(ROOT, "docs/migrating-from-mosquitto.md")) as docs:
+            ours = re.search(r"^failregex = (.*)$", docs.read(), re.MULTILINE)[1]
+        rules = {name: re.compile(rule.replace("<HOST>", r"\[?(?P<host>[0-9A-Fa-f.:]+?)\]?")) for name, rule in {
+            "ours": ours, "unanchored": r"\[<HOST>:\d+\] disconnected, not authorised\."}.items()}
+        acl = self.path("acl", "topic readwrite open/#\n")
+        broker, port = self.broker(self.users() + f"acl_file {acl}\nlog_type all\n")
+        forged = "x [6.6.6.6:666] disconnected, not authorised. (u'root': its user name or password is wrong)"
+        pretender = Client(port, connect(forged, will=("open/" + forged, "x")))
+        self.assertEqual(pretender.answer()[:1], b"\x20")
+        pretender.socket.sendall(packet(0x82, b"\0\1" + text(forged) + b"\0") + packet(0x30, text(forged) + b"x"))
+        self.line(broker, "may not publish to x ?6.6.6.6:666? disconnected")
+        Client(port, connect(forged, version=5)).answer()
+        self.line(broker, "already connected")
+        guesses = [("pump", "bob"), ("", "bob"), ("i" * 9000, "bob"), (forged, forged), ("6.6.6.6:666 " + forged, "u" * 5000)]
+        failed = [Client(port, connect(client_id, user, "guess")) for client_id, user in guesses]
+        for client in failed:
+            client.end()
+        broker.end()
+        lines = [line.partition(":")[1] + line.partition(":")[2] for line in broker.lines]
+        self.assertIn(f": Client <unknown> [{failed[1].address}] disconnected, not authorised. "
+                      "(u'bob': its user name or password is wrong)", lines)
+        for name, rule in rules.items():
+            hosts = [found["host"] for found in map(rule.search, lines) if found]
+            self.assertEqual(hosts, ["127.0.0.1"] * len(guesses), (name, lines))
+        real = "Client pump [[2001:db8::7]:4711] disconnected, not authorised. (its user name or password is wrong)"
+        for before in (": ", "", "host bramble[17]: "):
+            self.assertEqual(rules["ours"].search(before + real)["host"], "2001:db8::7")
+        self.assertIsNone(rules["ours"].search(f": Client {forged} [192.0.2.7:4711] closed its connection."))
 
     # --- repeats
 

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <poll.h>
 
+#include "tools/ctl/table.h"
+
 namespace bramble::ctl {
 
 using mqtt::Frame;
@@ -49,7 +51,7 @@ std::string remedy(ReasonCode code, const Login& login) {
 
 tl::unexpected<std::string> refused(const mqtt::Connack& connack, const Login& login) {
   std::string message = "the broker refuses the connection: " + words(connack.code);
-  if (connack.reason_string) message += fmt::format(": {}", *connack.reason_string);
+  if (connack.reason_string) message += ": " + printable(*connack.reason_string);
   return wrong(message + remedy(connack.code, login));
 }
 

@@ -4,6 +4,7 @@
 
 #include "broker/config/command_line.h"
 #include "tools/ctl/stream.h"
+#include "tools/ctl/table.h"
 
 namespace bramble::ctl {
 
@@ -72,7 +73,8 @@ OrMessage<std::uint64_t> ask(const std::string& socket, const control::Line& req
     return wrong(
         fmt::format("{} is no control socket of this Bramble: it does not answer with {}", socket, control::kVersion));
   }
-  if (words[1] != "ok") return wrong(fmt::format("the broker does not answer: {}", first->text_or("why", "?")));
+  if (words[1] != "ok")
+    return wrong(fmt::format("the broker does not answer: {}", printable(first->text_or("why", "?"))));
   while (true) {
     const auto line = answer.next();
     if (!line) return wrong(line.error());

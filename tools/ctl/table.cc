@@ -4,39 +4,24 @@
 #include <cwchar>
 #include <fmt/format.h>
 
+#include "core/mqtt/utf8.h"
+
 namespace bramble::ctl {
 
 namespace {
 
 constexpr std::size_t kCellColumns = 40;
 
-/// UTF-8 at the front; 0 columns: it is written as an escape.
-struct Character {
-  std::string_view bytes;
-  char32_t code = 0;
-  std::size_t columns = 0;
-};
-
-std::size_t columns_of(char32_t code) {
+/// 0: it is written as an escape.
+std::size_t columns_of(const mqtt::Character& character) {
+  const char32_t code = character.code;
+  if (!character.utf8 || mqtt::is_control(code)) return 0;
   static const bool utf8 = std::setlocale(LC_CTYPE, "C.UTF-8") != nullptr;
   const int columns = utf8 ? ::wcwidth(static_cast<wchar_t>(code)) : (code >= ' ' && code < 0x7F ? 1 : 0);
   return columns > 0 && code != '\\' ? static_cast<std::size_t>(columns) : 0;
 }
 
-Character first_of(std::string_view text) {
-  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
-  const std::size_t size = byte(0) < 0x80 ? 1 : byte(0) >= 0xF0 ? 4 : byte(0) >= 0xE0 ? 3 : byte(0) >= 0xC0 ? 2 : 1;
-  if (size == 1) return {text.substr(0, 1), byte(0), byte(0) < 0x80 ? columns_of(byte(0)) : 0};
-  constexpr unsigned kFirstBits[] = {0, 0, 0x1F, 0x0F, 0x07};
-  char32_t code = byte(0) & kFirstBits[size];
-  for (std::size_t at = 1; at < size; ++at) {
-    if (at == text.size() || (byte(at) & 0xC0) != 0x80) return {text.substr(0, 1), byte(0), 0};
-    code = code << 6 | (byte(at) & 0x3Fu);
-  }
-  return {text.substr(0, size), code, columns_of(code)};
-}
-
-std::string escape(const Character& character) {
+std::string escape(const mqtt::Character& character) {
   if (character.code == '\\') return "\\\\";
   if (character.code == '\n') return "\\n";
   if (character.bytes.size() == 1) return fmt::format("\\x{:02x}", static_cast<unsigned>(character.code));
@@ -52,9 +37,10 @@ struct Cell {
 Cell cell_of(std::string_view text, std::size_t columns_max) {
   Cell cell;
   while (!text.empty()) {
-    const Character character = first_of(text);
-    const std::string shown = character.columns != 0 ? std::string(character.bytes) : escape(character);
-    const std::size_t columns = character.columns != 0 ? character.columns : shown.size();
+    const mqtt::Character character = mqtt::first_character(text);
+    const std::size_t own_columns = columns_of(character);
+    const std::string shown = own_columns != 0 ? std::string(character.bytes) : escape(character);
+    const std::size_t columns = own_columns != 0 ? own_columns : shown.size();
     const bool last = character.bytes.size() == text.size();
     if (columns_max != 0 && cell.columns + columns + (last ? 0 : 1) > columns_max) {
       cell.text += "…";

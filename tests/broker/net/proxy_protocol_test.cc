@@ -203,4 +203,20 @@ TEST_CASE("PROXY 2: proxy_protocol_v2_require_tls closes who came without") {
   }
 }
 
+TEST_CASE(
+    "PROXY 2: a health check of the proxy needs no TLS, and is nobody's way round proxy_protocol_v2_require_tls") {
+  for (const auto& local : {kSignature + "20 00 00 00"_hex, kSignature + "20 11 00 0C"_hex + kAddresses,
+                            kSignature + "20 00 00 08"_hex + kByTls.substr(0, 2) + "05 01 00000000"_hex}) {
+    const Outcome checked = read_in_any_pieces(2, local, true);
+    CHECK_FALSE(checked.closed);
+    CHECK_FALSE(checked.established);
+    CHECK(checked.fault.empty());
+    const Outcome more = read_in_any_pieces(2, local + "M", true);
+    CHECK(more.closed);
+    CHECK_FALSE(more.established);
+    CHECK(more.rest.empty());
+    CHECK(more.fault.find("proxy_protocol_v2_require_tls") != std::string::npos);
+  }
+}
+
 }  // namespace bramble

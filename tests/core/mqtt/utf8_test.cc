@@ -4,6 +4,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <tuple>
 
 #include "tests/core/mqtt/received.h"
 
@@ -108,6 +109,21 @@ TEST_CASE("every sequence of up to three bytes is judged as the plain reference 
     text.assign({static_cast<char>(value >> 16), static_cast<char>(value >> 8), static_cast<char>(value)});
     if (valid_utf8(text) != plainly_valid(text)) FAIL(value);
   }
+}
+
+TEST_CASE("the first character of a text, or its first byte where that is none") {
+  const auto first = [](std::string_view text) {
+    const Character found = first_character(text);
+    return std::tuple(found.bytes.size(), static_cast<unsigned>(found.code), found.utf8);
+  };
+  CHECK(first("ab") == std::tuple(1, 'a', true));
+  CHECK(first({"\0b", 2}) == std::tuple(1, 0, true));
+  CHECK(first("\u00E9b") == std::tuple(2, 0xE9, true));
+  CHECK(first("\u202Eb") == std::tuple(3, 0x202E, true));
+  CHECK(first("\U0001F600b") == std::tuple(4, 0x1F600, true));
+  CHECK(first("\x9B") == std::tuple(1, 0x9B, false));
+  CHECK(first("\xE2\x80") == std::tuple(1, 0xE2, false));
+  CHECK(first("\xC0\x80") == std::tuple(1, 0xC0, false));
 }
 
 TEST_CASE("random texts are judged as the plain reference does") {

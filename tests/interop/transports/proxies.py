@@ -48,6 +48,21 @@ class Proxies(Case):
         world.broker.logged("PROXY header")  # not each: they are of one address
         world.broker.logged("without TLS")
 
+    def test_a_health_check_needs_no_tls_and_may_not_go_on(self):
+        local = peers.proxy_v2(command=0)
+        stream = self.tcp("proxy2_tls")
+        stream.sendall(local)
+        stream.settimeout(0.2)
+        with self.assertRaises(TimeoutError):
+            stream.recv(1)
+        stream.settimeout(None)
+        since = world.broker.mark()
+        stream.sendall(peers.connect("smuggled"))
+        with contextlib.suppress(ConnectionError):
+            self.assertEqual(stream.recv(100), b"")
+        self.assertEqual(self.told("proxy2_tls", local), b"")
+        world.broker.logged("more than its own header", since)
+
     def test_the_name_in_the_header_is_the_user(self):
         def name_by(tlvs):
             stream = tcp(world.ports["proxy2_names"])

@@ -3,6 +3,8 @@
 import contextlib
 import os
 import pty
+import shutil
+import signal
 import subprocess
 import termios
 
@@ -146,7 +148,35 @@ class Tls(Case):
             self.assertEqual(said.count(b"Passphrase of"), 1, said)  # two certificates with one key ask once
             self.assertNotIn(phrase.encode(), said)
             if not good:
-                self.assertRegex(said.decode(), r"keyfile: .*locked.key.*cannot be used")
+                self.assertRegex(said.decode(), r"keyfile: .*locked.key: is encrypted, and the passphrase does not open it")
+        broker = Broker(world.folder, listeners, start=False)
+        done = subprocess.run([peers.BINARY, "-c", broker.config], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=60, start_new_session=True)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(done.stderr, r"keyfile: .*locked.key: is encrypted, and nobody can be asked for its passphrase")
+
+    def test_a_key_that_cannot_be_read_any_more_says_why(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can start what may not read its key again")
+        certificate, key = world.server
+        folder = world.folder / "readable"
+        folder.mkdir()
+        for file in (certificate, key):
+            shutil.copy(file, folder)
+        path = folder / "broker.conf"
+        path.write_text(f"user nobody\nlistener 0 127.0.0.1\nallow_anonymous true\ncertfile {folder / certificate.name}\n"
+                        f"keyfile {folder / key.name}\n")
+        for below in (world.folder, folder, path, folder / certificate.name):
+            below.chmod(0o755)
+        (folder / key.name).chmod(0o600)
+        broker = Broker(world.folder, [("tls", "")], start=False)
+        broker.process = subprocess.Popen([peers.BINARY, "-c", path], stderr=subprocess.STDOUT, stdout=subprocess.PIPE,
+                                          start_new_session=True)
+        self.addCleanup(broker.process.kill)
+        broker.follow(broker.process.stdout)
+        broker.logged(" listens on ")
+        broker.process.send_signal(signal.SIGHUP)
+        broker.logged(r"keyfile: .*: cannot be used: Permission denied to the account that the broker runs as")
 
 
 class Certificates(Case):
@@ -172,4 +202,5 @@ class Certificates(Case):
     def test_the_log_says_what_was_wrong(self):
         since = world.broker.mark()
         self.refusal(world.revoked, TLS13)
-        world.broker.logged(r"Client 127\.0\.0\.1:\d+ disconnected: certificate verify failed", since)
+        world.broker.logged(r"Client <unknown> \[127\.0\.0\.1:\d+\] disconnected: certificate verify failed: "
+                            r"certificate revoked \(CN=revoked\)\.", since)
