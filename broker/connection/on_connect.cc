@@ -59,7 +59,7 @@ const char* may_not_take_over(const OnReactor& here, const Connection& from, con
         LogType::warning, subject,
         "Client id {} is taken over again and again, now from {}: the one that is there, from {}, stays for {} s "
         "(max_takeovers {}). Do two clients have the same id?",
-        client_id, address, there.peer(), Takeovers::kWindow.count(), most);
+        log::in_sentence(client_id), address, there.peer(), Takeovers::kWindow.count(), most);
   }
   return "its client id is taken over too often (max_takeovers)";
 }
