@@ -42,7 +42,6 @@ struct ListenerOptions {
   std::vector<std::string> websockets_origin;
   std::string http_dir;
   std::vector<std::string> trusted_proxies;
-  std::uint32_t websockets_log_level = 0;
   TlsOptions tls;
   AuthOptions auth;  ///< those that hold here: the listener's own or the broker's; allow_anonymous is set
   // not options
@@ -94,7 +93,7 @@ inline constexpr OptionRow<ListenerOptions> kListenerOptions[] = {
     {"listener_auto_id_prefix", Special<ListenerOptions>{read_listener_auto_id_prefix, show_listener_auto_id_prefix},
      Reload::new_connections, "auto_id_prefix for this listener alone: at most 50 bytes."},
     {"max_connections", &ListenerOptions::max_connections, Range{-1, 2'147'483'647}, Reload::new_connections,
-     "Clients connected through this listener at the same time. -1: no limit."},
+     "Clients connected through this listener at the same time. -1 or 0: no limit."},
     {"max_connection_rate", &ListenerOptions::max_connection_rate, Range{0, 1'000'000}, Reload::at_once,
      "Connections of one address (IPv6: of one /64) in a second, on average over ten; further ones are closed. Behind "
      "a "
@@ -133,8 +132,6 @@ inline constexpr OptionRow<ListenerOptions> kListenerOptions[] = {
      "Bramble's own."},
     {"http_dir", &ListenerOptions::http_dir, Reload::new_connections,
      "Folder whose files a listener with protocol websockets serves by HTTP."},
-    {"websockets_log_level", &ListenerOptions::websockets_log_level, Range{}, Reload::at_once,
-     "Of a library that neither Mosquitto 2.1 nor Bramble uses any more: accepted, without effect."},
 };
 
 }  // namespace bramble
