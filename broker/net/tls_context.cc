@@ -51,6 +51,12 @@ std::map<std::string, std::string>& passphrases() {
   return all;
 }
 
+/// Instead of ask_passphrase: notes that there is something to ask.
+int note_passphrase(char*, int, int, void* is_asked_for) {
+  *static_cast<bool*>(is_asked_for) = true;
+  return 0;
+}
+
 int ask_passphrase(char* to, int size, int, void* file_name) {
   const std::string& file = *static_cast<const std::string*>(file_name);
   if (const auto known = passphrases().find(file); known != passphrases().end()) {
@@ -64,15 +70,24 @@ int ask_passphrase(char* to, int size, int, void* file_name) {
   return static_cast<int>(std::strlen(to));
 }
 
+using Unread = std::vector<std::string>*;  // null: passphrases are asked for
+
 OrMessage<void> load_certificate(SSL_CTX* context, const Config& config, const std::string& certfile,
-                                 const std::string& keyfile) {
+                                 const std::string& keyfile, Unread unread) {
   if (SSL_CTX_use_certificate_chain_file(context, certfile.c_str()) != 1) {
     return wrong(config, "certfile", certfile, "cannot be used: " + reason() + "; a certificate and its chain, PEM");
   }
-  SSL_CTX_set_default_passwd_cb(context, &ask_passphrase);
-  SSL_CTX_set_default_passwd_cb_userdata(context, const_cast<std::string*>(&keyfile));
+  bool encrypted = false;
+  SSL_CTX_set_default_passwd_cb(context, unread ? &note_passphrase : &ask_passphrase);
+  SSL_CTX_set_default_passwd_cb_userdata(context,
+                                         unread ? static_cast<void*>(&encrypted) : const_cast<std::string*>(&keyfile));
   const bool loaded = SSL_CTX_use_PrivateKey_file(context, keyfile.c_str(), SSL_FILETYPE_PEM) == 1;
   SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
+  if (encrypted) {
+    ERR_clear_error();
+    unread->push_back(config.at("keyfile", keyfile) + keyfile + " is encrypted, so it was not read");
+    return {};
+  }
   if (!loaded) {
     passphrases().erase(keyfile);
     return wrong(config, "keyfile", keyfile, "cannot be used: " + reason() + "; the certificate's private key, PEM");
@@ -247,7 +262,13 @@ bool TlsContext::log_keys_to(const std::string& path) {
   return key_log != nullptr;
 }
 
-OrMessage<std::shared_ptr<const TlsContext>> TlsContext::make(const Config& config, const ListenerOptions& listener) {
+OrMessage<void> TlsContext::check_keys(const Config& config, const std::string& path) {
+  const auto keys = load_keys(config, path);
+  return keys ? OrMessage<void>() : Wrong(keys.error());
+}
+
+OrMessage<std::shared_ptr<const TlsContext>> TlsContext::make(const Config& config, const ListenerOptions& listener,
+                                                              Unread unread) {
   static constexpr std::string_view kMqtt = "mqtt", kHttp = "http/1.1";
   const TlsOptions& options = listener.tls;
   auto parts = std::make_unique<Parts>();
@@ -268,7 +289,7 @@ OrMessage<std::shared_ptr<const TlsContext>> TlsContext::make(const Config& conf
                                const_cast<std::string_view*>(listener.protocol == Protocol::mqtt ? &kMqtt : &kHttp));
     if (key_log) SSL_CTX_set_keylog_callback(context, &write_key_line);
     if (!options.certfile.empty()) {
-      if (auto done = load_certificate(context, config, options.certfile[i], options.keyfile[i]); !done) {
+      if (auto done = load_certificate(context, config, options.certfile[i], options.keyfile[i], unread); !done) {
         return Wrong(done.error());
       }
     }
