@@ -79,8 +79,7 @@ std::string show_mount_point(const ListenerOptions& options);
 /// `listener PORT [ADDRESS]` opens a listener and is no row; what follows it applies to it.
 inline constexpr OptionRow<ListenerOptions> kListenerOptions[] = {
     {"port", &ListenerOptions::port, Range{0, 65535}, Reload::at_once,
-     "Port of the default listener. Older form of `listener`. 0 lets the system pick a port, which Mosquitto does "
-     "not."},
+     "Port of the default listener. Older form of `listener`."},
     {"bind_address", &ListenerOptions::bind_address, Reload::at_once,
      "Address or host name of the default listener. Older form of `listener`."},
     {"bind_interface", &ListenerOptions::bind_interface, Reload::at_once, "Listen only on this network device: eth0."},
@@ -117,7 +116,8 @@ inline constexpr OptionRow<ListenerOptions> kListenerOptions[] = {
      "Put before every topic and filter of this listener's clients, and taken off again towards them: they live in a "
      "part of the topics that they take for the whole."},
     {"use_username_as_clientid", &ListenerOptions::use_username_as_clientid, Reload::new_connections,
-     "The user name is the client id, so one user has one session. Clients without a user name are refused."},
+     "The user name is the client id, so one user has one session. Clients without a user name are refused. With "
+     "clientid_prefixes the id that a client sends has to begin so too."},
     {"enable_proxy_protocol", &ListenerOptions::enable_proxy_protocol, Range{1, 2, 0}, Reload::new_connections,
      "Expect a PROXY header of version 1 or 2, which says where the client is, on each connection. Only for listeners "
      "that nobody but the proxy reaches. 0: none."},

@@ -13,6 +13,7 @@ namespace bramble {
 
 namespace {
 
+constexpr const char* kPortNone = "port 0 is for a Unix socket: `listener 0 /run/bramble.sock`";
 constexpr std::size_t kLineBytesMax = 4096;
 
 // Other names of options that have a row.
@@ -120,7 +121,7 @@ void Reading::read_listener(const ConfigLine& line) {
   if (listener.unix_socket() && listener.port != 0) {
     add_error(line, "a Unix socket has no port: `listener 0 " + listener.bind_address + "`");
   } else if (listener.port == 0 && listener.bind_address.empty()) {
-    add_error(line, "port 0 is for a Unix socket: `listener 0 /run/bramble.sock`");
+    add_error(line, kPortNone);
   } else if (!listener.unix_socket() && listener.bind_address.find_first_of(" \t") != std::string::npos) {
     add_error(line, listener.bind_address + " is not an address: a port, and one address or host name behind it");
   }
@@ -154,6 +155,7 @@ bool Reading::read_of_listener(const ConfigLine& line, std::string_view name) {
   if (&listener != &default_listener_) return true;
   default_options_.push_back({line, std::string(name)});
   if (to_default) default_has_address_ = true;
+  if (name == "port" && default_listener_.port == 0) add_error(line, kPortNone);
   return true;
 }
 

@@ -249,6 +249,7 @@ TEST_CASE("log_dest: each place once, and one file") {
 
 TEST_CASE("listener 0 is for a Unix socket, or for an address") {
   CHECK(error_of("listener 0\n") == "b.conf:1: listener: port 0 is for a Unix socket: `listener 0 /run/bramble.sock`");
+  CHECK(contains(error_of("port 0\n"), "b.conf:1: port: port 0 is for a Unix socket"));
   CHECK(error_of("listener 0 127.0.0.1\n") == "");
 }
 
