@@ -38,6 +38,20 @@ std::string what_is_wrong(const Config& config, const char* option, const std::s
                      write_remedy(path, error));
 }
 
+/// Of what is made before root is left behind.
+std::string wrong_place(const Config& config, bool root) {
+  std::string wrong;
+  const auto check = [&](const char* option, const std::string& path) {
+    if (wrong.empty() && !path.empty()) wrong = what_is_wrong(config, option, path, root);
+  };
+  check("pid_file", config.broker.pid_file);
+  check("control_socket", config.broker.control_socket);
+  for (const ListenerOptions& listener : config.listeners) {
+    if (listener.unix_socket()) check("listener", listener.bind_address);
+  }
+  return wrong;
+}
+
 std::string wrong_log_file(const Config& config, bool root) {
   for (const std::string& destination : config.broker.log_dest) {
     if (!destination.starts_with(kFile)) continue;
@@ -75,8 +89,7 @@ OrMessage<std::vector<std::string>> check_start(const Config& config, bool has_c
   const auto account = account_to_become(config, has_config_file);
   if (!account) return tl::unexpected(account.error());
   const bool root = ::geteuid() == 0;
-  const std::string& pid_file = config.broker.pid_file;
-  std::string wrong = pid_file.empty() ? "" : what_is_wrong(config, "pid_file", pid_file, root);
+  std::string wrong = wrong_place(config, root);
   if (wrong.empty()) wrong = as_account(config, *account, [&] { return wrong_log_file(config, root); });
   if (!wrong.empty()) return tl::unexpected(wrong);
   if (auto other = other_account(config, *account)) notes.push_back(std::move(*other));

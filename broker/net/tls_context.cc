@@ -29,9 +29,9 @@ using Keys = std::unordered_map<std::string, std::vector<unsigned char>>;
 
 std::FILE* key_log = nullptr;  // set before any context is made
 
-/// The last thing that OpenSSL has to say, and nothing left behind it.
+/// The first thing that OpenSSL has to say, which names the cause, and nothing left behind it.
 std::string reason() {
-  const unsigned long error = ERR_peek_last_error();
+  const unsigned long error = ERR_peek_error();
   ERR_clear_error();
   if (error == 0) return "OpenSSL gives no reason";
   if (ERR_SYSTEM_ERROR(error)) return std::strerror(ERR_GET_REASON(error));

@@ -31,12 +31,13 @@ class Show(WithFolder):
         tls = f"certfile {self.path('pem')}\nkeyfile {self.path('key')}\n"
         for lines, says in ((f"password_file {plain}", "plain text"), (f"password_file {none}", "cannot be read"),
                             (f"acl_file {broken}", "is not known here"), (f"acl_file {none}", "cannot be read"),
-                            (f"certfile {none}\nkeyfile {none}", "certfile: "),
+                            (f"certfile {none}\nkeyfile {none}", "cannot be used: No such file or directory"),
                             (f"certfile {broken}\nkeyfile {broken}", "certfile: "),
                             (f"{tls}ciphers nonsense", "ciphers: "), (f"{tls}cafile {none}", "cafile: "),
                             (f"psk_file {none}", "psk_file: "), (f"psk_file {none}\npsk_hint h", "psk_file: "),
                             (f"protocol websockets\nhttp_dir {none}", "http_dir: "),
                             (f"log_dest file {none}/log", "log_dest: "), (f"pid_file {none}/pid", "pid_file: "),
+                            (f"control_socket {none}/s", "control_socket: "), (f"listener 0 {none}/s", "listener: "),
                             *([("user no-such-user", "user: there is no account")] if os.geteuid() == 0 else [])):
             conf = self.path("f.conf", f"listener 1883\nallow_anonymous true\n{lines}\n")
             for done in (call("config", "show", conf), run(BROKER, "--test-config", "-c", conf)):
