@@ -22,6 +22,18 @@ namespace bramble::log {
 
 namespace detail {
 std::atomic<std::uint32_t> types{kLogTypesDefault};
+
+struct Destinations {
+  std::vector<int> streams;  // descriptors of stderr and stdout
+  std::vector<LogFile> files;
+  bool to_syslog = false;
+  int facility = LOG_DAEMON;
+  std::optional<Journal> journal;
+  bool json = false;
+  bool to_topic = false;
+  bool with_time = true;
+  std::string time_format;  // empty: seconds since 1970
+};
 }  // namespace detail
 
 namespace {
@@ -55,17 +67,7 @@ const TypeRow& row_of(LogType type) {
   return kTypes[0];
 }
 
-struct Destinations {
-  std::vector<int> streams;  // descriptors of stderr and stdout
-  std::vector<LogFile> files;
-  bool to_syslog = false;
-  int facility = LOG_DAEMON;
-  std::optional<Journal> journal;
-  bool json = false;
-  bool to_topic = false;
-  bool with_time = true;
-  std::string time_format;  // empty: seconds since 1970
-};
+using detail::Destinations;
 
 OrMessage<Destinations> open_destinations(const Config& config) {
   const BrokerOptions& options = config.broker;
@@ -245,11 +247,19 @@ void detail::write_line(LogType type, const Subject& subject, fmt::string_view f
   logger->log(spdlog::source_loc{"", static_cast<int>(type), ""}, spdlog::level::info, record);
 }
 
-OrMessage<void> open(const Config& config) {
+Prepared::Prepared(std::unique_ptr<detail::Destinations> to, std::uint32_t types) : to_(std::move(to)), types_(types) {}
+Prepared::Prepared(Prepared&&) noexcept = default;
+Prepared::~Prepared() = default;
+
+OrMessage<Prepared> prepare(const Config& config) {
   auto destinations = open_destinations(config);
   if (!destinations) return tl::unexpected<std::string>(std::move(destinations.error()));
+  return Prepared(std::make_unique<Destinations>(std::move(*destinations)), types_of(config.broker));
+}
+
+void use(Prepared prepared) {
   Log& log = the_log();
-  log.sink->set(std::move(*destinations));
+  log.sink->set(std::move(*prepared.to_));
   if (!log.pool) {
     log.pool = std::make_shared<spdlog::details::thread_pool>(kQueueLines, 1);
     log.sink->count_lost_by(log.pool.get());
@@ -257,7 +267,13 @@ OrMessage<void> open(const Config& config) {
                                                         spdlog::async_overflow_policy::overrun_oldest);
     log.current.store(log.logger.get(), std::memory_order_release);
   }
-  detail::types.store(types_of(config.broker), std::memory_order_relaxed);
+  detail::types.store(prepared.types_, std::memory_order_relaxed);
+}
+
+OrMessage<void> open(const Config& config) {
+  auto prepared = prepare(config);
+  if (!prepared) return tl::unexpected<std::string>(std::move(prepared.error()));
+  use(std::move(*prepared));
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <fmt/format.h>
 #include <functional>
+#include <memory>
 #include <string_view>
 
 #include "broker/config/config.h"
@@ -19,14 +20,29 @@
 namespace bramble::log {
 
 namespace detail {
+struct Destinations;
 extern std::atomic<std::uint32_t> types;  // relaxed: a line more or less while options change is fine
 void write_line(LogType type, const Subject& subject, fmt::string_view format, fmt::format_args arguments);
 }  // namespace detail
 
-/// Takes the destinations and types that the options name, and starts the log's thread: so not before a fork. Before
-/// the first open(), and after close(), lines go to stderr at once: error, warning, notice and information. May be
-/// called again, with other options. Errors: a log file that cannot be opened, with where it was asked for; what was
-/// open stays as it was.
+/// The destinations and types that some options name: open, and not in use yet.
+class Prepared {
+ public:
+  Prepared(std::unique_ptr<detail::Destinations> to, std::uint32_t types);
+  Prepared(Prepared&&) noexcept;
+  ~Prepared();
+
+ private:
+  friend void use(Prepared prepared);
+  std::unique_ptr<detail::Destinations> to_;
+  std::uint32_t types_;
+};
+/// Errors: a log file that cannot be opened, with where it was asked for.
+OrMessage<Prepared> prepare(const Config& config);
+/// From now on lines go there, and nowhere else. Starts the log's thread: so not before a fork. Before the first use(),
+/// and after close(), lines go to stderr at once: error, warning, notice and information. May be called again.
+void use(Prepared prepared);
+/// Both. Errors: as prepare; what was in use stays so.
 OrMessage<void> open(const Config& config);
 /// Writes out what is queued, and ends the log's thread. Threads that write have ended.
 void close();

@@ -18,6 +18,7 @@
 #include "broker/log.h"
 #include "broker/net/tls_context.h"
 #include "broker/process.h"
+#include "broker/start_check.h"
 
 namespace {
 
@@ -33,16 +34,22 @@ int take_signals() {
   return ::signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
+/// All of it, or with an error nothing: what may fail comes before what cannot be taken back.
+OrMessage<void> take_over(Broker& broker, const CommandLine& command_line) {
+  auto config = load_config(command_line);
+  if (!config) return tl::unexpected(config.error());
+  auto log = log::prepare(*config);
+  if (!log) return tl::unexpected(log.error());
+  const auto warnings = config->warnings;
+  if (auto done = broker.reload(std::move(*config)); !done) return done;
+  log::use(std::move(*log));
+  for (const auto& warning : warnings) log::write(LogType::warning, "{}", warning);
+  return {};
+}
+
 /// Everything is read again: files that the configuration names too.
 void reload(Broker& broker, const CommandLine& command_line, FileWatch& watch) {
-  auto config = load_config(command_line);
-  OrMessage<void> done = config ? OrMessage<void>() : tl::unexpected<std::string>(config.error());
-  if (config) {
-    const auto warnings = config->warnings;
-    done = broker.reload(std::move(*config));
-    if (done) done = log::open(broker.config());
-    for (const auto& warning : warnings) log::write(LogType::warning, "{}", warning);
-  }
+  const auto done = take_over(broker, command_line);
   watch.look_at(broker.config());
   if (done) return log::write(LogType::notice, "The configuration has been read again, and holds.");
   log::write(LogType::error, "The configuration has been read again and is not taken; the one before stays. {}",
@@ -99,6 +106,15 @@ int failed_to_start(const std::string& why) {
   return kExitStartFailed;
 }
 
+int test(const CommandLine& command_line, const Config& config) {
+  const auto notes = check_start(config, !command_line.config_file.empty());
+  if (!notes) return std::fprintf(stderr, "%s\n", notes.error().c_str()), kExitBadConfig;
+  for (const auto& warning : config.warnings) std::fprintf(stderr, "%s\n", warning.c_str());
+  for (const auto& note : *notes) std::fprintf(stderr, "%s\n", note.c_str());
+  const bool shown = std::fputs(show_config(config).c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+  return shown ? kExitOk : kExitStartFailed;
+}
+
 int run(const CommandLine& command_line, const std::shared_ptr<const Config>& config) {
   OrMessage<int> parent = -1;
   if (command_line.daemon) parent = become_daemon();
@@ -115,10 +131,13 @@ int run(const CommandLine& command_line, const std::shared_ptr<const Config>& co
   if (*control) (*broker)->take_control_socket(std::move(**control));
   auto pid_file = PidFile::write(*config);
   if (!pid_file) return failed_to_start(pid_file.error());
-  const auto dropped = drop_privileges(*config, !command_line.config_file.empty());
+  const auto account = account_to_become(*config, !command_line.config_file.empty());
+  if (!account) return failed_to_start(account.error());
+  const auto dropped = drop_privileges(*config, *account);
   if (!dropped) return failed_to_start(dropped.error());
   if (const auto opened = log::open(*config); !opened) return failed_to_start(opened.error());
   for (const auto& warning : config->warnings) log::write(LogType::warning, "{}", warning);
+  if (const auto other = other_account(*config, *account)) log::write(LogType::warning, "{}", *other);
   if (const auto few = few_files(*config, files)) log::write(LogType::warning, "{}", *few);
 
   (*broker)->start();
@@ -147,10 +166,6 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", config.error().c_str());
     return kExitBadConfig;
   }
-  if (command_line->test_config) {
-    for (const auto& warning : config->warnings) std::fprintf(stderr, "%s\n", warning.c_str());
-    const bool shown = std::fputs(show_config(*config).c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
-    return shown ? kExitOk : kExitStartFailed;
-  }
+  if (command_line->test_config) return test(*command_line, *config);
   return run(*command_line, std::make_shared<const Config>(std::move(*config)));
 }

@@ -20,6 +20,7 @@ namespace bramble {
 
 namespace {
 
+constexpr const char* kMosquitto = "mosquitto";  // the account that Mosquitto does without, too
 constexpr std::size_t kManyClients = 10'000;
 constexpr std::size_t kOwnFiles = 32;             // the log, listeners, and three of each reactor
 constexpr std::size_t kTableAtStart = 64 * 1024;  // descriptors; 8 bytes each, in the kernel
@@ -36,7 +37,7 @@ void widen_file_table(std::size_t files) {
 std::int64_t clients_expected(const Config& config) {
   std::int64_t all = 0;
   for (const auto& listener : config.listeners) {
-    if (listener.max_connections < 0) return -1;
+    if (listener.max_connections <= 0) return -1;
     all += listener.max_connections;
   }
   return all;
@@ -69,23 +70,26 @@ OrMessage<std::optional<Account>> account_to_become(const Config& config, bool h
   if (::geteuid() != 0 || user == "root") return std::optional<Account>();
   const std::string at = config.at("user");
   const passwd* account = nullptr;
-  if (!user.empty()) {
-    account = ::getpwnam(user.c_str());
-    if (!account) return tl::unexpected(fmt::format("{}there is no account {}; create it, or name another", at, user));
-  } else {
-    if (has_config_file) account = ::getpwnam("mosquitto");
-    if (!account) account = ::getpwnam("bramble");
-    if (!account) account = ::getpwnam("nobody");
-    if (!account) return tl::unexpected(at + "started as root, and there is no account nobody; name one");
+  if (!user.empty()) account = ::getpwnam(user.c_str());
+  if (!account && !user.empty() && user != kMosquitto) {
+    return tl::unexpected(fmt::format("{}there is no account {}; create it, or name another", at, user));
   }
+  if (!account && has_config_file) account = ::getpwnam(kMosquitto);
+  if (!account) account = ::getpwnam("bramble");
+  if (!account) account = ::getpwnam("nobody");
+  if (!account) return tl::unexpected(at + "started as root, and there is no account nobody; name one");
   return Account{account->pw_name, account->pw_uid, account->pw_gid};
 }
 
-OrMessage<void> drop_privileges(const Config& config, bool has_config_file) {
-  const auto account = account_to_become(config, has_config_file);
-  if (!account) return tl::unexpected(account.error());
-  if (!*account) return {};
-  const auto& [name, id, group] = **account;
+std::optional<std::string> other_account(const Config& config, const std::optional<Account>& account) {
+  const std::string& user = config.broker.user;
+  if (!account || user.empty() || account->name == user) return {};
+  return fmt::format("{}there is no account {}; runs as {} instead", config.at("user"), user, account->name);
+}
+
+OrMessage<void> drop_privileges(const Config& config, const std::optional<Account>& account) {
+  if (!account) return {};
+  const auto& [name, id, group] = *account;
   if (::initgroups(name.c_str(), group) != 0 || ::setgid(group) != 0 || ::setuid(id) != 0) {
     return tl::unexpected(fmt::format("{}cannot become {}: {}; start as that account, or set user root",
                                       config.at("user"), name, std::strerror(errno)));

@@ -25,11 +25,13 @@ struct Account {
   std::uint32_t id;
   std::uint32_t group;
 };
-/// Nothing: it stays who it is.
+/// If started as root: the option `user`; without it, or with `user mosquitto` and no such account, the first there is
+/// of mosquitto (with a file only), bramble and nobody. Nothing: it stays who it is.
 OrMessage<std::optional<Account>> account_to_become(const Config& config, bool has_config_file);
-/// Leaves root behind, if started as root: the option `user`; else, with a file, mosquitto, bramble or nobody, without
-/// one bramble or nobody, whichever exists first.
-OrMessage<void> drop_privileges(const Config& config, bool has_config_file);
+/// The line for the log if it is another than the option names.
+std::optional<std::string> other_account(const Config& config, const std::optional<Account>& account);
+/// Leaves root behind for that account.
+OrMessage<void> drop_privileges(const Config& config, const std::optional<Account>& account);
 
 /// The file of the option pid_file, with our process id in it; gone again with this object, unless it is /dev/null or
 /// the like. It is kept open, for by then its folder may be out of reach: written as root, in a folder of root's. It is

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LINES_MAX = 400
 
-# A folder may include what is named here and itself. `broker` alone stands for the files directly in it, but main.cc.
+# A folder may include what is named here and itself. `broker` alone stands for the files directly in it, but main.cc and start_check.
 CORE = {
     "core/base": [],
     "core/mqtt": ["core/base"],
@@ -38,6 +38,7 @@ ORDER = [  # each includes those before it
     ["broker/shard"],
     ["broker/admin"],
     ["broker"],
+    ["broker/start_check"],
     ["broker/main"],
 ]
 # The words that code of core never needs: it has no socket, file, clock, thread of its own, log or global.
@@ -60,8 +61,9 @@ def allowed_folders():
             allowed[folder] = core | below | peers
         below |= set(layer)
     allowed["tools"] = core | {"tools"}
-    # explains what a configuration means, which only the code that reads it can say; nothing that runs
-    allowed["tools/ctl"] = core | {"broker/config", "tools", "tools/ctl"}
+    # explains what a configuration means and whether it can start, which only the code that reads it can say; nothing
+    # that runs
+    allowed["tools/ctl"] = core | {"broker/config", "broker/start_check", "tools", "tools/ctl"}
     allowed["bench"] = core | below | {"bench"}  # measures whatever there is
     return allowed
 

@@ -31,7 +31,9 @@ inline constexpr OptionRow<AuthOptions> kAuthOptions[] = {
      "Users and their hashed passwords, as bramble-passwd and mosquitto_passwd write them."},
     {"acl_file", &AuthOptions::acl_file, Reload::at_once, "Who may read and write which topics. Without it all may."},
     {"psk_file", &AuthOptions::psk_file, Reload::at_once,
-     "Identities and their pre-shared keys, a line each: identity:key in hexadecimal. For listeners with psk_hint."},
+     "Identities and their pre-shared keys, a line each: identity:key in hexadecimal. For listeners with psk_hint; "
+     "read "
+     "without one, too."},
     {"allow_zero_length_clientid", &AuthOptions::allow_zero_length_clientid, Reload::new_connections,
      "Accept an empty client id, and make one up."},
     {"auto_id_prefix", Special<AuthOptions>{read_auth_auto_id_prefix, show_auth_auto_id_prefix},

@@ -36,6 +36,14 @@ constexpr auto kLogTypeNames = std::to_array<LogTypeName>({
 constexpr std::string_view kFile = "file";
 constexpr auto kDestinations = std::to_array<std::string_view>({"stderr", "stdout", "syslog", "journald", "topic"});
 
+/// Once, however often it is asked for.
+void log_to(BrokerOptions& options, std::string destination) {
+  std::erase(options.log_dest, "none");
+  if (std::ranges::find(options.log_dest, destination) == options.log_dest.end()) {
+    options.log_dest.push_back(std::move(destination));
+  }
+}
+
 }  // namespace
 
 std::string read_control_socket(BrokerOptions& options, std::string_view value) {
@@ -75,7 +83,7 @@ std::string read_log_dest(BrokerOptions& options, std::string_view value) {
   const auto path = std::min(value.find_first_not_of(" \t", blank), value.size());
   if (value.substr(0, blank) == kFile) {
     if (path == value.size()) return "file needs a path: log_dest file /var/log/bramble.log";
-    options.log_dest.push_back("file " + std::string(value.substr(path)));
+    log_to(options, "file " + std::string(value.substr(path)));
     return {};
   }
   const std::string_view destination = one_word(value);
@@ -84,8 +92,7 @@ std::string read_log_dest(BrokerOptions& options, std::string_view value) {
   if (destination == "none") {
     options.log_dest = {"none"};
   } else if (std::ranges::find(kDestinations, destination) != kDestinations.end()) {
-    std::erase(options.log_dest, "none");
-    options.log_dest.emplace_back(destination);
+    log_to(options, std::string(destination));
   } else {
     return std::string(destination) +
            " is no place to log to: stderr, stdout, syslog, journald, topic, none, or file and a path";

@@ -78,6 +78,7 @@ struct BrokerOptions {
   std::string log_timestamp_format;  ///< empty: seconds since 1970
   std::int32_t log_facility = -1;    ///< -1: not given
   bool connection_messages = true;
+  std::uint32_t websockets_log_level = 0;
 };
 
 inline constexpr std::size_t kSocketPathBytesMax = 107;
@@ -97,8 +98,8 @@ std::string show_log_type(const BrokerOptions& options);
 
 inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
     {"user", &BrokerOptions::user, Reload::at_start,
-     "Account to change to after the ports are open. Counts only when started as root. Not given: the first there is "
-     "of mosquitto (only with -c), bramble and nobody. root stays root."},
+     "Account to change to after the ports are open. Counts only when started as root. Not given, or mosquitto where "
+     "there is no such account: the first there is of mosquitto (only with -c), bramble and nobody. root stays root."},
     {"pid_file", &BrokerOptions::pid_file, Reload::at_start,
      "File to write the process id to. Not being able to stops the start."},
     {"control_socket", Special<BrokerOptions>{read_control_socket, show_control_socket}, Reload::at_start,
@@ -216,6 +217,8 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
      "Facility of `log_dest syslog`: local0 to local7, by number. -1: daemon."},
     {"connection_messages", &BrokerOptions::connection_messages, Reload::at_once,
      "Log clients that connect and disconnect."},
+    {"websockets_log_level", &BrokerOptions::websockets_log_level, Range{}, Reload::at_once,
+     "Of a library that neither Mosquitto 2.1 nor Bramble uses any more: accepted, without effect."},
 };
 
 }  // namespace bramble

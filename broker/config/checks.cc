@@ -22,6 +22,11 @@ bool is_address(const std::string& text) {
   return ::inet_pton(AF_INET, text.c_str(), &binary) == 1 || ::inet_pton(AF_INET6, text.c_str(), &binary) == 1;
 }
 
+bool asks_for_nothing(const ListenerOptions& listener) {
+  const TlsOptions& tls = listener.tls;
+  return tls.on() && !tls.require_certificate && (tls.psk_hint.empty() || tls.use_subject_as_username);
+}
+
 }  // namespace
 
 std::vector<std::string> listener_errors(const Config& config, const ListenerOptions& listener) {
@@ -39,10 +44,10 @@ std::vector<std::string> listener_errors(const Config& config, const ListenerOpt
        "needs cafile or capath, to check clients' certificates with"},
       {"crlfile", !tls.crlfile.empty(), authorities, "needs cafile or capath, whose certificates it revokes"},
       {"use_identity_as_username", tls.use_identity_as_username,
-       (tls.require_certificate && certificates) || !tls.psk_hint.empty() || listener.enable_proxy_protocol == 2,
-       "needs require_certificate true or psk_hint: who nobody has checked is nobody"},
-      {"use_subject_as_username", tls.use_subject_as_username, tls.require_certificate && certificates,
-       "needs require_certificate true: who nobody has checked is nobody"},
+       certificates || !tls.psk_hint.empty() || listener.enable_proxy_protocol == 2,
+       "needs certfile, keyfile and require_certificate true, or psk_hint: who nobody has checked is nobody"},
+      {"use_subject_as_username", tls.use_subject_as_username, certificates,
+       "needs certfile, keyfile and require_certificate true: who nobody has checked is nobody"},
       {"ciphers", !tls.ciphers.empty(), tls.on(), kNeedsTls},
       {"ciphers_tls1.3", !tls.ciphers_tls1_3.empty(), tls.on(), kNeedsTls},
       {"psk_hint", !tls.psk_hint.empty(), !listener.auth.psk_file.empty(), "needs psk_file, which holds the keys"},
@@ -70,6 +75,11 @@ std::vector<std::string> listener_errors(const Config& config, const ListenerOpt
 void add_warnings(Config& config) {
   for (const ListenerOptions& listener : config.listeners) {
     const bool by_certificate = listener.tls.use_identity_as_username || listener.tls.use_subject_as_username;
+    if (by_certificate && asks_for_nothing(listener)) {
+      config.warnings.push_back(listener.declared_at + ": nobody can log in on port " + std::to_string(listener.port) +
+                                ": its users are those that certificates name, and it asks for none. "
+                                "`require_certificate true` and a cafile do");
+    }
     if (listener.optional || *listener.auth.allow_anonymous || !listener.auth.password_file.empty() || by_certificate) {
       continue;
     }

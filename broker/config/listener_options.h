@@ -42,7 +42,6 @@ struct ListenerOptions {
   std::vector<std::string> websockets_origin;
   std::string http_dir;
   std::vector<std::string> trusted_proxies;
-  std::uint32_t websockets_log_level = 0;
   TlsOptions tls;
   AuthOptions auth;  ///< those that hold here: the listener's own or the broker's; allow_anonymous is set
   // not options
@@ -80,8 +79,7 @@ std::string show_mount_point(const ListenerOptions& options);
 /// `listener PORT [ADDRESS]` opens a listener and is no row; what follows it applies to it.
 inline constexpr OptionRow<ListenerOptions> kListenerOptions[] = {
     {"port", &ListenerOptions::port, Range{0, 65535}, Reload::at_once,
-     "Port of the default listener. Older form of `listener`. 0 lets the system pick a port, which Mosquitto does "
-     "not."},
+     "Port of the default listener. Older form of `listener`."},
     {"bind_address", &ListenerOptions::bind_address, Reload::at_once,
      "Address or host name of the default listener. Older form of `listener`."},
     {"bind_interface", &ListenerOptions::bind_interface, Reload::at_once, "Listen only on this network device: eth0."},
@@ -94,7 +92,7 @@ inline constexpr OptionRow<ListenerOptions> kListenerOptions[] = {
     {"listener_auto_id_prefix", Special<ListenerOptions>{read_listener_auto_id_prefix, show_listener_auto_id_prefix},
      Reload::new_connections, "auto_id_prefix for this listener alone: at most 50 bytes."},
     {"max_connections", &ListenerOptions::max_connections, Range{-1, 2'147'483'647}, Reload::new_connections,
-     "Clients connected through this listener at the same time. -1: no limit."},
+     "Clients connected through this listener at the same time. -1 or 0: no limit."},
     {"max_connection_rate", &ListenerOptions::max_connection_rate, Range{0, 1'000'000}, Reload::at_once,
      "Connections of one address (IPv6: of one /64) in a second, on average over ten; further ones are closed. Behind "
      "a "
@@ -118,7 +116,8 @@ inline constexpr OptionRow<ListenerOptions> kListenerOptions[] = {
      "Put before every topic and filter of this listener's clients, and taken off again towards them: they live in a "
      "part of the topics that they take for the whole."},
     {"use_username_as_clientid", &ListenerOptions::use_username_as_clientid, Reload::new_connections,
-     "The user name is the client id, so one user has one session. Clients without a user name are refused."},
+     "The user name is the client id, so one user has one session. Clients without a user name are refused. With "
+     "clientid_prefixes the id that a client sends has to begin so too."},
     {"enable_proxy_protocol", &ListenerOptions::enable_proxy_protocol, Range{1, 2, 0}, Reload::new_connections,
      "Expect a PROXY header of version 1 or 2, which says where the client is, on each connection. Only for listeners "
      "that nobody but the proxy reaches. 0: none."},
@@ -133,8 +132,6 @@ inline constexpr OptionRow<ListenerOptions> kListenerOptions[] = {
      "Bramble's own."},
     {"http_dir", &ListenerOptions::http_dir, Reload::new_connections,
      "Folder whose files a listener with protocol websockets serves by HTTP."},
-    {"websockets_log_level", &ListenerOptions::websockets_log_level, Range{}, Reload::at_once,
-     "Of a library that neither Mosquitto 2.1 nor Bramble uses any more: accepted, without effect."},
 };
 
 }  // namespace bramble

@@ -13,8 +13,7 @@ namespace bramble {
 
 namespace {
 
-constexpr std::uint16_t kDefaultPort = 1883;
-constexpr std::size_t kErrorsShown = 20;
+constexpr const char* kPortNone = "port 0 is for a Unix socket: `listener 0 /run/bramble.sock`";
 constexpr std::size_t kLineBytesMax = 4096;
 
 // Other names of options that have a row.
@@ -25,16 +24,16 @@ constexpr auto kAliases = std::to_array<Alias>({{"maximum_qos", "max_qos"},
                                                 {"retained_persistence", "persistence"},
                                                 {"websockets_headers_size", "packet_buffer_size"}});
 
-// Options of the default listener that open it even beside others, as in Mosquitto, apart from those of TLS.
-constexpr auto kOpensDefault =
-    std::to_array<std::string_view>({"port", "bind_address", "max_connections", "max_qos", "mount_point", "protocol",
-                                     "socket_domain", "use_username_as_clientid"});
-// Those that belong to the default listener wherever they stand.
+// Options that belong to the default listener wherever they stand.
 constexpr auto kOnlyDefault = std::to_array<std::string_view>({"port", "bind_address"});
 
 // Those of which each line counts.
 constexpr auto kMayRepeat = std::to_array<std::string_view>(
     {"log_dest", "log_type", "certfile", "keyfile", "websockets_origin", "clientid_prefixes", "trusted_proxies"});
+
+// Text whose field is no string. Of text Mosquitto takes one line only; of numbers and flags the last counts.
+constexpr auto kText = std::to_array<std::string_view>({"auto_id_prefix", "control_socket", "listener_auto_id_prefix",
+                                                        "log_timestamp_format", "mount_point", "tls_version"});
 
 // What an option given twice was given to, if not to the listener of that number.
 constexpr std::size_t kWholeBroker = std::numeric_limits<std::size_t>::max();
@@ -48,6 +47,11 @@ auto* find_row(const Rows& rows, std::string_view name) {
 
 bool is_in(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
+}
+
+template <class Options>
+bool is_text(const OptionRow<Options>& row) {
+  return std::holds_alternative<std::string Options::*>(row.field) || is_in(kText, row.name);
 }
 
 // What is wrong with the bytes of a line, whatever it says; empty: nothing. So each error stays one readable line.
@@ -76,7 +80,7 @@ bool Reading::read_into(Options& options, const Rows& rows, const ConfigLine& li
   const auto* const row = find_row(rows, name);
   if (row == nullptr) return false;
   const bool may_repeat = is_in(kMayRepeat, row->name);
-  if (!may_repeat) warn_of_repeat(line, given_to, row->name);
+  if (!may_repeat) note_repeat(line, given_to, row->name, is_text(*row));
   if (const std::string wrong = read_option(*row, options, line.value); !wrong.empty()) add_error(line, wrong);
   std::string& origin = origins_of(given_to)[row->name];
   origin = may_repeat && !origin.empty() ? origin + ", " + line.where : line.where;
@@ -89,6 +93,7 @@ void Reading::read(const ConfigLine& line) {
   const std::string_view name = meant_by(line.name);
   if (line.value.empty()) return add_error(line, "needs a value behind it");
   if (name == "listener") return read_listener(line);
+  if (name == "log_dest" && is_second_log_file(line)) return;
   if (name == "per_listener_settings" && !first_login_option_.empty()) {
     return add_error(line, "stands below an option that it is about, at " + first_login_option_ + ": move it above");
   }
@@ -115,6 +120,8 @@ void Reading::read_listener(const ConfigLine& line) {
   if (!listener.bind_address.empty()) listener.origins["bind_address"] = line.where;
   if (listener.unix_socket() && listener.port != 0) {
     add_error(line, "a Unix socket has no port: `listener 0 " + listener.bind_address + "`");
+  } else if (listener.port == 0 && listener.bind_address.empty()) {
+    add_error(line, kPortNone);
   } else if (!listener.unix_socket() && listener.bind_address.find_first_of(" \t") != std::string::npos) {
     add_error(line, listener.bind_address + " is not an address: a port, and one address or host name behind it");
   }
@@ -141,46 +148,65 @@ bool Reading::read_of_listener(const ConfigLine& line, std::string_view name) {
   const bool to_default = is_in(kOnlyDefault, name);
   ListenerOptions& listener = to_default ? default_listener_ : listener_at(line);
   const std::size_t number = to_default ? kDefaultListener : number_at(line);
-  const bool of_tls = find_row(kTlsOptions, name) != nullptr;
   if (!read_into(listener, kListenerOptions, line, name, number) &&
       !read_into(listener.tls, kTlsOptions, line, name, number)) {
     return false;
   }
   if (&listener != &default_listener_) return true;
-  given_to_default(line, name);
-  if (of_tls || is_in(kOpensDefault, name)) {
-    default_is_asked_for_ = true;
-    if (default_listener_.declared_at.empty()) default_listener_.declared_at = line.where;
-  }
+  default_options_.push_back({line, std::string(name)});
   if (to_default) default_has_address_ = true;
+  if (name == "port" && default_listener_.port == 0) add_error(line, kPortNone);
   return true;
 }
-
-void Reading::given_to_default(const ConfigLine& line, std::string_view) { default_options_.push_back(line); }
 
 bool Reading::read_of_login(const ConfigLine& line, std::string_view name) {
   if (find_row(kAuthOptions, name) == nullptr) return false;
   if (first_login_option_.empty()) first_login_option_ = line.where;
   if (!config_.broker.per_listener_settings) return read_into(config_.auth, kAuthOptions, line, name, kWholeBroker);
   ListenerOptions& listener = listener_at(line);
-  if (&listener == &default_listener_) given_to_default(line, name);
+  if (&listener == &default_listener_) default_options_.push_back({line, std::string(name)});
   return read_into(listener.auth, kAuthOptions, line, name, number_at(line));
 }
 
 /// Mosquitto 2.1 recommends plugins of its own for what its password_file and acl_file do.
 bool Reading::read_plugin(const ConfigLine& line) {
   if (line.name == "plugin" || line.name == "global_plugin" || line.name == "auth_plugin") {
+    end_plugin();
     const std::string_view file = last_part(line.value);
-    plugin_ = file.starts_with("mosquitto_password_file") ? Plugin::password_file
-              : file.starts_with("mosquitto_acl_file")    ? Plugin::acl_file
-                                                          : Plugin::refused;
-    return plugin_ != Plugin::refused;
+    plugin_ = {file == "mosquitto_password_file.so" ? "password_file"
+               : file == "mosquitto_acl_file.so"    ? "acl_file"
+                                                    : "",
+               line};
+    return !plugin_.does.empty();
   }
-  const bool password = line.name == "plugin_opt_password_file" || line.name == "auth_opt_password_file";
-  const bool acl = line.name == "plugin_opt_acl_file" || line.name == "auth_opt_acl_file";
-  if (plugin_ == Plugin::password_file && password) return read_of_login(line, "password_file");
-  if (plugin_ == Plugin::acl_file && acl) return read_of_login(line, "acl_file");
+  for (const std::string_view prefix : {"plugin_opt_", "auth_opt_"}) {
+    if (plugin_.does.empty() || line.name != std::string(prefix) + std::string(plugin_.does)) continue;
+    plugin_.has_file = true;
+    if (!config_.broker.per_listener_settings || plugin_.line.name != "global_plugin") {
+      return read_of_login(line, plugin_.does);
+    }
+    if (first_login_option_.empty()) first_login_option_ = line.where;
+    return read_into(config_.auth, kAuthOptions, line, plugin_.does, kWholeBroker);  // finish() gives it to each
+  }
   return false;
+}
+
+void Reading::end_plugin() {
+  if (!plugin_.does.empty() && !plugin_.has_file) {
+    add_error(plugin_.line, "has no file to go by, so nothing would be checked: write `plugin_opt_" +
+                                std::string(plugin_.does) + " FILE` below it");
+  }
+  plugin_ = {};
+}
+
+/// Lines go to one file: Mosquitto takes no second either.
+bool Reading::is_second_log_file(const ConfigLine& line) {
+  BrokerOptions alone;  // what this line says
+  if (!read_log_dest(alone, line.value).empty() || !alone.log_dest.front().starts_with("file ")) return false;
+  if (log_file_.where.empty()) log_file_ = {line.name, alone.log_dest.front(), line.where};
+  if (log_file_.value == alone.log_dest.front()) return false;
+  add_error(line, "another file is given at " + log_file_.where + ": take one of the two lines out");
+  return true;
 }
 
 void Reading::read_bridge(const ConfigLine& line) {
@@ -207,88 +233,10 @@ void Reading::read_other(const ConfigLine& line) {
   add_error(line, meant.empty() ? "no such option" : "no such option; did you mean " + std::string(meant) + "?");
 }
 
-OrMessage<Config> Reading::finish(const std::vector<std::uint16_t>& ports) {
-  config_.local_only = config_.listeners.empty() && !default_has_address_;
-  if (config_.local_only) {
-    open_loopback(ports);
-  } else {
-    open_default_listener();
-    if (!ports.empty()) {
-      config_.warnings.emplace_back("-p is not used: the configuration file says where to listen");
-    }
-  }
-  resolve_login();
-  for (const ListenerOptions& listener : config_.listeners) {
-    if (listener.optional) continue;
-    std::ranges::move(listener_errors(config_, listener), std::back_inserter(errors_));
-  }
-  if (!errors_.empty()) return tl::unexpected<std::string>(all_errors());
-  if (default_is_asked_for_ && !default_has_address_ && !config_.local_only) {
-    add_warning(default_listener_.declared_at,
-                "stands before any listener, so the default listener opens too, on port " +
-                    std::to_string(default_listener_.port));
-  }
-  add_warnings(config_);
-  return std::move(config_);
-}
-
-std::string Reading::all_errors() const {
-  std::string all;
-  for (std::size_t i = 0; i < std::min(errors_.size(), kErrorsShown); ++i) all += (i == 0 ? "" : "\n") + errors_[i];
-  if (errors_.size() > kErrorsShown) all += "\n... and " + std::to_string(errors_.size() - kErrorsShown) + " more";
-  return all;
-}
-
-void Reading::open_default_listener() {
-  if (default_is_asked_for_) {
-    config_.listeners.push_back(default_listener_);
-    return;
-  }
-  for (const ConfigLine& line : default_options_) {
-    add_error(line, "stands before any listener, so it is for none: write it below the `listener` line it is for");
-  }
-}
-
-void Reading::open_loopback(const std::vector<std::uint16_t>& ports) {
-  const bool asked_for = !ports.empty();
-  for (const std::uint16_t port : asked_for ? ports : std::vector<std::uint16_t>{kDefaultPort}) {
-    for (const char* const address : {"127.0.0.1", "::1"}) {
-      ListenerOptions& listener = config_.listeners.emplace_back(default_listener_);
-      listener.port = port;
-      listener.bind_address = address;
-      listener.optional = listener.bind_address == "::1";
-      if (asked_for) listener.origins["port"] = "-p";
-      listener.declared_at = asked_for ? "-p " + std::to_string(port) : "without a listener configured";
-    }
-  }
-}
-
-void Reading::resolve_login() {
-  for (ListenerOptions& listener : config_.listeners) resolve_login(listener);
-}
-
-void Reading::resolve_login(ListenerOptions& listener) {
-  Origins& origins = listener.origins;
-  if (!config_.broker.per_listener_settings) {
-    listener.auth = config_.auth;
-    for (const auto& row : kAuthOptions) {
-      if (const auto given = config_.origins.find(row.name); given != config_.origins.end()) origins.insert(*given);
-    }
-  }
-  if (listener.listener_allow_anonymous) {
-    listener.auth.allow_anonymous = listener.listener_allow_anonymous;
-    origins["allow_anonymous"] = origins["listener_allow_anonymous"];
-  }
-  if (!listener.listener_auto_id_prefix.empty()) {
-    listener.auth.auto_id_prefix = listener.listener_auto_id_prefix;
-    origins["auto_id_prefix"] = origins["listener_auto_id_prefix"];
-  }
-  if (!listener.auth.allow_anonymous) listener.auth.allow_anonymous = config_.local_only;
-}
-
-void Reading::warn_of_repeat(const ConfigLine& line, std::size_t given_to, std::string_view name) {
+void Reading::note_repeat(const ConfigLine& line, std::size_t given_to, std::string_view name, bool text) {
   const auto [before, first] = seen_.try_emplace({given_to, name}, line.where);
   if (first) return;
+  if (text) return add_error(line, "given at " + before->second + " too: take one of the two lines out");
   add_warning(line.where, line.name + ": given at " + before->second + " too; this one counts");
   before->second = line.where;
 }

@@ -21,13 +21,25 @@ class Reading {
   OrMessage<Config> finish(const std::vector<std::uint16_t>& ports);
 
  private:
-  /// One of Mosquitto's own plugins for what Bramble does itself.
-  enum class Plugin : std::uint8_t { none, password_file, acl_file, refused };
+  /// The plugin that plugin_opt_... lines are for.
+  struct Plugin {
+    std::string_view does;  ///< the option that does the same, if it is one of Mosquitto's own; empty: it is not
+    ConfigLine line;
+    bool has_file = false;
+  };
+
+  /// What was given to the default listener.
+  struct DefaultOption {
+    ConfigLine line;
+    std::string name;  ///< of its row
+  };
 
   void read_listener(const ConfigLine& line);
   bool read_of_listener(const ConfigLine& line, std::string_view name);
   bool read_of_login(const ConfigLine& line, std::string_view name);
   bool read_plugin(const ConfigLine& line);
+  void end_plugin();
+  bool is_second_log_file(const ConfigLine& line);
   void read_bridge(const ConfigLine& line);
   void read_other(const ConfigLine& line);
   template <class Options, class Rows>
@@ -37,14 +49,17 @@ class Reading {
   ListenerOptions& listener_at(const ConfigLine& line);
   std::size_t number_at(const ConfigLine& line) const;
   Origins& origins_of(std::size_t given_to);
-  void given_to_default(const ConfigLine& line, std::string_view name);
 
   std::string all_errors() const;
-  void open_default_listener();
+  /// Does anything that was given to the default listener open it?
+  bool default_opens();
+  /// It stays closed beside others: what of that would be missed?
+  void check_options_for_none();
+  void warn_of_default(bool alone);
   void open_loopback(const std::vector<std::uint16_t>& ports);
   void resolve_login();
   void resolve_login(ListenerOptions& listener);
-  void warn_of_repeat(const ConfigLine& line, std::size_t given_to, std::string_view name);
+  void note_repeat(const ConfigLine& line, std::size_t given_to, std::string_view name, bool text);
 
   void add_error(const ConfigLine& line, std::string_view what) {
     errors_.push_back(line.where + ": " + line.name + ": " + std::string(what));
@@ -60,11 +75,11 @@ class Reading {
   std::map<std::size_t, std::size_t> listener_of_file_;
   std::map<std::pair<std::size_t, std::string_view>, std::string> seen_;  // what was given to what -> where
   ListenerOptions default_listener_;
-  bool default_is_asked_for_ = false;        // an option that opens it was given
-  bool default_has_address_ = false;         // its port or address was
-  std::vector<ConfigLine> default_options_;  // all that was given to it
-  std::string first_login_option_;           // where it stands
-  Plugin plugin_ = Plugin::none;             // plugin_opt_... lines are for it
+  bool default_has_address_ = false;  // its port or address was given
+  std::vector<DefaultOption> default_options_;
+  std::string first_login_option_;  // where it stands
+  Plugin plugin_;
+  ConfigLine log_file_;  // the first `log_dest file`
   bool in_bridge_ = false;
 };
 

@@ -51,9 +51,13 @@ std::string config_reference() {
              "lower case. Only the main file may have it.") +
          "#include_dir\n\n# --- listeners\n\n" +
          comment(
-             "Opens a listener: a port, and an address or host name if it is not to be on all interfaces. The options "
-             "below apply to the listener they follow, and before any to the default listener, which `port` and "
-             "`bind_address` open.") +
+             "Opens a listener: a port, and an address or host name if it is not to be on all interfaces. Port 0 and "
+             "a path open a Unix socket; port 0 and an address let the system pick a port, which Mosquitto does not. "
+             "The "
+             "options below apply to the listener they follow. Before any they apply to the default listener, on port "
+             "1883 of all addresses: it opens by `port`, `bind_address`, and, with another value than their default, "
+             "bind_interface, max_connections, max_qos, protocol, socket_domain, use_username_as_clientid and the "
+             "options of TLS but tls_version.") +
          "#listener 1883\n" + section("of one listener", kListenerOptions, ListenerOptions{}) +
          section("TLS of one listener", kTlsOptions, TlsOptions{});
 }

@@ -42,7 +42,10 @@ constexpr auto kDifferences = std::to_array<Difference>({
     {"bind_address", When::given, "",
      "deprecated since Mosquitto 2.0: `listener PORT ADDRESS` says the same, in Bramble too"},
     {"bind_interface", When::given, "", "new in Mosquitto 1.6"},
-    {"clientid_prefixes", When::given, "", "deprecated in Mosquitto 2.1. Bramble takes several such lines"},
+    {"clientid_prefixes", When::given, "",
+     "deprecated in Mosquitto 2.1. Bramble takes several such lines, and with use_username_as_clientid the user name "
+     "has "
+     "to begin so, too"},
     {"enable_proxy_protocol", When::given, "", kSince21},
     {"global_max_clients", When::given, "", kSince21},
     {"global_max_connections", When::given, "", kSince21},

@@ -208,8 +208,10 @@ std::string who_may_connect(const ListenerOptions& listener) {
     const char* const user = listener.tls.use_subject_as_username ? "the certificate's subject"
                                                                   : "its name in the certificate, or its key's";
     if (proxy) return "clients whose certificate the proxy tells of; the user is the name in it";
-    return fmt::format("clients with {}; the user is {}, and no password is asked for", shows.empty() ? "one" : shows,
-                       user);
+    const bool by_key = !listener.tls.psk_hint.empty() && !listener.tls.use_subject_as_username;
+    if (shows.empty() && !by_key) return "nobody: the user is who the certificate names, and none is asked for";
+    return fmt::format("clients with {}; the user is {}, and no password is asked for",
+                       shows.empty() ? "a key of " + listener.auth.psk_file : shows, user);
   }
   const std::string with = shows.empty() ? "" : " who has " + shows;
   const std::string& file = listener.auth.password_file;

@@ -1,6 +1,8 @@
 #include "broker/connection/admission.h"
 
 #include <algorithm>
+#include <fmt/format.h>
+#include <random>
 
 #include "core/mqtt/utf8.h"
 
@@ -18,6 +20,15 @@ bool accepts(const ListenerOptions& listener, Version version) {
     case Version::v5: return listener.accept_v5;
   }
   return false;
+}
+
+/// Unlike any other client's, and not to be guessed: a client id is what a session is taken over by.
+std::string made_up_client_id(const std::string& prefix) {
+  thread_local std::random_device random;  // the system's, not a generator whose state could be found out
+  const auto word = [] { return std::uint64_t{random()} << 32 | random(); };
+  const std::uint64_t a = word(), b = word();
+  return fmt::format("{}{:08X}-{:04X}-{:04X}-{:04X}-{:012X}", prefix, a >> 32, a >> 16 & 0xFFFF, a & 0xFFFF, b >> 48,
+                     b & 0xFFFF'FFFF'FFFF);
 }
 
 Result<Who> who_by_certificate(const Connection& from, bool subject) {
@@ -92,29 +103,32 @@ Result<void> admit(const Connection& from, const mqtt::Connect& connect) {
   return {};
 }
 
-Result<std::string_view> client_id_of(const Connection& from, const mqtt::Connect& connect, const Who& who) {
+Result<ClientId> client_id_of(const Connection& from, const mqtt::Connect& connect, const Who& who) {
   const ListenerOptions& listener = from.listener();
-  const auto& prefixes = from.parts().config->broker.clientid_prefixes;
-  std::string_view id = connect.client_id;
-  if (listener.use_username_as_clientid) {
-    if (!who.user) {
-      return failure(ReasonCode::not_authorized, "it has no user name to be its client identifier");
-    }
-    id = *who.user;
-  }
-  if (id.empty()) {
+  ClientId id{std::string(connect.client_id), false};
+  if (id.text.empty()) {
     // 3.1 knows no empty identifiers; 3.1.1 only with Clean Session  [3.1.1: MQTT-3.1.3-8]
     const bool version_allows =
         connect.version == Version::v5 || (connect.version == Version::v3_1_1 && connect.clean_start);
     if (!listener.auth.allow_zero_length_clientid || !version_allows) {
       return failure(ReasonCode::client_identifier_not_valid, "an empty client identifier");
     }
-    return id;
+    id = {made_up_client_id(listener.auth.auto_id_prefix), true};
   }
-  const bool begins_right =
-      prefixes.empty() || std::ranges::any_of(prefixes, [&](const auto& prefix) { return id.starts_with(prefix); });
-  if (begins_right) return id;
-  return failure(ReasonCode::not_authorized, "its client identifier begins otherwise (clientid_prefixes)");
+  const auto& prefixes = from.parts().config->broker.clientid_prefixes;
+  const auto begins_right = [&] {
+    return prefixes.empty() ||
+           std::ranges::any_of(prefixes, [&](const auto& prefix) { return id.text.starts_with(prefix); });
+  };
+  constexpr const char* kBeginsOtherwise = "its client identifier begins otherwise (clientid_prefixes)";
+  if (!begins_right()) return failure(ReasonCode::not_authorized, kBeginsOtherwise);
+  if (!listener.use_username_as_clientid) return id;
+  if (!who.user || who.user->empty()) {
+    return failure(ReasonCode::not_authorized, "it has no user name to be its client identifier");
+  }
+  id.text = *who.user;
+  if (!begins_right()) return failure(ReasonCode::not_authorized, kBeginsOtherwise);
+  return id;
 }
 
 const char* may_not_stay(const Connection& connection, const ListenerRules& before) {

@@ -20,8 +20,14 @@ Result<Who> who_is(const OnReactor& here, Connection& from, const mqtt::Connect&
 /// May this client be served at all? What the answer does not depend on is its session.
 Result<void> admit(const Connection& from, const mqtt::Connect& connect);
 
-/// The id of its session: its own, its user's (use_username_as_clientid), or empty for one that is to be made up.
-Result<std::string_view> client_id_of(const Connection& from, const mqtt::Connect& connect, const Who& who);
+/// The id of a session.
+struct ClientId {
+  std::string text;
+  bool assigned = false;  ///< the client gave none
+};
+/// The id of its session: its own, its user's (use_username_as_clientid), or one that is made up. With
+/// clientid_prefixes its own or made-up one has to begin so in any case, as in Mosquitto, and its user's too.
+Result<ClientId> client_id_of(const Connection& from, const mqtt::Connect& connect, const Who& who);
 
 /// Why a client that is there may not stay, now that its listener's rules are no longer `before`; null: it may.
 const char* may_not_stay(const Connection& connection, const ListenerRules& before);

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <fmt/format.h>
-#include <random>
 
 #include "broker/connection/admission.h"
 #include "broker/connection/connections.h"
@@ -12,15 +11,6 @@ using mqtt::ReasonCode;
 using mqtt::Version;
 
 namespace {
-
-/// Unlike any other client's, and not to be guessed: a client id is what a session is taken over by.
-std::string made_up_client_id(const std::string& prefix) {
-  thread_local std::random_device random;  // the system's, not a generator whose state could be found out
-  const auto word = [] { return std::uint64_t{random()} << 32 | random(); };
-  const std::uint64_t a = word(), b = word();
-  return fmt::format("{}{:08X}-{:04X}-{:04X}-{:04X}-{:012X}", prefix, a >> 32, a >> 16 & 0xFFFF, a & 0xFFFF, b >> 48,
-                     b & 0xFFFF'FFFF'FFFF);
-}
 
 bool may_leave_will(const Connection& from, const Who& who, std::string_view client_id, const mqtt::WillFields& will) {
   const AccessList* const list = from.rules().access.get();
@@ -139,8 +129,7 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   const auto named = client_id_of(from, connect, *who);
   if (!named) return refuse(named.error()), done;
 
-  const bool assigned = named->empty();
-  const std::string client_id = assigned ? made_up_client_id(from.listener().auth.auto_id_prefix) : std::string(*named);
+  const auto& [client_id, assigned] = *named;
   if (connect.will && !may_leave_will(from, *who, client_id, *connect.will)) {
     return refuse({ReasonCode::not_authorized, "it may not publish its Will (acl_file)"}), done;
   }

@@ -89,7 +89,7 @@ Listener::~Listener() = default;
 
 Listener::Full Listener::full() const {
   const auto limit = rules_->options.max_connections;
-  if (limit >= 0 && rules_->connections->load(std::memory_order_relaxed) >= limit) {
+  if (limit > 0 && rules_->connections->load(std::memory_order_relaxed) >= limit) {
     return {"max_connections", limit};
   }
   if (connections_max_ >= 0 && mesh_->connections().load(std::memory_order_relaxed) >= connections_max_) {

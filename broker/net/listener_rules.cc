@@ -28,6 +28,17 @@ OrMessage<Loaded> once(std::map<std::string, Loaded>& known, const std::string& 
   return loaded;
 }
 
+/// What is named and not kept.
+OrMessage<void> check_others(const Config& config, const ListenerOptions& options) {
+  std::error_code unknown;
+  if (const auto& pages = options.http_dir; !pages.empty() && !std::filesystem::is_directory(pages, unknown)) {
+    return tl::unexpected(config.at("http_dir", pages) + pages + " is no folder that can be read; check the path");
+  }
+  const std::string& keys = options.auth.psk_file;
+  const bool unused = options.tls.psk_hint.empty();
+  return keys.empty() || !unused ? OrMessage<void>() : TlsContext::check_keys(config, keys);
+}
+
 /// Null: none.
 bool same_rules(const AccessList* a, const AccessList* b) { return a && b ? a->says_the_same(*b) : a == b; }
 
@@ -44,7 +55,7 @@ void ListenerRules::follow(const ListenerRules& before) {
   if (rates && before.rates && rates->rate() == before.rates->rate()) rates = before.rates;
 }
 
-OrMessage<AllRules> read_rules(const Config& config) {
+OrMessage<AllRules> read_rules(const Config& config, std::vector<std::string>* unread) {
   AllRules all;
   std::map<std::string, std::shared_ptr<Users>> users;
   std::map<std::string, std::shared_ptr<const AccessList>> lists;
@@ -52,10 +63,7 @@ OrMessage<AllRules> read_rules(const Config& config) {
     auto rules = std::make_shared<ListenerRules>();
     rules->options = options;
     if (const auto rate = options.max_connection_rate; rate != 0) rules->rates = std::make_shared<AddressRates>(rate);
-    std::error_code unknown;
-    if (const auto& pages = options.http_dir; !pages.empty() && !std::filesystem::is_directory(pages, unknown)) {
-      return tl::unexpected(config.at("http_dir", pages) + pages + " is no folder that can be read; check the path");
-    }
+    if (auto checked = check_others(config, options); !checked) return tl::unexpected(checked.error());
     auto passwords =
         once(users, options.auth.password_file, [&](const auto& path) { return Users::load(config, path); });
     if (!passwords) return tl::unexpected<std::string>(std::move(passwords.error()));
@@ -64,7 +72,7 @@ OrMessage<AllRules> read_rules(const Config& config) {
     if (!access) return tl::unexpected<std::string>(std::move(access.error()));
     rules->access = std::move(*access);
     if (options.tls.on()) {
-      auto tls = TlsContext::make(config, options);
+      auto tls = TlsContext::make(config, options, unread);
       if (!tls) return tl::unexpected<std::string>(std::move(tls.error()));
       rules->tls = std::move(*tls);
     }

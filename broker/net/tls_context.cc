@@ -31,19 +31,19 @@ using Keys = std::unordered_map<std::string, std::vector<unsigned char>>;
 
 std::FILE* key_log = nullptr;  // set before any context is made
 
-/// What OpenSSL has to say, and nothing left behind it: what the system said to it, else the last of its errors.
+/// What OpenSSL has to say, and nothing left behind it: what the system said to it, else the first of its errors, which
+/// names the cause.
 std::string reason() {
   int system_error = 0;
-  unsigned long last = 0;
+  const unsigned long first = ERR_peek_error();
   while (const unsigned long error = ERR_get_error()) {
     if (system_error == 0 && ERR_SYSTEM_ERROR(error)) system_error = ERR_GET_REASON(error);
-    last = error;
   }
   if (system_error == EACCES) return "Permission denied to the account that the broker runs as (chown, chmod)";
   if (system_error != 0) return std::strerror(system_error);
-  if (last == 0) return "OpenSSL gives no reason";
-  const char* const text = ERR_reason_error_string(last);
-  return text ? text : fmt::format("OpenSSL error {:x}", last);
+  if (first == 0) return "OpenSSL gives no reason";
+  const char* const text = ERR_reason_error_string(first);
+  return text ? text : fmt::format("OpenSSL error {:x}", first);
 }
 
 using Wrong = tl::unexpected<std::string>;
@@ -61,12 +61,14 @@ std::map<std::string, std::string>& passphrases() {
 /// Of the key file that is being read.
 struct Passphrase {
   const std::string& file;
-  enum { not_wanted, nobody_to_ask, given } state = not_wanted;
+  bool may_ask;
+  enum { not_wanted, not_asked, nobody_to_ask, given } state = not_wanted;
 };
 
 int ask_passphrase(char* to, int size, int, void* wanted) {
-  auto& [file, state] = *static_cast<Passphrase*>(wanted);
-  state = Passphrase::given;
+  auto& [file, may_ask, state] = *static_cast<Passphrase*>(wanted);
+  state = may_ask ? Passphrase::given : Passphrase::not_asked;
+  if (!may_ask) return -1;
   if (const auto known = passphrases().find(file); known != passphrases().end()) {
     const int bytes = std::min(size, static_cast<int>(known->second.size()));
     std::memcpy(to, known->second.data(), static_cast<std::size_t>(bytes));
@@ -84,7 +86,8 @@ int ask_passphrase(char* to, int size, int, void* wanted) {
 std::string why_no_key(const Passphrase& passphrase) {
   const std::string why = reason();
   switch (passphrase.state) {
-    case Passphrase::not_wanted: break;
+    case Passphrase::not_wanted:
+    case Passphrase::not_asked: break;
     case Passphrase::given: return "is encrypted, and the passphrase does not open it";
     case Passphrase::nobody_to_ask:
       return "is encrypted, and nobody can be asked for its passphrase: start the broker in a terminal, or give it the "
@@ -93,16 +96,23 @@ std::string why_no_key(const Passphrase& passphrase) {
   return "cannot be used: " + why + "; the certificate's private key, PEM";
 }
 
+using Unread = std::vector<std::string>*;  // null: passphrases are asked for
+
 OrMessage<void> load_certificate(SSL_CTX* context, const Config& config, const std::string& certfile,
-                                 const std::string& keyfile) {
+                                 const std::string& keyfile, Unread unread) {
   if (SSL_CTX_use_certificate_chain_file(context, certfile.c_str()) != 1) {
     return wrong(config, "certfile", certfile, "cannot be used: " + reason() + "; a certificate and its chain, PEM");
   }
   SSL_CTX_set_default_passwd_cb(context, &ask_passphrase);
-  Passphrase passphrase{keyfile};
+  Passphrase passphrase{keyfile, unread == nullptr};
   SSL_CTX_set_default_passwd_cb_userdata(context, &passphrase);
   const bool loaded = SSL_CTX_use_PrivateKey_file(context, keyfile.c_str(), SSL_FILETYPE_PEM) == 1;
   SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
+  if (passphrase.state == Passphrase::not_asked) {
+    ERR_clear_error();
+    unread->push_back(config.at("keyfile", keyfile) + keyfile + " is encrypted, so it was not read");
+    return {};
+  }
   if (!loaded) {
     passphrases().erase(keyfile);
     return wrong(config, "keyfile", keyfile, why_no_key(passphrase));
@@ -277,7 +287,13 @@ bool TlsContext::log_keys_to(const std::string& path) {
   return key_log != nullptr;
 }
 
-OrMessage<std::shared_ptr<const TlsContext>> TlsContext::make(const Config& config, const ListenerOptions& listener) {
+OrMessage<void> TlsContext::check_keys(const Config& config, const std::string& path) {
+  const auto keys = load_keys(config, path);
+  return keys ? OrMessage<void>() : Wrong(keys.error());
+}
+
+OrMessage<std::shared_ptr<const TlsContext>> TlsContext::make(const Config& config, const ListenerOptions& listener,
+                                                              Unread unread) {
   static constexpr std::string_view kMqtt = "mqtt", kHttp = "http/1.1";
   const TlsOptions& options = listener.tls;
   auto parts = std::make_unique<Parts>();
@@ -299,7 +315,7 @@ OrMessage<std::shared_ptr<const TlsContext>> TlsContext::make(const Config& conf
                                const_cast<std::string_view*>(listener.protocol == Protocol::mqtt ? &kMqtt : &kHttp));
     if (key_log) SSL_CTX_set_keylog_callback(context, &write_key_line);
     if (!options.certfile.empty()) {
-      if (auto done = load_certificate(context, config, options.certfile[i], options.keyfile[i]); !done) {
+      if (auto done = load_certificate(context, config, options.certfile[i], options.keyfile[i], unread); !done) {
         return Wrong(done.error());
       }
     }

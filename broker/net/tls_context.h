@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "broker/config/config.h"
 
@@ -15,8 +16,12 @@ namespace bramble {
 /// Threads: made by main; then read by all.
 class TlsContext {
  public:
+  /// With `unread`, no passphrase is asked for: keys that need one are left out, and named there.
   /// Errors: FILE:LINE: option: what OpenSSL has against the file, and what to do.
-  static OrMessage<std::shared_ptr<const TlsContext>> make(const Config& config, const ListenerOptions& listener);
+  static OrMessage<std::shared_ptr<const TlsContext>> make(const Config& config, const ListenerOptions& listener,
+                                                           std::vector<std::string>* unread = nullptr);
+  /// Could it be the psk_file of a listener? Errors: as make.
+  static OrMessage<void> check_keys(const Config& config, const std::string& path);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
 

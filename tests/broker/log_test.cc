@@ -97,7 +97,7 @@ TEST_CASE("a log file that cannot be opened is an error by name, and the log sta
     return log::open(*config).error();
   };
   CHECK(
-      error_of("log_dest file " + file.path() + "\nlog_dest file /nonexistent/b.log\nlog_dest stdout\n") ==
+      error_of("log_dest stderr\nlog_dest file /nonexistent/b.log\nlog_dest stdout\n") ==
       "b.conf:2: log_dest: cannot open /nonexistent/b.log: No such file or directory; create the folder /nonexistent");
   CHECK(error_of("log_dest file " + folder + "\n") ==
         "b.conf:1: log_dest: cannot open " + folder + ": Is a directory; name a file in it");

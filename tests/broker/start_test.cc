@@ -213,6 +213,16 @@ TEST_CASE("an account that does not exist is told with its line" * doctest::skip
   CHECK(start.line == "Error: my.conf:1: user: there is no account no such account; create it, or name another\n");
 }
 
+TEST_CASE("user mosquitto without such an account is nobody, with a warning" *
+          doctest::skip(!kIsRoot || ::getpwnam("mosquitto") || ::getpwnam("bramble"))) {
+  const Folder folder;
+  folder.write("my.conf", kNoWishes + "user mosquitto\n");
+  Process broker(folder, {"-c", "my.conf"});
+  REQUIRE(broker.says("my.conf:3: user: there is no account mosquitto; runs as nobody instead"));
+  broker.signal(SIGTERM);
+  CHECK(broker.status() == 0);
+}
+
 TEST_CASE("an account that root cannot become is told with its line" * doctest::skip(!kIsRoot)) {
   const Refused start = refused(Folder(), kNoWishes + "user nobody\n", As::root_that_must_stay);
   CHECK(start.status == 1);

@@ -126,6 +126,42 @@ TEST_CASE("clientid_prefixes: only client ids that begin like this connect") {
   CHECK(answer_to(broker, Connect{.client_id = "street-1"}).code == kNotAuthorized);
 }
 
+TEST_CASE("clientid_prefixes: a client id that was made up has to begin so too") {
+  for (const Version version : {Version::v3_1_1, Version::v5}) {
+    CHECK(answer_to(Broker("clientid_prefixes secret-"), Connect{.version = version, .client_id = ""}).code != 0);
+    Broker broker("clientid_prefixes secret-\nauto_id_prefix secret-");
+    CHECK(answer_to(broker, Connect{.version = version, .client_id = ""}).code == 0);
+  }
+}
+
+TEST_CASE("clientid_prefixes with use_username_as_clientid: both ids have to begin so") {
+  Broker broker("clientid_prefixes home-\nuse_username_as_clientid true");
+  const auto code = [&](const char* id, const char* user) {
+    return answer_to(broker, Connect{.client_id = id, .user_name = user}).code;
+  };
+  CHECK(code("home-1", "home-2") == 0);
+  CHECK(code("street-1", "home-2") == kNotAuthorized);
+  CHECK(code("home-1", "anna") == kNotAuthorized);
+  CHECK(code("", "home-2") == kNotAuthorized);
+}
+
+TEST_CASE("use_username_as_clientid: an empty client id is refused where it would be without") {
+  const auto code = [](const std::string& options, const Connect& connect) {
+    return answer_to(Broker("use_username_as_clientid true\n" + options), connect).code;
+  };
+  const Connect v5{.client_id = "", .user_name = "anna"};
+  CHECK(code("", v5) == 0);
+  CHECK(code("allow_zero_length_clientid false", v5) == 0x85);
+  CHECK(code("", Connect{.client_id = "", .user_name = ""}) == kNotAuthorized);
+  CHECK(code("", Connect{.client_id = "a", .user_name = ""}) == kNotAuthorized);
+  const auto older = [](Version version, bool clean) {
+    return Connect{.version = version, .client_id = "", .clean_start = clean, .user_name = "anna"};
+  };
+  CHECK(code("", older(Version::v3_1_1, true)) == 0);
+  CHECK(code("", older(Version::v3_1_1, false)) == 2);
+  CHECK(code("", older(Version::v3_1, true)) == 2);
+}
+
 TEST_CASE("global_max_clients counts kept sessions; who has one already may come back") {
   Broker broker("global_max_clients 2");
   { Client kept(broker, persistent(Version::v5, "kept")); }

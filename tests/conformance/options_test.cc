@@ -236,6 +236,12 @@ TEST_CASE("max_connections: one more is closed unanswered, until somebody has go
   first.ping();
 }
 
+TEST_CASE("max_connections 0 is no limit, as in Mosquitto") {
+  Broker broker("max_connections 0");
+  const Client one(broker), another(broker);
+  CHECK(another.connack().code == 0);
+}
+
 TEST_CASE("max_connections: whoever hangs up before it is served, or moves to its session's reactor, leaves no trace") {
   Broker broker("max_connections 20\nthreads 4");
   std::vector<std::string> ids;

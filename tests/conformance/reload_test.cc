@@ -1,6 +1,7 @@
 #include <array>
 #include <csignal>
 #include <doctest/doctest.h>
+#include <filesystem>
 
 #include "core/auth/password_hash.h"
 #include "tests/support/client.h"
@@ -49,6 +50,15 @@ TEST_CASE("SIGHUP with a configuration that is wrong changes nothing and says wh
     CHECK(lives(old));
     CHECK(Client(broker).connack().properties.number(Prop::maximum_qos) == 1);
   }
+}
+
+TEST_CASE("SIGHUP with a log file that cannot be opened takes nothing of the rest either") {
+  const std::string path = "/tmp/" + unique_name("socket");
+  Broker broker("max_qos 1");
+  broker.reconfigure("max_qos 2\nlog_dest stderr\nlog_dest file /nonexistent/log\nlistener 0 " + path);
+  CHECK(broker.log().find("is not taken; the one before stays. ") != std::string::npos);
+  CHECK(Client(broker).connack().properties.number(Prop::maximum_qos) == 1);
+  CHECK_FALSE(std::filesystem::exists(path));
 }
 
 TEST_CASE("SIGHUP: a password that is being checked by the file before does not let anybody in") {

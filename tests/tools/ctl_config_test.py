@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """bramble-ctl as people call it: what it shows of a configuration, and what it explains. Ends with `N passed, N failed`.
 BRAMBLE_BINARIES names another folder with Bramble's programs."""
+import os
 import subprocess
 import unittest
 
@@ -23,14 +24,56 @@ class Show(WithFolder):
         self.refused(call("config", "show", conf), 3, f"{conf}:2: max_qos: 3 is not a QoS")
         self.refused(call("config", "show", self.path("none")), 3, "cannot be read")
 
+    def test_what_cannot_start_ends_with_3(self):
+        broken = self.path("broken", "do-not-show\n")
+        none, plain = self.path("none"), self.path("plain", "bob:do-not-show\n")
+        self.certificate()
+        tls = f"certfile {self.path('pem')}\nkeyfile {self.path('key')}\n"
+        for lines, says in ((f"password_file {plain}", "plain text"), (f"password_file {none}", "cannot be read"),
+                            (f"acl_file {broken}", "is not known here"), (f"acl_file {none}", "cannot be read"),
+                            (f"certfile {none}\nkeyfile {none}", "cannot be used: No such file or directory"),
+                            (f"certfile {broken}\nkeyfile {broken}", "certfile: "),
+                            (f"{tls}ciphers nonsense", "ciphers: "), (f"{tls}cafile {none}", "cafile: "),
+                            (f"psk_file {none}", "psk_file: "), (f"psk_file {none}\npsk_hint h", "psk_file: "),
+                            (f"protocol websockets\nhttp_dir {none}", "http_dir: "),
+                            (f"log_dest file {none}/log", "log_dest: "), (f"pid_file {none}/pid", "pid_file: "),
+                            (f"control_socket {none}/s", "control_socket: "), (f"listener 0 {none}/s", "listener: "),
+                            *([("user no-such-user", "user: there is no account")] if os.geteuid() == 0 else [])):
+            conf = self.path("f.conf", f"listener 1883\nallow_anonymous true\n{lines}\n")
+            for done in (call("config", "show", conf), run(BROKER, "--test-config", "-c", conf)):
+                self.refused(done, 3, says)
+                self.assertNotIn("bob:do-not-show", done.stderr)
+
+    def test_looking_writes_nothing_and_asks_for_nothing(self):
+        self.certificate("-aes256", "-passout", "pass:secret")
+        user = "user root\n" if os.geteuid() == 0 else ""
+        conf = self.path("n.conf", f"{user}listener 1883\nallow_anonymous true\nlog_dest file {self.path('log')}\n"
+                                   f"pid_file {self.path('pid')}\ncertfile {self.path('pem')}\n"
+                                   f"keyfile {self.path('key')}\n")
+        for done in (call("config", "show", conf), run(BROKER, "--test-config", "-c", conf)):
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(f"keyfile: {self.path('key')} is encrypted, so it was not read", done.stderr)
+            self.assertFalse(os.path.exists(self.path("log")) or os.path.exists(self.path("pid")))
+
+    def certificate(self, *protection):
+        """Files pem and key."""
+        subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out",
+                        self.path("plain_key")], check=True, capture_output=True)
+        subprocess.run(["openssl", "req", "-x509", "-key", self.path("plain_key"), "-subj", "/CN=localhost", "-out",
+                        self.path("pem")], check=True, capture_output=True)
+        subprocess.run(["openssl", "ec", "-in", self.path("plain_key"), *protection, "-out", self.path("key")],
+                       check=True, capture_output=True)
+
     def test_passwords_and_keys_are_not_shown(self):
-        for name in ("pw", "key", "psk"):
-            self.path(name, "bob:do-not-show\n")
+        subprocess.run([PASSWD, "-c", "-b", self.path("pw"), "bob", "do-not-show"], check=True)
+        with open(self.path("pw")) as file:
+            hashed = file.read().split("$")[-1].strip()
         conf = self.path("c.conf", f"listener 1883\npassword_file {self.path('pw')}\nlistener 1884\npsk_hint h\n"
-                                   f"psk_file {self.path('psk')}\ncertfile {self.path('key')}\nkeyfile {self.path('key')}\n")
+                                   f"psk_file {self.path('psk', 'bob:00d0067500' + chr(10))}\n")
         done = call("config", "show", conf)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertNotIn("do-not-show", done.stdout + done.stderr)
+        for secret in ("do-not-show", hashed, "00d0067500"):
+            self.assertNotIn(secret, done.stdout + done.stderr)
         bridge = self.path("d.conf", "connection x\naddress h\nremote_password do-not-show\nbridge_psk do-not-show\n")
         done = call("config", "show", bridge)
         self.assertEqual(done.returncode, 3)

@@ -220,22 +220,28 @@ class Explanation {
   }
 
   void check_client_id() {
-    const std::string id = client_id();
-    const auto& prefixes = config_.broker.clientid_prefixes;
-    if (listener_.use_username_as_clientid && !words_.user) {
-      return deny("client id", fmt::format("there is no user name to be it (use_username_as_clientid, {})",
-                                           where_from("use_username_as_clientid", listener_.origins)));
-    }
-    if (id.empty()) {
-      if (listener_.auth.allow_zero_length_clientid) return say("client id", "none: the broker makes one up");
+    const AuthOptions& auth = listener_.auth;
+    if (words_.client.empty() && !auth.allow_zero_length_clientid) {
       return deny("client id", fmt::format("none, which is not allowed (allow_zero_length_clientid, {})",
                                            where_from("allow_zero_length_clientid", listener_.origins)));
     }
-    if (!prefixes.empty() && std::ranges::none_of(prefixes, [&](const auto& each) { return id.starts_with(each); })) {
-      return deny("client id", fmt::format("{} begins otherwise than {} (clientid_prefixes, {})", id,
-                                           show_value(prefixes), where_from("clientid_prefixes", config_.origins)));
+    if (listener_.use_username_as_clientid && words_.user.value_or("").empty()) {
+      return deny("client id", fmt::format("there is no user name to be it (use_username_as_clientid, {})",
+                                           where_from("use_username_as_clientid", listener_.origins)));
     }
-    say("client id", id);
+    const std::string given = words_.client.empty() ? auth.auto_id_prefix : words_.client;
+    for (const std::string& id : {given, client_id().empty() ? given : client_id()}) {
+      if (begins_right(id)) continue;
+      return deny("client id", fmt::format("{} begins otherwise than {} (clientid_prefixes, {})", id,
+                                           show_value(config_.broker.clientid_prefixes),
+                                           where_from("clientid_prefixes", config_.origins)));
+    }
+    say("client id", client_id().empty() ? "none: the broker makes one up" : client_id());
+  }
+
+  bool begins_right(const std::string& id) const {
+    const auto& prefixes = config_.broker.clientid_prefixes;
+    return prefixes.empty() || std::ranges::any_of(prefixes, [&](const auto& each) { return id.starts_with(each); });
   }
 
   /// Null: there is none, and that has been said.

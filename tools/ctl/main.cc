@@ -7,6 +7,7 @@
 
 #include "broker/config/command_line.h"
 #include "broker/config/show.h"
+#include "broker/start_check.h"
 #include "tools/ctl/commands.h"
 #include "tools/passwd/ask.h"
 
@@ -101,7 +102,10 @@ int show_config_file(const std::string& file) {
   command_line.config_file = file;
   const auto config = load_config(command_line);
   if (!config) return std::fprintf(stderr, "%s\n", config.error().c_str()), kBadConfig;
+  const auto notes = check_start(*config, true);
+  if (!notes) return std::fprintf(stderr, "%s\n", notes.error().c_str()), kBadConfig;
   for (const std::string& warning : config->warnings) std::fprintf(stderr, "%s\n", warning.c_str());
+  for (const std::string& note : *notes) std::fprintf(stderr, "%s\n", note.c_str());
   return print(show_config(*config)) ? kDone : kFailed;
 }
 

@@ -96,55 +96,6 @@ TEST_CASE("allow_anonymous false holds without a listener too") {
   CHECK(warns(config, "nobody can log in"));
 }
 
-TEST_CASE("port and bind_address configure the default listener, and end the time of loopback only") {
-  const Config config = must_read("bind_address 192.0.2.1\nport 1999\nmax_connections 5\n");
-  REQUIRE(config.listeners.size() == 1);
-  CHECK_FALSE(config.local_only);
-  CHECK(config.listeners[0].port == 1999);
-  CHECK(config.listeners[0].bind_address == "192.0.2.1");
-  CHECK(config.listeners[0].max_connections == 5);
-  CHECK(config.listeners[0].auth.allow_anonymous == false);
-}
-
-TEST_CASE("max_qos before any listener applies to the default listener, which then opens beside the others") {
-  const Config config = must_read("max_qos 1\nlistener 2000\n");
-  REQUIRE(config.listeners.size() == 2);
-  CHECK(config.listeners[0].port == 2000);
-  CHECK(config.listeners[0].max_qos == bramble::mqtt::Qos::exactly_once);
-  CHECK(config.listeners[1].port == 1883);
-  CHECK(config.listeners[1].max_qos == bramble::mqtt::Qos::at_least_once);
-  CHECK(warns(config, "b.conf:1: stands before any listener, so the default listener opens too"));
-}
-
-TEST_CASE("listener options without any listener apply to loopback") {
-  const Config config = must_read("max_qos 1\nmax_topic_alias 3\n");
-  CHECK(config.local_only);
-  for (const auto& listener : config.listeners) {
-    CHECK(listener.max_qos == bramble::mqtt::Qos::at_least_once);
-    CHECK(listener.max_topic_alias == 3);
-  }
-}
-
-TEST_CASE("a listener option that is for no listener is refused, not ignored") {
-  CHECK(error_of("max_topic_alias 0\nlistener 1883\n").starts_with("b.conf:1: max_topic_alias: stands before any"));
-}
-
-TEST_CASE("ports of the command line open loopback only, and count only while no listener is configured") {
-  auto config = read("max_qos 1\n", {2001, 2002});
-  REQUIRE(config.has_value());
-  REQUIRE(config->listeners.size() == 4);
-  CHECK(config->local_only);
-  CHECK(config->listeners[0].port == 2001);
-  CHECK(config->listeners[0].declared_at == "-p 2001");
-  CHECK(config->listeners[2].port == 2002);
-  CHECK(config->listeners[2].bind_address == "127.0.0.1");
-  CHECK(config->listeners[2].max_qos == bramble::mqtt::Qos::at_least_once);
-  config = read("listener 2003\n", {2001});
-  REQUIRE(config.has_value());
-  CHECK(config->listeners.size() == 1);
-  CHECK(warns(*config, "-p is not used"));
-}
-
 TEST_CASE("every option of the broker reaches its field") {
   const Config config = must_read(
       "user nobody\npid_file /run/b.pid\nthreads 3\nallow_zero_length_clientid false\nauto_id_prefix x-\n"
@@ -200,8 +151,8 @@ TEST_CASE("an error names the file, the line, what is wrong and what would be ri
   CHECK(error_of("persistent_client_expiration 3x\n") ==
         "b.conf:1: persistent_client_expiration: 3x is not a time: a number from 1 to 100000 and h, d, w, m or y, such "
         "as 14d");
-  CHECK(error_of("accept_protocol_versions 6\n") ==
-        "b.conf:1: accept_protocol_versions: 6 is not a protocol version: 3, 4 or 5, with commas between");
+  CHECK(error_of("listener 1\naccept_protocol_versions 6\n") ==
+        "b.conf:2: accept_protocol_versions: 6 is not a protocol version: 3, 4 or 5, with commas between");
   CHECK(error_of("listener\n") == "b.conf:1: listener: needs a value behind it");
   CHECK(error_of("listener 65536\n") == "b.conf:1: listener: 65536 is not a whole number from 0 to 65535");
   CHECK(contains(error_of("log_dest dlt\n"), "dlt is known to Mosquitto, not in Bramble"));
@@ -270,9 +221,41 @@ TEST_CASE("of an option given twice in one place the last counts, with a warning
   CHECK(warns(must_read("port 1\nport 2\n"), "b.conf:2: port: given at b.conf:1 too; this one counts"));
 }
 
+TEST_CASE("text that is given twice in one place is refused, as in Mosquitto, and both lines are named") {
+  for (const char* const name : {"acl_file", "password_file", "psk_file", "user", "pid_file", "auto_id_prefix",
+                                 "log_timestamp_format", "persistence_file"}) {
+    CAPTURE(name);
+    const std::string line = std::string(name) + " /x\n";
+    CHECK(error_of(line + "listener 1\n" + line) ==
+          "b.conf:3: " + std::string(name) + ": given at b.conf:1 too: take one of the two lines out");
+  }
+  for (const char* const line :
+       {"mount_point x/\n", "bind_interface lo\n", "ciphers HIGH\n", "tls_version tlsv1.2\n"}) {
+    CAPTURE(line);
+    CHECK(contains(error_of("listener 1\n" + std::string(line) + line), "given at b.conf:2 too"));
+    CHECK_FALSE(contains(error_of("listener 1\n" + std::string(line) + "listener 2\n" + line), "too"));
+  }
+  CHECK(contains(error_of("acl_file /a\nplugin mosquitto_acl_file.so\nplugin_opt_acl_file /a\n"),
+                 "b.conf:3: plugin_opt_acl_file: given at b.conf:1 too"));
+}
+
+TEST_CASE("log_dest: each place once, and one file") {
+  using Places = std::vector<std::string>;
+  CHECK(must_read("log_dest stderr\nlog_dest stderr\n").broker.log_dest == Places{"stderr"});
+  CHECK(must_read("log_dest file /a\nlog_dest file  /a\n").broker.log_dest == Places{"file /a"});
+  CHECK(error_of("log_dest file /a\nlog_dest file /b\n") ==
+        "b.conf:2: log_dest: another file is given at b.conf:1: take one of the two lines out");
+}
+
+TEST_CASE("listener 0 is for a Unix socket, or for an address") {
+  CHECK(error_of("listener 0\n") == "b.conf:1: listener: port 0 is for a Unix socket: `listener 0 /run/bramble.sock`");
+  CHECK(contains(error_of("port 0\n"), "b.conf:1: port: port 0 is for a Unix socket"));
+  CHECK(error_of("listener 0 127.0.0.1\n") == "");
+}
+
 TEST_CASE("a message about an option begins with where it was given, the last time or with a certain value") {
-  const Config config = must_read("log_dest file /a\nuser a\nlog_dest file  /b\nuser b\n");
-  CHECK(config.at("user") == "b.conf:4: user: ");
+  const Config config = must_read("log_dest file /a\nthreads 1\nlog_dest stderr\nthreads 2\n");
+  CHECK(config.at("threads") == "b.conf:4: threads: ");
   CHECK(config.at("log_dest") == "b.conf:3: log_dest: ");
   CHECK(config.at("log_dest", "/a") == "b.conf:1: log_dest: ");
   CHECK(config.at("pid_file") == "pid_file: ");

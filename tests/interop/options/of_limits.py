@@ -332,7 +332,7 @@ def versions(on):
 
 
 without_effect("websockets_log_level", 255, "of libwebsockets, which neither Mosquitto 2.1 nor Bramble uses",
-               wrong="-1", at_listener=True)
+               wrong="-1")
 for name, value, wrong in (("persistence", "true", "on"), ("retained_persistence", "true", "on"),
                            ("autosave_interval", 60, "-1"), ("autosave_on_changes", "true", "often"),
                            ("persistence_file", "other.db", None), ("persistence_location", "/var/lib/other/", None)):

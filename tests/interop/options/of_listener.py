@@ -24,7 +24,7 @@ def listener(on):
     return opens(on, "127.0.0.1", port), opens(on, "127.0.0.2", port)
 
 
-@shows("port", "{port2}", sees=True, other=0, else_sees=False, taken=NOW, top="bind_address 127.0.0.1", wrong="65536",
+@shows("port", "{port2}", sees=True, other="{port3}", else_sees=False, taken=NOW, top="bind_address 127.0.0.1", wrong="65536",
        settles=True)
 def port(on):
     return opens(on, "127.0.0.1", int(on.kit.names["port2"]))

@@ -26,7 +26,19 @@ LINES = {
     "max_qos": "needs a value",
     "max_qoss 1": "did you mean max_qos?",
     "nonsense 1": "no such option",
+    "listener 0": "is for a Unix socket",
+    "port 0": "is for a Unix socket",
+    "plugin /opt/mosquitto_acl_file_evil.so": PLUGINS,
+    "plugin /usr/lib/mosquitto_acl_file.so": "plugin_opt_acl_file FILE",
+    "global_plugin /usr/lib/mosquitto_password_file.so": "plugin_opt_password_file FILE",
 }
+# Above the first listener.
+FOR_NONE = "below the `listener` line it is for"
+ABOVE = ("mount_point house/", "accept_protocol_versions 3", "tls_version tlsv1.3", "unix_socket_mode 600")
+OF_LISTENERS = ("mount_point", "accept_protocol_versions")  # without any listener, too
+# Text that is given twice.
+TWICE = ("user root", "pid_file /tmp/pid", "auto_id_prefix a-", "mount_point house/", "acl_file /a", "password_file /p",
+         "log_timestamp_format %s", "bind_interface lo", "tls_version tlsv1.2")
 # The value that asks for what is done anyway is taken.
 TAKEN = ("auth_plugin_deny_special_chars true", "enable_control_api false",
          "tls_keyform pem", "retry_interval 20")
@@ -64,6 +76,18 @@ def stops(folder, line, remedy):
     assert where(text, name) + name in said and remedy in said, said
 
 
+def stops_above(folder, line):
+    for below in ("", "listener 0 127.0.0.1\n") if line.split(" ")[0] in OF_LISTENERS else ("listener 0 127.0.0.1\n",):
+        said = start_refused(folder, f"{line}\n{below}")
+        assert f"refused.conf:1: {line.split(' ')[0]}: " in said and FOR_NONE in said, said
+
+
+def stops_twice(folder, line):
+    text, said = begin(folder, f"{line}\n{line}")
+    assert where(text, line.split(" ")[0]) + line.split(" ")[0] + ": given at " in said, said
+    assert "refused.conf:3 too" in said, said
+
+
 def stops_outside_of_a_bridge(folder, name, right):
     stops(folder, f"{name} {right}", "belongs to a bridge")
 
@@ -95,6 +119,10 @@ def checks():
     yield "every refused option is tried", every_refused_option_is_here
     for line, remedy in LINES.items():
         yield f"{line}, refused", lambda at, each=line, then=remedy: stops(at, each, then)
+    for line in ABOVE:
+        yield f"{line} above the first listener, refused", lambda at, each=line: stops_above(at, each)
+    for line in TWICE:
+        yield f"{line} twice, refused", lambda at, each=line: stops_twice(at, each)
     yield "connection, refused", lambda at: stops(at, "connection remote", "Take the bridge out of this file")
     for name, (right, wrong) in BRIDGE.items():
         yield f"{name}, refused outside of a bridge", lambda at, n=name, r=right: stops_outside_of_a_bridge(at, n, r)

@@ -1,0 +1,99 @@
+#include "broker/start_check.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <filesystem>
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <system_error>
+#include <unistd.h>
+
+#include "broker/config/file_remedy.h"
+#include "broker/log/log_file.h"
+#include "broker/net/listener_rules.h"
+#include "broker/process.h"
+
+namespace bramble {
+
+namespace {
+
+constexpr std::string_view kFile = "file ";
+
+/// Could this process write the file, or make it? An errno; 0: yes.
+int why_not_writable(const std::string& path) {
+  std::error_code unknown;
+  if (std::filesystem::is_directory(path, unknown)) return EISDIR;
+  if (::access(path.c_str(), W_OK) == 0) return 0;
+  if (errno != ENOENT) return errno;
+  const std::string folder = std::filesystem::path(path).parent_path();
+  return ::access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) == 0 ? 0 : errno;
+}
+
+/// Empty: nothing. `root`: it is he who asks. Somebody else may not be who starts the broker, so that he may not write
+/// there says nothing.
+std::string what_is_wrong(const Config& config, const char* option, const std::string& path, bool root) {
+  const int error = why_not_writable(path);
+  if (error == 0 || (error == EACCES && !root)) return {};
+  return fmt::format("{}cannot open {}: {}; {}", config.at(option, path), path, std::generic_category().message(error),
+                     write_remedy(path, error));
+}
+
+/// Of what is made before root is left behind.
+std::string wrong_place(const Config& config, bool root) {
+  std::string wrong;
+  const auto check = [&](const char* option, const std::string& path) {
+    if (wrong.empty() && !path.empty()) wrong = what_is_wrong(config, option, path, root);
+  };
+  check("pid_file", config.broker.pid_file);
+  check("control_socket", config.broker.control_socket);
+  for (const ListenerOptions& listener : config.listeners) {
+    if (listener.unix_socket()) check("listener", listener.bind_address);
+  }
+  return wrong;
+}
+
+std::string wrong_log_file(const Config& config, bool root) {
+  for (const std::string& destination : config.broker.log_dest) {
+    if (!destination.starts_with(kFile)) continue;
+    const std::string path = destination.substr(kFile.size());
+    if (auto wrong = what_is_wrong(config, "log_dest", path, root); !wrong.empty()) return wrong;
+  }
+  return {};
+}
+
+/// What `find` says when it runs as that account, in a process of its own.
+template <class Find>
+std::string as_account(const Config& config, const std::optional<Account>& account, const Find& find) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return {};
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto dropped = drop_privileges(config, account);
+    log::write_all(ends[1], dropped ? find() : dropped.error());
+    ::_exit(0);
+  }
+  ::close(ends[1]);
+  std::string said;
+  char part[512];
+  for (ssize_t size = 0; (size = ::read(ends[0], part, sizeof part)) > 0;) said.append(part, part + size);
+  ::close(ends[0]);
+  if (child > 0) ::waitpid(child, nullptr, 0);
+  return said;
+}
+
+}  // namespace
+
+OrMessage<std::vector<std::string>> check_start(const Config& config, bool has_config_file) {
+  std::vector<std::string> notes;
+  if (const auto rules = read_rules(config, &notes); !rules) return tl::unexpected(rules.error());
+  const auto account = account_to_become(config, has_config_file);
+  if (!account) return tl::unexpected(account.error());
+  const bool root = ::geteuid() == 0;
+  std::string wrong = wrong_place(config, root);
+  if (wrong.empty()) wrong = as_account(config, *account, [&] { return wrong_log_file(config, root); });
+  if (!wrong.empty()) return tl::unexpected(wrong);
+  if (auto other = other_account(config, *account)) notes.push_back(std::move(*other));
+  return notes;
+}
+
+}  // namespace bramble
