@@ -1,34 +1,11 @@
 #include "broker/config/config.h"
 
-#include <algorithm>
 #include <doctest/doctest.h>
 
+#include "tests/broker/config/read_config.h"
+
+using namespace bramble::testing;
 using bramble::Config;
-
-namespace {
-
-bramble::OrMessage<Config> read(std::string_view text, const std::vector<std::uint16_t>& ports = {}) {
-  return bramble::make_config(bramble::split_config(text, "b.conf"), ports);
-}
-
-Config must_read(std::string_view text) {
-  auto config = read(text);
-  REQUIRE_MESSAGE(config.has_value(), config.error());
-  return std::move(*config);
-}
-
-std::string error_of(std::string_view text) {
-  const auto config = read(text);
-  return config ? "" : config.error();
-}
-
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
-bool warns(const Config& config, std::string_view part) {
-  return std::ranges::any_of(config.warnings, [&](const std::string& line) { return contains(line, part); });
-}
-
-}  // namespace
 
 TEST_CASE("without any option only this machine is served, and everybody on it is let in") {
   const Config config = must_read("");
