@@ -101,11 +101,16 @@ void Connection::read(const OnReactor& here, std::size_t size_max) {
   handle_lasting(here, {bytes, before + moved.bytes});
 }
 
-Transport::Moved Connection::receive(const OnReactor& here, char* to, std::size_t size_max) {
+Transport::Moved Connection::read_transport(const OnReactor& here, char* to, std::size_t size_max) {
   const auto moved = transport_->read(to, size_max);
   if (overdue_) read_since_ = true;
   if (moved.effort != 0) here.reactor().spend(here, static_cast<int>(moved.effort));
   if (transport_->has_unseen_bytes()) look_for_unseen(here);
+  return moved;
+}
+
+Transport::Moved Connection::receive(const OnReactor& here, char* to, std::size_t size_max) {
+  const auto moved = read_transport(here, to, size_max);
   if (transport_->wants_write() && !blocked_) mark_dirty();
   if (moved.state == Transport::State::closed) {
     hung_up(here);

@@ -199,6 +199,8 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   void handle_unread(const OnReactor& here);
   void handle_lasting(const OnReactor& here, std::string_view bytes);
   void read_more(const OnReactor& here, std::size_t size_max);
+  /// What it took beside its bytes is charged to the turn.
+  Transport::Moved read_transport(const OnReactor& here, char* to, std::size_t size_max);
   Transport::Moved receive(const OnReactor& here, char* to, std::size_t size_max);
   void look_for_unseen(const OnReactor& here);
   void heard(const OnReactor& here, bool packet);

@@ -85,12 +85,11 @@ void Connection::go_on_publishing(const OnReactor& here) {
 std::size_t Connection::read_ahead(const OnReactor& here) {
   if (!throttled_ || at_door_ == AtDoor::going) return 0;
   char* const bytes = here.reactor().turn_buffer(here).room(Reactor::kReadBytes);
-  const auto moved = transport_->read(bytes, Reactor::kReadBytes);
+  const auto moved = read_transport(here, bytes, Reactor::kReadBytes);
   if (moved.bytes != 0) {
     parts_.counters.add(Metric::bytes_received, static_cast<std::int64_t>(moved.bytes));
     unread_->append({bytes, moved.bytes});
   }
-  if (transport_->has_unseen_bytes()) look_for_unseen(here);
   if (moved.state == Transport::State::closed) hang_up(here);  // and what it said is still heard
   return moved.bytes;
 }
