@@ -75,6 +75,9 @@ Result<void> admit(const Connection& from, const mqtt::Connect& connect) {
   if (from.rules().closed) {
     return failure(ReasonCode::server_unavailable, "its listener is gone from the configuration");
   }
+  if (from.began_before_its_rules()) {
+    return failure(ReasonCode::server_unavailable, "its listener asks otherwise who it is since it connected");
+  }
   if (!accepts(listener, connect.version)) {
     return failure(ReasonCode::unsupported_protocol_version, "this listener does not accept its protocol version");
   }

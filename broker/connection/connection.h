@@ -60,6 +60,9 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   /// "1883", or the path of a Unix socket.
   std::string at_listener() const { return listener_name(listener(), transport_ ? transport_->descriptor() : -1); }
 
+  /// A reload has changed what its transport has to prove, after it came.
+  bool began_before_its_rules() const { return transport_->era != rules().era; }
+
   // --- in ---
   void ready(const OnReactor& here, std::uint32_t events) override;
   /// Waits for what the socket has; CONNECT must come within a time.

@@ -83,7 +83,7 @@ void Connection::go_on_publishing(const OnReactor& here) {
 // --- of one that has hung up
 
 std::size_t Connection::read_ahead(const OnReactor& here) {
-  if (!throttled_ || at_door_ == AtDoor::going) return 0;
+  if (state_ >= State::closing || !throttled_ || at_door_ == AtDoor::going) return 0;
   char* const bytes = here.reactor().turn_buffer(here).room(Reactor::kReadBytes);
   const auto moved = read_transport(here, bytes, Reactor::kReadBytes);
   if (moved.bytes != 0) {

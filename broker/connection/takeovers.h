@@ -1,10 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <random>
 #include <string_view>
 #include <unordered_map>
 
+#include "core/base/hash.h"
 #include "core/base/time.h"
 
 namespace bramble {
@@ -28,7 +29,8 @@ class Takeovers {
     std::uint32_t times = 0;
     bool quarantine = false;  ///< since `since`
   };
-  std::unordered_map<std::string, Count> counts_;
+  SeededHash hash_{std::random_device{}()};
+  std::unordered_map<std::uint64_t, Count> counts_;  ///< by the hash of a client id, which may be long
   SteadyTime next_look_ = SteadyTime::min();
 };
 

@@ -135,6 +135,7 @@ void Listener::give_away(const OnReactor& here, std::unique_ptr<Transport> trans
   if (options.protocol == Protocol::websockets) {
     transport = make_websocket_transport(std::move(transport), rules_, head_bytes_max_);
   }
+  transport->era = rules_->era;
   const ReactorId target = mesh_->least_loaded(here.id());
   (*mesh_)[target].load().fetch_add(1, std::memory_order_relaxed);
   mesh_->post(here, target, ConnectionAccepted{std::move(transport), number_, mesh_->next_number()});

@@ -1,5 +1,7 @@
 #include "broker/net/listener_rules.h"
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -39,6 +41,21 @@ OrMessage<void> check_others(const Config& config, const ListenerOptions& option
   return keys.empty() || !unused ? OrMessage<void>() : TlsContext::check_keys(config, keys);
 }
 
+/// What a connection has proven by the options before may not be enough, or not the same. Where certificates or keys of
+/// clients are asked for, the files may say something else.
+bool proves_otherwise(const ListenerOptions& now, const ListenerOptions& before) {
+  constexpr auto kProve = std::to_array<std::string_view>(
+      {"protocol", "enable_proxy_protocol", "proxy_protocol_v2_require_tls", "websockets_origin", "trusted_proxies"});
+  const auto differs = [](const auto& row, const auto& a, const auto& b) {
+    return show_option(row, a) != show_option(row, b);
+  };
+  return now.tls.require_certificate || !now.tls.psk_hint.empty() ||
+         std::ranges::any_of(kTlsOptions, [&](const auto& row) { return differs(row, now.tls, before.tls); }) ||
+         std::ranges::any_of(kListenerOptions, [&](const auto& row) {
+           return std::ranges::find(kProve, row.name) != kProve.end() && differs(row, now, before);
+         });
+}
+
 /// Null: none.
 bool same_rules(const AccessList* a, const AccessList* b) { return a && b ? a->says_the_same(*b) : a == b; }
 
@@ -51,6 +68,7 @@ void ListenerRules::go_by(std::shared_ptr<const AccessList> list) {
 
 void ListenerRules::follow(const ListenerRules& before) {
   connections = before.connections;
+  era = static_cast<std::uint8_t>(before.era + (proves_otherwise(options, before.options) ? 1 : 0));
   access_changed = before.access_changed || !same_rules(access.get(), before.access.get());
   if (rates && before.rates && rates->rate() == before.rates->rate()) rates = before.rates;
 }

@@ -21,6 +21,9 @@ struct ListenerRules {
   bool access_changed = false;               ///< since the start, or since the listener is there
   std::shared_ptr<AddressRates> rates;       ///< null: no max_connection_rate
   bool closed = false;                       ///< a reload has taken the listener away
+  /// Another after a reload by which a connection might have proven less than is asked for now (TLS, PROXY, HTTP): one
+  /// that has not said CONNECT by then has to come again. It may wrap: nobody waits for 256 reloads.
+  std::uint8_t era = 0;
   std::shared_ptr<std::atomic<int>> connections = std::make_shared<std::atomic<int>>(0);  ///< of the listener
 
   /// These come after `before`, at a reload: what was counted still counts.

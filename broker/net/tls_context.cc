@@ -225,6 +225,18 @@ OrMessage<Keys> load_keys(const Config& config, const std::string& path) {
   return keys;
 }
 
+/// A ticket outlives nobody's certificate: who comes with one whose certificate has expired meanwhile has to show it
+/// again, and is told so.
+SSL_TICKET_RETURN take_ticket(SSL*, SSL_SESSION* session, const unsigned char*, std::size_t, SSL_TICKET_STATUS status,
+                              void*) {
+  if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) return SSL_TICKET_RETURN_IGNORE_RENEW;
+  const X509* const certificate = SSL_SESSION_get0_peer(session);
+  if (!certificate || X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0) {
+    return SSL_TICKET_RETURN_IGNORE_RENEW;
+  }
+  return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 void write_key_line(const SSL*, const char* line) {
   std::fprintf(key_log, "%s\n", line);
   std::fflush(key_log);
@@ -325,6 +337,8 @@ OrMessage<std::shared_ptr<const TlsContext>> TlsContext::make(const Config& conf
       SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, &note_refused_certificate);
       if (options.disable_client_cert_date_checks) {
         X509_STORE_set_flags(SSL_CTX_get_cert_store(context), X509_V_FLAG_NO_CHECK_TIME);
+      } else {
+        SSL_CTX_set_session_ticket_cb(context, nullptr, &take_ticket, nullptr);
       }
     }
     if (!options.psk_hint.empty()) {

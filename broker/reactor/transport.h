@@ -50,6 +50,7 @@ class Transport {
   virtual bool has_answered_more() { return false; }
   /// Why it closed, for the log; empty: the peer closed.
   virtual const char* fault() const { return ""; }
+  std::uint8_t era = 0;  ///< of its listener's rules, by which it was made  (ListenerRules)
 
  protected:
   bool unseen_ = false;  // plain members, not virtual: they are asked for each read and write

@@ -17,8 +17,8 @@ struct RetainSource {
   std::string_view client_id;
   std::optional<std::string_view> user;
 
-  /// As ApplicationMessage::source() has it. Names of more than 65,528 bytes together are not in it: no changed rules
-  /// will allow what they published.
+  /// As ApplicationMessage::source() has it. Names of more than about 1000 bytes together are not in it: no changed
+  /// rules will allow what they published.
   void encode(std::string& out) const;
 };
 

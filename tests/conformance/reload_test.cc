@@ -101,6 +101,19 @@ TEST_CASE("SIGHUP: users whose password has changed or who are gone may not stay
   CHECK(lives(anna));
 }
 
+TEST_CASE("SIGHUP: who had connected, but not said CONNECT, has to come again if its listener asks for more now") {
+  Broker broker("max_qos 1");
+  RawClient silent(broker.port());
+  const Client behind(broker);  // who came before it is accepted, too
+  broker.reconfigure("max_qos 0");
+  CHECK(try_connect(silent, Connect{.client_id = "silent"}).code == 0);
+  RawClient plain(broker.port());
+  const Client behind_it(broker);
+  broker.reconfigure("enable_proxy_protocol 1");
+  CHECK(try_connect(plain, Connect{.client_id = "plain"}).code == 0x88);
+  plain.expect_close();
+}
+
 TEST_CASE("SIGHUP: listeners come and go; clients of one that is gone are told and disconnected") {
   Broker broker;
   Client stays(broker);

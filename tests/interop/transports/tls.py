@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import termios
+import time
 
 import peers
 from peers import Broker, SecretStream, run
@@ -53,6 +54,20 @@ class Tls(Case):
                     self.assertIn("Reused, TLSv", self.accepted(name, version, "-sess_in", file, *more))
                     if more:
                         world.broker.logged(r"as s_client .*u'alice'", since)
+
+    def test_no_ticket_outlives_the_certificate_of_its_client(self):
+        end = time.time() + 4
+        date = time.strftime("%y%m%d%H%M%SZ", time.gmtime(end))
+        pair = world.ca.sign("brief", "/CN=brief", dates=("-startdate", "200101000000Z", "-enddate", date))
+        shown = ("-cert", pair[0], "-key", pair[1])
+        for version in ("-tls1_2", "-tls1_3"):
+            self.assertIn("New, TLSv", self.accepted("mtls", version, "-sess_out", world.folder / f"brief{version}", *shown))
+            self.assertIn("Reused, TLSv", self.accepted("mtls", version, "-sess_in", world.folder / f"brief{version}", *shown))
+        while time.time() < int(end) + 1:
+            time.sleep(0.1)  # what is waited for is the clock
+        for version in ("-tls1_2", "-tls1_3"):
+            said = self.s_client("mtls", version, "-sess_in", world.folder / f"brief{version}", *shown)
+            self.assertNotIn("\x20\x02\0\0", said)
 
     def test_a_session_is_of_its_listener_alone(self):
         file = world.folder / "session-elsewhere"
