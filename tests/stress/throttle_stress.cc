@@ -54,6 +54,26 @@ TEST_CASE("clients that flood cost what max_publish_rate lets through, and littl
   CHECK(times[190] < 3);
 }
 
+TEST_CASE("a reload ends clients that wait to publish, while others find no place") {
+  constexpr std::size_t kClients = 300;
+  const std::string options = "threads 1\nmax_publish_rate 1\nmax_connections 300";
+  Broker broker(options);
+  Swarm swarm(broker);
+  for (int round = 0; round < (short_run() ? 3 : 20); ++round) {
+    CAPTURE(round);
+    const auto flooders = swarm.open_many(kClients, "flooder" + std::to_string(round));
+    for (Peer* flooder : flooders) {
+      for (int i = 0; i < 2000; ++i) flooder->publish("much", std::string(40, 'x'), 0);
+    }
+    swarm.pass(Milliseconds(50));
+    RawClient(broker.port()).expect_close();  // so it is looked for those who have hung up
+    broker.reconfigure(options + "\nlistener_allow_anonymous false");
+    REQUIRE(swarm.until([&] { return std::ranges::all_of(flooders, [](Peer* each) { return each->closed(); }); }));
+    broker.reconfigure(options);
+    for (Peer* flooder : flooders) swarm.forget(*flooder);
+  }
+}
+
 TEST_CASE("who sent more than it may and said DISCONNECT leaves no Will though nobody comes back") {
   const Broker broker("max_publish_rate 1");
   Client watcher(broker);
