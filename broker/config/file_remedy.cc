@@ -32,6 +32,7 @@ std::string write_remedy(const std::string& path, int error) {
     case ENOENT: return fmt::format("create the folder {}", folder);
     case ENOTDIR: return fmt::format("name a path whose {} is a folder", folder);
     case EISDIR: return "name a file in it";
+    case ENXIO: return "it is a pipe or a socket that nobody reads: name a file";
     case EACCES:
       return fmt::format("running as {}: `touch {} && chown {} {}`, or name another path", account, path, account,
                          path);

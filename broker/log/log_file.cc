@@ -19,7 +19,8 @@ void write_all(int descriptor, std::string_view text) {
 }
 
 OrMessage<LogFile> LogFile::open(std::string at, std::string path) {
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+  // O_NONBLOCK: a pipe that nobody reads must not hold up the start, nor the end
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
   if (descriptor < 0) {
     const int error = errno;
     return tl::unexpected(fmt::format("{}cannot open {}: {}; {}", at, path, std::generic_category().message(error),

@@ -2,6 +2,7 @@
 #include <csignal>
 #include <doctest/doctest.h>
 #include <filesystem>
+#include <sys/stat.h>
 
 #include "core/auth/password_hash.h"
 #include "tests/support/client.h"
@@ -53,12 +54,18 @@ TEST_CASE("SIGHUP with a configuration that is wrong changes nothing and says wh
 }
 
 TEST_CASE("SIGHUP with a log file that cannot be opened takes nothing of the rest either") {
-  const std::string path = "/tmp/" + unique_name("socket");
+  const std::string path = "/tmp/" + unique_name("socket"), pipe = "/tmp/" + unique_name("pipe");
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   Broker broker("max_qos 1");
-  broker.reconfigure("max_qos 2\nlog_dest stderr\nlog_dest file /nonexistent/log\nlistener 0 " + path);
-  CHECK(broker.log().find("is not taken; the one before stays. ") != std::string::npos);
-  CHECK(Client(broker).connack().properties.number(Prop::maximum_qos) == 1);
-  CHECK_FALSE(std::filesystem::exists(path));
+  for (const std::string& file : {std::string("/nonexistent/log"), pipe}) {
+    CAPTURE(file);
+    broker.reconfigure("max_qos 2\nlog_dest stderr\nlog_dest file " + file + "\nlistener 0 " + path);
+    CHECK(broker.log().find(file + ": ") != std::string::npos);
+    CHECK(broker.log().find("is not taken; the one before stays. ") != std::string::npos);
+    CHECK(Client(broker).connack().properties.number(Prop::maximum_qos) == 1);
+    CHECK_FALSE(std::filesystem::exists(path));
+  }
+  std::filesystem::remove(pipe);
 }
 
 TEST_CASE("SIGHUP: a password that is being checked by the file before does not let anybody in") {
