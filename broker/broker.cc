@@ -54,7 +54,7 @@ class SubscriptionInquiry final : public Inquiry {
 }  // namespace
 
 OrMessage<std::unique_ptr<Broker>> Broker::build(std::shared_ptr<const Config> config) {
-  auto rules = read_rules(*config);
+  auto rules = read_rules(*config, LockedKeys::ask);
   if (!rules) return tl::unexpected<std::string>(std::move(rules.error()));
   std::vector<std::shared_ptr<Listener>> listeners;
   for (std::size_t i = 0; i < rules->size(); ++i) {
@@ -98,6 +98,10 @@ Broker::~Broker() = default;
 
 void Broker::take_control_socket(BoundSocket socket) {
   control_ = std::make_unique<ControlServer>(std::move(socket), commons_);
+}
+
+void Broker::give_ports_to(std::uint32_t user) {
+  for (const auto& listener : listeners_) listener->give_ports_to(user);
 }
 
 void Broker::start() {

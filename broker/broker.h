@@ -19,6 +19,8 @@ class Broker {
   void take_control_socket(BoundSocket socket);
   ~Broker();
 
+  /// It is about to run as that account: reloads open ports beside those that root has opened. Before start().
+  void give_ports_to(std::uint32_t user);
   void start();
   /// Tells the clients, and waits for the reactors to end.
   void stop();

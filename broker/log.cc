@@ -7,12 +7,14 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <spdlog/async_logger.h>
 #include <spdlog/details/thread_pool.h>
 #include <spdlog/sinks/base_sink.h>
 #include <string>
 #include <syslog.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include "broker/log/journal.h"
@@ -40,6 +42,7 @@ namespace {
 
 constexpr std::size_t kTogetherBytes = 16 * 1024;  // that are written at once
 constexpr std::size_t kQueueLines = 1024;          // about 400 bytes each, taken at open()
+constexpr Milliseconds kPatience = Seconds(1);     // with a terminal or pipe that takes nothing
 
 // What lines of one type are called, and where they go in syslog and below $SYS/broker/log/; empty: not there.
 struct TypeRow {
@@ -118,6 +121,7 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
     const std::lock_guard lock(mutex_);
     write_waiting();
     to_ = std::move(destinations);
+    stuck_.clear();
     second_ = -1;  // the time is to be written anew
     if (to_.to_syslog) ::openlog("bramble", LOG_PID, to_.facility);
   }
@@ -157,12 +161,16 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
   }
 
   void tell_lost(spdlog::log_clock::time_point time) {
-    const std::uint64_t lost = pool_ == nullptr ? 0 : pool_->overrun_counter();
-    if (lost <= lost_by_pool_) return;
-    const std::string sentence = fmt::format("{} log lines were lost: too many at once", lost - lost_by_pool_);
+    const std::uint64_t by_pool = pool_ == nullptr ? 0 : pool_->overrun_counter();
+    if (by_pool > lost_by_pool_) count_lost(by_pool - std::exchange(lost_by_pool_, by_pool));
+    if (untold_ == 0 || !stuck_.empty()) return;
+    const std::string sentence = fmt::format("{} log lines were lost: too many at once", std::exchange(untold_, 0));
     write(LogType::warning, time, Record{sentence, {}});
-    lost_.fetch_add(lost - lost_by_pool_, std::memory_order_relaxed);
-    lost_by_pool_ = lost;
+  }
+
+  void count_lost(std::uint64_t lines) {
+    untold_ += lines;
+    lost_.fetch_add(lines, std::memory_order_relaxed);
   }
 
   void write(LogType type, spdlog::log_clock::time_point time, const Record& record) {
@@ -183,9 +191,17 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
 
   // One write for what came while the last line was written: thousands of clients at once make thousands of lines.
   void write_waiting() {
-    for (const int stream : to_.streams) write_all(stream, waiting_);
-    for (const LogFile& file : to_.files) write_all(file.descriptor(), waiting_);
+    for (const int stream : to_.streams) write_waiting_to(stream);
+    for (const LogFile& file : to_.files) write_waiting_to(file.descriptor());
     waiting_.clear();
+  }
+
+  void write_waiting_to(int descriptor) {
+    const std::string_view left =
+        write_all(descriptor, waiting_, stuck_.contains(descriptor) ? Milliseconds(0) : kPatience);
+    if (left.empty()) return void(stuck_.erase(descriptor));
+    stuck_.insert(descriptor);
+    count_lost(static_cast<std::uint64_t>(std::ranges::count(left, '\n')));
   }
 
   const std::string& time_prefix(std::time_t second) {
@@ -211,7 +227,9 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
   std::time_t second_ = -1;
   std::string prefix_;
   spdlog::details::thread_pool* pool_ = nullptr;
-  std::uint64_t lost_by_pool_ = 0;      // of pool_, told so far
+  std::uint64_t lost_by_pool_ = 0;      // of pool_, counted so far
+  std::uint64_t untold_ = 0;            // lines that were lost
+  std::set<int> stuck_;                 // descriptors that take nothing: nobody waits for them until they do
   std::atomic<std::uint64_t> lost_{0};  // of all; relaxed: a figure and nothing with it
 };
 

@@ -133,6 +133,7 @@ int run(const CommandLine& command_line, const std::shared_ptr<const Config>& co
   if (!pid_file) return failed_to_start(pid_file.error());
   const auto account = account_to_become(*config, !command_line.config_file.empty());
   if (!account) return failed_to_start(account.error());
+  if (*account) (*broker)->give_ports_to((*account)->id);
   const auto dropped = drop_privileges(*config, *account);
   if (!dropped) return failed_to_start(dropped.error());
   if (const auto opened = log::open(*config); !opened) return failed_to_start(opened.error());

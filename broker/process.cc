@@ -100,7 +100,7 @@ OrMessage<void> drop_privileges(const Config& config, const std::optional<Accoun
 OrMessage<std::unique_ptr<PidFile>> PidFile::write(const Config& config) {
   const std::string& path = config.broker.pid_file;
   if (path.empty()) return nullptr;
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0644);
   std::unique_ptr<PidFile> file(descriptor < 0 ? nullptr : new PidFile(path, descriptor));
   const std::string id = std::to_string(::getpid());
   if (!file || ::write(descriptor, id.data(), id.size()) != static_cast<ssize_t>(id.size())) {

@@ -78,6 +78,8 @@ OrMessage<Sorted> sort_out(const Listeners& listeners, const AllRules& before, c
   for (const auto& old : before) {
     auto gone = std::make_shared<ListenerRules>(*old);
     gone->closed = true;
+    gone->tls.reset();  // keys and passwords that nobody comes with any more
+    gone->users.reset();
     if (!options.per_listener_settings && !fresh.empty()) gone->go_by(fresh.front()->access);
     all.rules.push_back(std::move(gone));
   }
@@ -112,7 +114,7 @@ OrMessage<void> Broker::reload(Config config) {
   std::string restart = keep_what_needs_a_restart(kBrokerOptions, config_->broker, config.broker);
   const std::string kept_ones = keep_what_needs_a_restart(kStoreOptions, config_->store, config.store);
   if (!kept_ones.empty()) restart += (restart.empty() ? "" : ", ") + kept_ones;
-  const auto fresh = read_rules(config);
+  const auto fresh = read_rules(config, LockedKeys::open_known);
   if (!fresh) return tl::unexpected<std::string>(fresh.error());
   const auto sorted = sort_out(listeners_, rules_, *fresh, config.broker);
   if (!sorted) return tl::unexpected<std::string>(sorted.error());

@@ -23,6 +23,11 @@ constexpr std::string_view kFile = "file ";
 int why_not_writable(const std::string& path) {
   std::error_code unknown;
   if (std::filesystem::is_directory(path, unknown)) return EISDIR;
+  if (std::filesystem::is_fifo(path, unknown)) {
+    const int pipe = ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    const int error = errno;
+    return pipe < 0 ? error : ::close(pipe);
+  }
   if (::access(path.c_str(), W_OK) == 0) return 0;
   if (errno != ENOENT) return errno;
   const std::string folder = std::filesystem::path(path).parent_path();
@@ -85,7 +90,7 @@ std::string as_account(const Config& config, const std::optional<Account>& accou
 
 OrMessage<std::vector<std::string>> check_start(const Config& config, bool has_config_file) {
   std::vector<std::string> notes;
-  if (const auto rules = read_rules(config, &notes); !rules) return tl::unexpected(rules.error());
+  if (const auto rules = read_rules(config, LockedKeys::leave, &notes); !rules) return tl::unexpected(rules.error());
   const auto account = account_to_become(config, has_config_file);
   if (!account) return tl::unexpected(account.error());
   const bool root = ::geteuid() == 0;

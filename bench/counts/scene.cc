@@ -22,7 +22,7 @@ std::shared_ptr<const Config> quiet_config() {
 }
 
 AllRules rules_of(const Config& config, const std::string& acl) {
-  AllRules rules = *read_rules(config);
+  AllRules rules = *read_rules(config, LockedKeys::ask);
   if (acl.empty()) return rules;
   auto with_acl = std::make_shared<ListenerRules>(*rules.front());
   with_acl->access = *AccessList::parse(acl, "acl");

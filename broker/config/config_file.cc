@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
-#include <cstdio>
+#include <fcntl.h>
 #include <filesystem>
 #include <iterator>
-#include <memory>
+#include <poll.h>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
 
 #include "broker/config/file_remedy.h"
@@ -17,6 +18,7 @@ namespace bramble {
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r\n";
+constexpr int kPatienceMs = 2000;  // with who writes into a pipe
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::size_t kFileBytesMax = 16 << 20;
 
@@ -41,6 +43,23 @@ bool before(const std::string& left, const std::string& right) {
   return by_letter != 0 ? by_letter < 0 : l < r;
 }
 
+/// Until the end, or until `text` is full. Gives an errno; EAGAIN: nothing has come for kPatienceMs.
+int read_all(int descriptor, std::string& text, std::size_t& size) {
+  while (size < text.size()) {
+    const ssize_t got = ::read(descriptor, text.data() + size, text.size() - size);
+    if (got == 0) return 0;
+    if (got > 0) {
+      size += static_cast<std::size_t>(got);
+    } else if (errno == EAGAIN) {
+      pollfd wait{descriptor, POLLIN, 0};
+      if (::poll(&wait, 1, kPatienceMs) == 0) return EAGAIN;
+    } else if (errno != EINTR) {
+      return errno;
+    }
+  }
+  return 0;
+}
+
 OrMessage<std::vector<std::string>> conf_files(const std::string& folder) {
   std::vector<std::string> names;
   std::error_code error;
@@ -60,12 +79,20 @@ OrMessage<std::vector<std::string>> conf_files(const std::string& folder) {
 OrMessage<std::string> read_text_file(const std::string& path) {
   std::error_code unknown;
   if (std::filesystem::is_directory(path, unknown)) return wrong(": cannot be read: it is a folder; name a file in it");
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);
-  if (!file) return unreadable(errno);
+  // O_NONBLOCK: a pipe may be read, as `-c <(command)` makes one; but not one that nobody writes into
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) return unreadable(errno);
   std::string text(kFileBytesMax + 1, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
-  if (std::ferror(file.get()) != 0) return unreadable(errno);
-  if (text.size() > kFileBytesMax) return wrong(": has more than 16 MiB; is it the right file?");
+  std::size_t size = 0;
+  const int error = read_all(descriptor, text, size);
+  ::close(descriptor);
+  if (error == EAGAIN || (size == 0 && std::filesystem::is_fifo(path, unknown))) {
+    return wrong(": cannot be read: it is a pipe that nobody writes into; name a file");
+  }
+  if (error != 0) return unreadable(error);
+  if (size > kFileBytesMax) return wrong(": has more than 16 MiB; is it the right file?");
+  text.resize(size);
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
   if (const auto nul = text.find('\0'); nul != std::string::npos) {
     const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
     return wrong(":" + std::to_string(line) + ": holds a zero byte, so it is no text file; save it as UTF-8");

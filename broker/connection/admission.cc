@@ -142,6 +142,10 @@ const char* may_not_stay(const Connection& connection, const ListenerRules& befo
   const TlsOptions& tls_before = before.options.tls;
   if (now.tls && !before.tls) return "its listener speaks TLS only now";
   if (tls.require_certificate && !tls_before.require_certificate) return "its listener asks for certificates now";
+  if (now.options.enable_proxy_protocol != before.options.enable_proxy_protocol ||
+      (now.options.proxy_protocol_v2_require_tls && !before.options.proxy_protocol_v2_require_tls)) {
+    return "its listener takes other connections of proxies now";
+  }
   if (now.options.mount_point != before.options.mount_point) return "its listener has another mount_point now";
   if (tls.use_identity_as_username != tls_before.use_identity_as_username ||
       tls.use_subject_as_username != tls_before.use_subject_as_username) {

@@ -1,8 +1,11 @@
 #include "broker/log/log_file.h"
 
 #include <cerrno>
+#include <climits>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
+#include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -10,17 +13,33 @@
 
 namespace bramble::log {
 
-void write_all(int descriptor, std::string_view text) {
+namespace {
+
+/// So much of it as goes in one write: of a pipe, what it takes without waiting when it takes anything.
+std::string_view first_part(int descriptor, std::string_view text) {
+  struct stat file {};
+  if (text.size() <= PIPE_BUF || (::fstat(descriptor, &file) == 0 && S_ISREG(file.st_mode))) return text;
+  const auto line_end = text.substr(0, PIPE_BUF).rfind('\n');
+  return text.substr(0, line_end == std::string_view::npos ? PIPE_BUF : line_end + 1);
+}
+
+}  // namespace
+
+std::string_view write_all(int descriptor, std::string_view text, Milliseconds patience) {
   while (!text.empty()) {
-    const ssize_t written = ::write(descriptor, text.data(), text.size());
-    if (written < 0 && errno != EINTR) return;  // nowhere is left to say so
+    pollfd wait{descriptor, POLLOUT, 0};
+    if (::poll(&wait, 1, static_cast<int>(patience.count())) == 0) break;
+    const std::string_view part = first_part(descriptor, text);
+    const ssize_t written = ::write(descriptor, part.data(), part.size());
+    if (written < 0 && errno != EINTR && errno != EAGAIN) break;  // nowhere is left to say so
     if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
   }
+  return text;
 }
 
 OrMessage<LogFile> LogFile::open(std::string at, std::string path) {
   // O_NONBLOCK: a pipe that nobody reads must not hold up the start, nor the end
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
   if (descriptor < 0) {
     const int error = errno;
     return tl::unexpected(fmt::format("{}cannot open {}: {}; {}", at, path, std::generic_category().message(error),

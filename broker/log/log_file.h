@@ -5,11 +5,13 @@
 #include <utility>
 
 #include "core/base/result.h"
+#include "core/base/time.h"
 
 namespace bramble::log {
 
-/// All of it, or as much as the descriptor takes before it fails.
-void write_all(int descriptor, std::string_view text);
+/// All of it, or as much as the descriptor takes before it fails, or takes nothing for `patience`: whoever reads it may
+/// have stopped. Gives what is left, which begins with a line if all lines are short.
+std::string_view write_all(int descriptor, std::string_view text, Milliseconds patience = Seconds(1));
 
 /// An open log file; closed when it goes.  Threads: one at a time.
 class LogFile {

@@ -131,6 +131,10 @@ BoundSocket::~BoundSocket() {
 
 std::string BoundSocket::address() const { return tcp() ? socket_name(descriptor_) : file_; }
 
+void BoundSocket::give_to(std::uint32_t user) const {
+  if (tcp()) static_cast<void>(::fchown(descriptor_, user, static_cast<gid_t>(-1)));  // if not, a reload says so
+}
+
 void BoundSocket::share_port(bool shares) const {
   if (tcp()) set(descriptor_, SOL_SOCKET, SO_REUSEPORT, shares);
 }

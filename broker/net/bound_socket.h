@@ -26,6 +26,8 @@ class BoundSocket {
   BoundSocket& operator=(BoundSocket&&) = delete;
   ~BoundSocket();
 
+  /// Another may open beside this one only if it is of the same account: the broker's, once it is root no more.
+  void give_to(std::uint32_t user) const;
   /// Whether another may open beside this one.
   void share_port(bool shares) const;
   int descriptor() const { return descriptor_; }

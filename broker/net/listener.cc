@@ -29,6 +29,7 @@ class Listener::Socket final : public Watcher {
   Socket(const Socket&) = delete;
 
   std::string address() const { return bound_.address(); }
+  void give_to(std::uint32_t user) const { bound_.give_to(user); }
   void share_port(bool shares) const { bound_.share_port(shares); }
   void watch(const OnReactor& here) {
     check(here.reactor().readiness(here).add(bound_.descriptor(), *this, EPOLLIN), "epoll_ctl for a listener");
@@ -156,6 +157,10 @@ std::vector<std::string> Listener::addresses() const {
   std::vector<std::string> names;
   for (const auto& socket : sockets_) names.push_back(socket->address());
   return names;
+}
+
+void Listener::give_ports_to(std::uint32_t user) const {
+  for (const auto& socket : sockets_) socket->give_to(user);
 }
 
 void Listener::share_ports(bool shares) const {

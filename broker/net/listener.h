@@ -24,6 +24,7 @@ class Listener final {
 
   std::uint32_t number() const { return number_; }
   std::vector<std::string> addresses() const;  ///< what it listens on, "127.0.0.1:1883"
+  void give_ports_to(std::uint32_t user) const;
   void share_ports(bool shares) const;
   void start_accepting(const OnReactor& here, Mesh& mesh);
   void stop_accepting(const OnReactor& here);

@@ -73,7 +73,7 @@ void ListenerRules::follow(const ListenerRules& before) {
   if (rates && before.rates && rates->rate() == before.rates->rate()) rates = before.rates;
 }
 
-OrMessage<AllRules> read_rules(const Config& config, std::vector<std::string>* unread) {
+OrMessage<AllRules> read_rules(const Config& config, LockedKeys locked, std::vector<std::string>* left) {
   AllRules all;
   std::map<std::string, std::shared_ptr<Users>> users;
   std::map<std::string, std::shared_ptr<const AccessList>> lists;
@@ -90,7 +90,7 @@ OrMessage<AllRules> read_rules(const Config& config, std::vector<std::string>* u
     if (!access) return tl::unexpected<std::string>(std::move(access.error()));
     rules->access = std::move(*access);
     if (options.tls.on()) {
-      auto tls = TlsContext::make(config, options, unread);
+      auto tls = TlsContext::make(config, options, locked, left);
       if (!tls) return tl::unexpected<std::string>(std::move(tls.error()));
       rules->tls = std::move(*tls);
     }

@@ -39,8 +39,8 @@ std::string listener_name(const ListenerOptions& options, int socket);
 using AllRules = std::vector<std::shared_ptr<const ListenerRules>>;
 
 /// Reads every file that the configuration's listeners name, each once. Errors: the first that cannot be used, as a
-/// line for a person. The order is that of `config.listeners`. With `unread`, passphrases are not asked for: keys that
-/// need one are named there.
-OrMessage<AllRules> read_rules(const Config& config, std::vector<std::string>* unread = nullptr);
+/// line for a person. The order is that of `config.listeners`. Keys that are not read are named
+/// in `left`.
+OrMessage<AllRules> read_rules(const Config& config, LockedKeys locked, std::vector<std::string>* left = nullptr);
 
 }  // namespace bramble

@@ -6,17 +6,18 @@
 #include <cstring>
 #include <filesystem>
 #include <fmt/format.h>
-#include <fstream>
 #include <map>
 #include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <sstream>
 #include <sys/stat.h>
 #include <unordered_map>
 #include <vector>
 
+#include "broker/config/config_file.h"
 #include "broker/net/verification.h"
 
 namespace bramble {
@@ -52,7 +53,7 @@ Wrong wrong(const Config& config, const char* option, const std::string& file, c
   return Wrong(fmt::format("{}{}: {}", config.at(option, file), file, why));
 }
 
-/// Passphrases that were asked for at the start, by key file: a reload has nobody to ask.
+/// Passphrases that were given at the start, by key file.
 std::map<std::string, std::string>& passphrases() {
   static std::map<std::string, std::string> all;
   return all;
@@ -61,21 +62,21 @@ std::map<std::string, std::string>& passphrases() {
 /// Of the key file that is being read.
 struct Passphrase {
   const std::string& file;
-  bool may_ask;
+  LockedKeys locked;
   enum { not_wanted, not_asked, nobody_to_ask, given } state = not_wanted;
 };
 
 int ask_passphrase(char* to, int size, int, void* wanted) {
-  auto& [file, may_ask, state] = *static_cast<Passphrase*>(wanted);
-  state = may_ask ? Passphrase::given : Passphrase::not_asked;
-  if (!may_ask) return -1;
+  auto& [file, locked, state] = *static_cast<Passphrase*>(wanted);
+  state = locked == LockedKeys::leave ? Passphrase::not_asked : Passphrase::given;
+  if (locked == LockedKeys::leave) return -1;
   if (const auto known = passphrases().find(file); known != passphrases().end()) {
     const int bytes = std::min(size, static_cast<int>(known->second.size()));
     std::memcpy(to, known->second.data(), static_cast<std::size_t>(bytes));
     return bytes;
   }
   const std::string prompt = "Passphrase of " + file + ": ";
-  if (EVP_read_pw_string(to, size, prompt.c_str(), 0) != 0) {
+  if (locked == LockedKeys::open_known || EVP_read_pw_string(to, size, prompt.c_str(), 0) != 0) {
     state = Passphrase::nobody_to_ask;
     return -1;
   }
@@ -96,27 +97,22 @@ std::string why_no_key(const Passphrase& passphrase) {
   return "cannot be used: " + why + "; the certificate's private key, PEM";
 }
 
-using Unread = std::vector<std::string>*;  // null: passphrases are asked for
-
 OrMessage<void> load_certificate(SSL_CTX* context, const Config& config, const std::string& certfile,
-                                 const std::string& keyfile, Unread unread) {
+                                 const std::string& keyfile, LockedKeys locked, std::vector<std::string>* left) {
   if (SSL_CTX_use_certificate_chain_file(context, certfile.c_str()) != 1) {
     return wrong(config, "certfile", certfile, "cannot be used: " + reason() + "; a certificate and its chain, PEM");
   }
   SSL_CTX_set_default_passwd_cb(context, &ask_passphrase);
-  Passphrase passphrase{keyfile, unread == nullptr};
+  Passphrase passphrase{keyfile, locked};
   SSL_CTX_set_default_passwd_cb_userdata(context, &passphrase);
   const bool loaded = SSL_CTX_use_PrivateKey_file(context, keyfile.c_str(), SSL_FILETYPE_PEM) == 1;
   SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
   if (passphrase.state == Passphrase::not_asked) {
     ERR_clear_error();
-    unread->push_back(config.at("keyfile", keyfile) + keyfile + " is encrypted, so it was not read");
+    if (left) left->push_back(config.at("keyfile", keyfile) + keyfile + " is encrypted, so it was not read");
     return {};
   }
-  if (!loaded) {
-    passphrases().erase(keyfile);
-    return wrong(config, "keyfile", keyfile, why_no_key(passphrase));
-  }
+  if (!loaded) return wrong(config, "keyfile", keyfile, why_no_key(passphrase));
   if (SSL_CTX_check_private_key(context) != 1) {
     return wrong(config, "keyfile", keyfile, "is not the key of " + certfile);
   }
@@ -183,6 +179,19 @@ OrMessage<void> load_parameters(SSL_CTX* context, const Config& config, const Tl
   return {};
 }
 
+/// OpenSSL would wait for somebody to write into it.
+OrMessage<void> no_pipes(const Config& config, const TlsOptions& options) {
+  std::vector<std::pair<const char*, std::string>> files{
+      {"cafile", options.cafile}, {"crlfile", options.crlfile}, {"dhparamfile", options.dhparamfile}};
+  for (const auto& file : options.certfile) files.emplace_back("certfile", file);
+  for (const auto& file : options.keyfile) files.emplace_back("keyfile", file);
+  std::error_code unknown;
+  for (const auto& [option, file] : files) {
+    if (std::filesystem::is_fifo(file, unknown)) return wrong(config, option, file, "is a pipe; name a file");
+  }
+  return {};
+}
+
 int hex_digit(char letter) {
   if (letter >= '0' && letter <= '9') return letter - '0';
   if (letter >= 'a' && letter <= 'f') return letter - 'a' + 10;
@@ -211,11 +220,12 @@ std::string read_key(Keys& keys, const std::string& line) {
 }
 
 OrMessage<Keys> load_keys(const Config& config, const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return wrong(config, "psk_file", path, std::string("cannot be read: ") + std::strerror(errno));
+  const auto text = read_text_file(path);
+  if (!text) return Wrong(config.at("psk_file", path) + path + text.error());
   Keys keys;
+  std::istringstream lines(*text);
   std::string line;
-  for (std::size_t number = 1; std::getline(file, line); ++number) {
+  for (std::size_t number = 1; std::getline(lines, line); ++number) {
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
     if (line.empty() || line.front() == '#') continue;
     if (const std::string why = read_key(keys, line); !why.empty()) {
@@ -305,10 +315,11 @@ OrMessage<void> TlsContext::check_keys(const Config& config, const std::string& 
 }
 
 OrMessage<std::shared_ptr<const TlsContext>> TlsContext::make(const Config& config, const ListenerOptions& listener,
-                                                              Unread unread) {
+                                                              LockedKeys locked, std::vector<std::string>* left) {
   static constexpr std::string_view kMqtt = "mqtt", kHttp = "http/1.1";
   const TlsOptions& options = listener.tls;
   auto parts = std::make_unique<Parts>();
+  if (auto done = no_pipes(config, options); !done) return Wrong(done.error());
   ERR_clear_error();
   for (std::size_t i = 0; i < std::max<std::size_t>(options.certfile.size(), 1); ++i) {
     SSL_CTX* const context = parts->contexts.emplace_back(SSL_CTX_new(TLS_server_method())).get();
@@ -327,7 +338,7 @@ OrMessage<std::shared_ptr<const TlsContext>> TlsContext::make(const Config& conf
                                const_cast<std::string_view*>(listener.protocol == Protocol::mqtt ? &kMqtt : &kHttp));
     if (key_log) SSL_CTX_set_keylog_callback(context, &write_key_line);
     if (!options.certfile.empty()) {
-      if (auto done = load_certificate(context, config, options.certfile[i], options.keyfile[i], unread); !done) {
+      if (auto done = load_certificate(context, config, options.certfile[i], options.keyfile[i], locked, left); !done) {
         return Wrong(done.error());
       }
     }

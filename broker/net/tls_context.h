@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,15 +12,22 @@ using SSL_CTX = struct ssl_ctx_st;
 
 namespace bramble {
 
+/// What is done about key files that need a passphrase.
+enum class LockedKeys : std::uint8_t {
+  ask,         ///< it is asked for in the terminal
+  open_known,  ///< if it was given before: a broker that runs has nobody to ask
+  leave,       ///< they are not read
+};
+
 /// Certificates, keys, authorities and rules of one listener's TLS, as its files said when it was made. A reload makes
 /// another; connections keep the one they began with.
 /// Threads: made by main; then read by all.
 class TlsContext {
  public:
-  /// With `unread`, no passphrase is asked for: keys that need one are left out, and named there.
+  /// Keys that are not read are named in `left`.
   /// Errors: FILE:LINE: option: what OpenSSL has against the file, and what to do.
   static OrMessage<std::shared_ptr<const TlsContext>> make(const Config& config, const ListenerOptions& listener,
-                                                           std::vector<std::string>* unread = nullptr);
+                                                           LockedKeys locked, std::vector<std::string>* left);
   /// Could it be the psk_file of a listener? Errors: as make.
   static OrMessage<void> check_keys(const Config& config, const std::string& path);
   ~TlsContext();

@@ -6,7 +6,7 @@ namespace bramble {
 
 namespace {
 enum class Kept : std::uint8_t { client_id_alone, both, too_long };
-constexpr std::size_t kHead = 7;  // listener, how its names are kept, size of the client id
+constexpr std::size_t kHead = 7;          // listener, how its names are kept, size of the client id
 constexpr std::size_t kSourceMax = 1024;  // a message of a byte must not cost 64 KiB by its client's id
 }  // namespace
 

@@ -261,7 +261,8 @@ TEST_CASE("what a client with a long id retains takes no more memory than what o
   Client publisher(broker, as("anna", std::string(65'000, 'l')));
   publisher.publish({.topic = "0", .payload = "x", .qos = 1, .retain = true});
   const double before = static_cast<double>(broker.rss_bytes());
-  for (int i = 1; i < 1000; ++i) publisher.publish({.topic = std::to_string(i), .payload = "x", .qos = 1, .retain = true});
+  for (int i = 1; i < 1000; ++i)
+    publisher.publish({.topic = std::to_string(i), .payload = "x", .qos = 1, .retain = true});
   CHECK(static_cast<double>(broker.rss_bytes()) - before < 16e6);  // with its id in each it would be 65
 }
 

@@ -138,6 +138,19 @@ TEST_CASE("SIGHUP: listeners come and go; clients of one that is gone are told a
   CHECK(try_connect(again, Connect{.client_id = "again"}).code == 0);
 }
 
+TEST_CASE("SIGHUP: certificates, keys and rules that are pipes are refused, and nobody waits for them") {
+  const std::string pipe = "/tmp/" + unique_name("pipe");
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  Broker broker;
+  for (const char* const options : {"acl_file ", "password_file ", "psk_hint x\npsk_file ", "keyfile x\ncertfile "}) {
+    CAPTURE(std::string(options));
+    broker.reconfigure(options + pipe);
+    CHECK(broker.log().find(pipe + ": ") != std::string::npos);
+    CHECK(broker.log().find("is not taken; the one before stays. ") != std::string::npos);
+  }
+  std::filesystem::remove(pipe);
+}
+
 TEST_CASE("SIGHUP gives no address its max_connection_rate anew, unless it has changed") {
   const std::string options = "enable_proxy_protocol 1\nmax_connection_rate ";
   Broker broker(options + "1");

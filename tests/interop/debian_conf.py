@@ -114,6 +114,13 @@ class DebianConf(unittest.TestCase):
                 elif line.startswith("got "):
                     return line.strip()
 
+    def test_a_reload_opens_another_address_beside_the_port_that_root_has_opened(self):
+        stock = self.start(OPEN.replace("listener 1883", "listener 1883 127.0.0.1"))
+        stock.at("/etc/mosquitto/conf.d/default.conf").write_text(stock.moved(OPEN.replace("1883", "1883 0.0.0.0")))
+        stock.process.send_signal(signal.SIGHUP)
+        wait_for("the reload", lambda: stock.logs("has been read again, and holds"))
+        self.assertEqual(self.round_trip(stock, "-h", "127.0.0.2"), "got on")
+
     def test_an_open_one(self):
         stock = self.start(OPEN)
         self.assertEqual(self.round_trip(stock), "got on")

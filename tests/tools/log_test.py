@@ -2,6 +2,7 @@
 """The log as people and programs read it, of a broker that runs: its lines, JSON, the journal (a socket of ours stands for
 it), syslog (in a mount namespace of its own, so as root only), files after a signal, topics, and what is kept back of lines
 that repeat. Ends with `N passed, N failed`."""
+import contextlib
 import json
 import os
 import re
@@ -292,6 +293,36 @@ class Log(WithFolder):
             client = Client(port, connect(f"c{number}"))
             client.answer()
             client.close()
+        began = time.monotonic()
+        broker.end()
+        self.assertLess(time.monotonic() - began, 10)
+
+    def test_a_pipe_that_nobody_reads_holds_up_neither_clients_nor_other_logs_nor_the_end(self):
+        path = os.path.join(self.folder, "stuck-pipe")
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        broker, port = self.broker("allow_anonymous true\nlog_dest stdout\nlog_dest stderr\n",
+                                   wrap=["sh", "-c", f'exec "$0" "$@" >{path}'])
+
+        def fill():
+            for number in range(1000):
+                client = Client(port, connect(f"c{number}"))
+                client.answer()
+                client.close()
+
+        fill()
+        broker.wait_for("Client c999 [")
+        said = b""
+        while b"lines were lost" not in said:  # told once it takes lines again
+            client = Client(port, connect("more"))
+            client.answer()
+            client.close()
+            with contextlib.suppress(BlockingIOError):
+                said += os.read(reader, 1 << 20)
+        self.assertFalse([line for line in said.splitlines() if not re.match(rb"\d+: \S", line)])
+        broker.wait_for(" log lines were lost: too many at once")
+        fill()
         began = time.monotonic()
         broker.end()
         self.assertLess(time.monotonic() - began, 10)

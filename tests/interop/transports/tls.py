@@ -134,6 +134,49 @@ class Tls(Case):
             self.assertEqual(world.connected_as(stream), "sensor")
             self.assertNotIn("\x20\x02\0\0", self.s_client("psk_or_certificate", *words, "00" * 16))
 
+    def in_terminal(self, broker, phrase):
+        """A broker that has been given the passphrase; what it said so far."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execv(peers.BINARY, [peers.BINARY, "-c", broker.config])
+        said = b""
+        while b"Passphrase of" not in said:
+            said += os.read(terminal, 4096)
+        while termios.tcgetattr(terminal)[3] & termios.ECHO:
+            os.sched_yield()
+        os.write(terminal, phrase.encode() + b"\n")
+        return pid, terminal, said
+
+    def test_a_passphrase_is_remembered_for_reloads_whatever_happens_to_its_key(self):
+        certificate, key = world.server
+        locked = world.folder / "kept.key"
+        run("openssl", "pkcs8", "-topk8", "-in", key, "-out", locked, "-passout", "pass:open sesame")
+        broker = Broker(world.folder, [("tls", f"certfile {certificate}\nkeyfile {locked}\n")], start=False)
+        pid, terminal, said = self.in_terminal(broker, "open sesame")
+
+        def until(words):
+            nonlocal said
+            while words not in said:
+                said += os.read(terminal, 4096)
+            said = b""
+
+        until(b" listens on ")
+        os.rename(locked, f"{locked}.away")
+        os.kill(pid, signal.SIGHUP)
+        until(b"is not taken; the one before stays")
+        os.rename(f"{locked}.away", locked)
+        os.kill(pid, signal.SIGHUP)
+        until(b"has been read again, and holds")
+        run("openssl", "pkcs8", "-topk8", "-in", key, "-out", locked, "-passout", "pass:another")
+        os.kill(pid, signal.SIGHUP)
+        until(b"the passphrase does not open it")
+        os.kill(pid, 15)
+        with contextlib.suppress(OSError):
+            while os.read(terminal, 4096):
+                pass
+        os.close(terminal)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
+
     def test_an_encrypted_key_asks_for_its_passphrase(self):
         certificate, key = world.server
         locked = world.folder / "locked.key"
@@ -141,15 +184,7 @@ class Tls(Case):
         for phrase, good in (("open sesame", True), ("wrong", False)):
             listeners = [("tls", f"certfile {certificate}\nkeyfile {locked}\n" * 2)]
             broker = Broker(world.folder, listeners, start=False)
-            pid, terminal = pty.fork()
-            if pid == 0:
-                os.execv(peers.BINARY, [peers.BINARY, "-c", broker.config])
-            said = b""
-            while b"Passphrase of" not in said:
-                said += os.read(terminal, 4096)
-            while termios.tcgetattr(terminal)[3] & termios.ECHO:
-                os.sched_yield()
-            os.write(terminal, phrase.encode() + b"\n")
+            pid, terminal, said = self.in_terminal(broker, phrase)
             with contextlib.suppress(OSError):
                 if good:
                     while b" listens on " not in said:
