@@ -38,7 +38,7 @@ std::uint64_t random_seed() {
 /// `FILTER QOS CLIENT`, for SIGUSR2.
 class SubscriptionInquiry final : public Inquiry {
  public:
-  void visit(const OnReactor&, ShardParts& parts, OwnedSession& session) override {
+  std::size_t visit(const OnReactor&, ShardParts& parts, OwnedSession& session) override {
     session.subscriptions.each([&](const SessionSubscription& subscription) {
       const Subscriber* const found = parts.subscribers.find(subscription.id(), &session);
       if (!found) return;
@@ -46,6 +46,7 @@ class SubscriptionInquiry final : public Inquiry {
       lines.push_back(fmt::format("{}{} {} {}", group ? "$share/" + std::string(group->name()) + "/" : "",
                                   subscription.filter().text(), static_cast<int>(found->qos), session.client_id()));
     });
+    return 10 * session.subscriptions.size();  // each is written down, too
   }
 
   std::vector<std::string> lines;

@@ -79,20 +79,26 @@ class ClientInquiry final : public Inquiry {
  public:
   ClientInquiry(const Wishes& wishes, const SubscriptionTable& table) : wishes_(wishes), table_(table) {}
 
-  void visit(const OnReactor& here, ShardParts& parts, OwnedSession& session) override {
-    if (!(session.connection() ? wishes_.connected : wishes_.away)) return;
-    if (wishes_.subscribed && !subscribed(parts, session)) return;
+  std::size_t visit(const OnReactor& here, ShardParts& parts, OwnedSession& session) override {
+    if (!(session.connection() ? wishes_.connected : wishes_.away)) return 0;
+    bool found = !wishes_.subscribed;
+    std::size_t looks = 0;
+    if (!found) {
+      if (!std::exchange(looked_up_, true)) look_up(parts);
+      looks = filters_.each(parts, session, [&](const auto&, const Subscriber&) { found = true; });
+    }
+    if (!found) return looks;
     found_.push_back(facts_of(here, parts, session));
+    bytes_ += found_.back().id.size() + found_.back().user.value_or("").size();
+    return looks;
   }
-  std::vector<ClientFacts> take() { return std::exchange(found_, {}); }
+  bool enough() const override { return bytes_ > Survey::kBatchBytes; }
+  std::vector<ClientFacts> take() {
+    bytes_ = 0;
+    return std::exchange(found_, {});
+  }
 
  private:
-  bool subscribed(const ShardParts& parts, const OwnedSession& session) {
-    if (!std::exchange(looked_up_, true)) look_up(parts);
-    bool found = false;
-    filters_.each(parts, session, [&](const auto&, const Subscriber&) { found = true; });
-    return found;
-  }
   void look_up(const ShardParts& parts) {
     if (const auto topic = TopicName::parse(*wishes_.subscribed);
         topic && !wishes_.subscribed->starts_with("$share/")) {
@@ -106,6 +112,7 @@ class ClientInquiry final : public Inquiry {
   bool looked_up_ = false;
   WantedFilters filters_;
   std::vector<ClientFacts> found_;
+  std::size_t bytes_ = 0;  ///< of names in found_
 };
 
 class ClientsAnswer final : public Answer {

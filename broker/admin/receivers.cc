@@ -1,5 +1,9 @@
 // The command `receivers` of the control socket: who would get a message.
+#include <algorithm>
+#include <deque>
+#include <iterator>
 #include <utility>
+#include <vector>
 
 #include "broker/admin/answer.h"
 #include "broker/admin/survey.h"
@@ -9,41 +13,49 @@ namespace bramble {
 
 namespace {
 
+/// A session, and the subscriptions by which it would get the message.
 struct Receiver {
+  struct By {
+    const WantedFilters::Wanted* filter;
+    mqtt::Qos qos;
+    bool no_local;
+  };
   std::string id;
   std::optional<std::string> user;
   bool connected;
-  WantedFilters::Wanted by;
-  mqtt::Qos qos;
-  bool no_local;
   bool qos0_kept;  ///< while it is away
-  bool readable;
-  std::string denied_by;  ///< FILE:LINE, or the file if no rule of it allows it
-  std::string rule;       ///< empty: none
+  bool readable = true;
+  std::string denied_by = {};  ///< FILE:LINE, or the file if no rule of it allows it
+  std::string rule = {};       ///< empty: none
+  std::vector<By> by = {};
 };
 
 class ReceiverInquiry final : public Inquiry {
  public:
   ReceiverInquiry(std::string topic, const SubscriptionTable& table) : topic_(std::move(topic)), table_(table) {}
 
-  void visit(const OnReactor&, ShardParts& parts, OwnedSession& session) override {
+  std::size_t visit(const OnReactor&, ShardParts& parts, OwnedSession& session) override {
     if (!std::exchange(looked_up_, true)) filters_.find_for_topic(table_, *TopicName::parse(topic_));
-    filters_.each(parts, session, [&](const WantedFilters::Wanted& by, const Subscriber& subscriber) {
-      Receiver receiver{session.client_id(),
-                        {},
-                        session.connection() != nullptr,
-                        by,
-                        subscriber.qos,
-                        subscriber.no_local,
-                        parts.config->broker.queue_qos0_messages,
-                        true,
-                        {},
-                        {}};
-      add_access(session.access(), receiver);
-      found_.push_back(std::move(receiver));
+    std::vector<Receiver::By> by;
+    const std::size_t looks = filters_.each(parts, session, [&](const auto& wanted, const Subscriber& subscriber) {
+      by.push_back({&wanted, subscriber.qos, subscriber.no_local});
     });
+    if (by.empty()) return looks;
+    Receiver receiver{session.client_id(),
+                      {},
+                      session.connection() != nullptr,
+                      parts.config->broker.queue_qos0_messages};
+    add_access(session.access(), receiver);
+    bytes_ += receiver.id.size() + receiver.user.value_or("").size() + by.size() * sizeof(Receiver::By);
+    receiver.by = std::move(by);
+    found_.push_back(std::move(receiver));
+    return looks;
   }
-  std::vector<Receiver> take() { return std::exchange(found_, {}); }
+  bool enough() const override { return bytes_ > Survey::kBatchBytes; }
+  std::vector<Receiver> take() {
+    bytes_ = 0;
+    return std::exchange(found_, {});
+  }
 
  private:
   void add_access(const SessionAccess* access, Receiver& receiver) const {
@@ -62,6 +74,7 @@ class ReceiverInquiry final : public Inquiry {
   bool looked_up_ = false;
   WantedFilters filters_;
   std::vector<Receiver> found_;
+  std::size_t bytes_ = 0;  ///< of found_, without what all have
 };
 
 class ReceiversAnswer final : public Answer {
@@ -76,27 +89,36 @@ class ReceiversAnswer final : public Answer {
 
   bool more(std::string& out) override {
     if (!std::exchange(begun_, true)) out += control::Line(std::string(control::kVersion) + " ok").text();
-    const bool goes_on = survey_.next(asked_);
-    for (const auto& inquiry : inquiries_) {
-      for (const Receiver& receiver : inquiry->take()) {
-        ++count_;
-        out += line_of(receiver);
-      }
+    if (receivers_.empty() && goes_on_) ask();
+    for (std::size_t lines = 0; lines < kLinesAPiece && !receivers_.empty(); ++lines) {
+      Receiver& receiver = receivers_.front();
+      ++count_;
+      out += line_of(receiver, receiver.by.back());
+      receiver.by.pop_back();
+      if (receiver.by.empty()) receivers_.pop_front();
     }
-    if (!goes_on) out += control::Line("end").add("count", count_).text();
-    return goes_on;
+    if (goes_on_ || !receivers_.empty()) return true;
+    out += control::Line("end").add("count", count_).text();
+    return false;
   }
 
  private:
-  std::string line_of(const Receiver& receiver) const {
+  static constexpr std::size_t kLinesAPiece = 500;
+
+  void ask() {
+    goes_on_ = survey_.next(asked_);
+    for (const auto& inquiry : inquiries_) std::ranges::move(inquiry->take(), std::back_inserter(receivers_));
+  }
+
+  std::string line_of(const Receiver& receiver, const Receiver::By& by) const {
     control::Line line("receiver");
     line.add("id", receiver.id);
     if (receiver.user) line.add("user", *receiver.user);
-    line.add("state", receiver.connected ? "connected" : "away").add("filter", receiver.by.filter);
+    line.add("state", receiver.connected ? "connected" : "away").add("filter", by.filter->filter);
     if (!receiver.connected) line.add("qos0_kept", receiver.qos0_kept ? "yes" : "no");
-    if (!receiver.by.share.empty()) line.add("share", receiver.by.share);
-    line.add("qos", static_cast<std::uint64_t>(receiver.qos));
-    if (receiver.no_local && receiver.id == from_) line.add("no_local", "yes");
+    if (!by.filter->share.empty()) line.add("share", by.filter->share);
+    line.add("qos", static_cast<std::uint64_t>(by.qos));
+    if (by.no_local && receiver.id == from_) line.add("no_local", "yes");
     line.add("read", receiver.readable ? "allowed" : "denied");
     if (!receiver.readable) line.add("where", receiver.denied_by);
     if (!receiver.rule.empty()) line.add("rule", receiver.rule);
@@ -107,7 +129,9 @@ class ReceiversAnswer final : public Answer {
   Survey survey_;
   std::vector<std::unique_ptr<ReceiverInquiry>> inquiries_;
   std::vector<Inquiry*> asked_;
+  std::deque<Receiver> receivers_;  ///< that are not told yet
   bool begun_ = false;
+  bool goes_on_ = true;
   std::uint64_t count_ = 0;
 };
 

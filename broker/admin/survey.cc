@@ -1,6 +1,8 @@
 #include "broker/admin/survey.h"
 
+#include <algorithm>
 #include <condition_variable>
+#include <iterator>
 #include <memory>
 #include <mutex>
 
@@ -13,6 +15,7 @@ struct Gathered {
   std::mutex mutex;
   std::condition_variable all_there;
   std::size_t missing = 0;
+  std::vector<std::pair<std::string, ReactorId>> left;  ///< not asked, as there was enough
 };
 
 class Question final : public Errand {
@@ -22,10 +25,11 @@ class Question final : public Errand {
 
   bool run(const OnReactor& here, MessageHandler& handler) override {
     ShardParts& parts = static_cast<Shard&>(handler).parts(here);
-    for (std::size_t done = 0; done < Survey::kSlice && !clients_.empty(); ++done) {
+    for (std::size_t looks = 0; looks < Survey::kLooksATurn && !clients_.empty(); looks += Survey::kLooksASession) {
+      if (inquiry_.enough()) return leave_rest(here), false;
       // it may have ended meanwhile, and another reactor own the client id
       OwnedSession* const session = parts.directory.session(clients_.back(), here.id());
-      if (session) inquiry_.visit(here, parts, *session);
+      if (session) looks += inquiry_.visit(here, parts, *session);
       clients_.pop_back();
     }
     return !clients_.empty();
@@ -37,6 +41,11 @@ class Question final : public Errand {
   }
 
  private:
+  void leave_rest(const OnReactor& here) {
+    const std::lock_guard lock(to_->mutex);
+    for (std::string& client : clients_) to_->left.emplace_back(std::move(client), here.id());
+  }
+
   std::shared_ptr<Gathered> to_;
   Inquiry& inquiry_;
   std::vector<std::string> clients_;
@@ -70,6 +79,7 @@ bool Survey::next(std::span<Inquiry* const> inquiries) {
   }
   std::unique_lock lock(gathered->mutex);
   gathered->all_there.wait(lock, [&] { return gathered->missing == 0; });
+  std::ranges::move(gathered->left, std::front_inserter(found_));
   return !found_.empty() || slice_ < SessionDirectory::kSlices;
 }
 

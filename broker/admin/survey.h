@@ -15,19 +15,22 @@ namespace bramble {
 class Inquiry {
  public:
   virtual ~Inquiry() = default;
-  /// The session is this shard's.
-  virtual void visit(const OnReactor& here, ShardParts& parts, OwnedSession& session) = 0;
+  /// The session is this shard's. Gives how many subscriptions were looked at, about.
+  virtual std::size_t visit(const OnReactor& here, ShardParts& parts, OwnedSession& session) = 0;
+  /// What is written down is much by now: the others are to be asked later.
+  virtual bool enough() const { return false; }
 };
 
 /// Asks all sessions the same thing, some at a time, and waits for the answers: for SIGUSR2 and the control socket. So
-/// what is held in memory, and how long a reactor takes for it, does not grow with the number of sessions: a shard
-/// answers for kSlice of them a turn. A session that begins or ends meanwhile may be in it or not; no other is left out
+/// what is held in memory, and how long a reactor takes for it, grows neither with the number of sessions nor with what
+/// they have: a shard answers for some of them a turn, until it has looked at so much. A session that begins or ends meanwhile may be in it or not; no other is left out
 /// or asked twice.
 /// Threads: each Survey is one thread's, not a reactor's, and not while the reactors are stopped; several may be under
 /// way at once.
 class Survey {
  public:
-  static constexpr std::size_t kSlice = 100;  ///< 0.3 ms or so
+  static constexpr std::size_t kLooksATurn = 5000;  ///< 0.3 ms or so
+  static constexpr std::size_t kLooksASession = 50;
   static constexpr std::size_t kBatch = 1000;
   static constexpr std::size_t kBatchBytes = 256 * 1024;  ///< of client ids
 

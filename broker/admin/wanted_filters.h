@@ -21,15 +21,15 @@ class WantedFilters {
   /// This one alone.
   void find_filter(const Sessions& sessions, const TopicFilter& filter);
 
-  /// Calls visit(const Wanted&, const Subscriber&) for each. Cost: as many look-ups as there are filters, or
-  /// subscriptions of the session if those are fewer.
+  /// Calls visit(const Wanted&, const Subscriber&) for each; what is wanted stays where it is. Gives the cost: as many
+  /// look-ups as there are filters, or subscriptions of the session if those are fewer.
   template <class Visit>
-  void each(const ShardParts& parts, const OwnedSession& session, Visit visit) const {
+  std::size_t each(const ShardParts& parts, const OwnedSession& session, Visit visit) const {
     if (wanted_.size() <= session.subscriptions.size()) {
       for (const auto& [id, wanted] : wanted_) {
         if (const Subscriber* const found = parts.subscribers.find(id, &session)) visit(wanted, *found);
       }
-      return;
+      return wanted_.size();
     }
     session.subscriptions.each([&](const SessionSubscription& subscription) {
       const auto wanted = wanted_.find(subscription.id());
@@ -37,6 +37,7 @@ class WantedFilters {
       if (const Subscriber* const found = parts.subscribers.find(wanted->first, &session))
         visit(wanted->second, *found);
     });
+    return session.subscriptions.size();
   }
 
  private:
