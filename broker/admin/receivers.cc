@@ -41,10 +41,8 @@ class ReceiverInquiry final : public Inquiry {
       by.push_back({&wanted, subscriber.qos, subscriber.no_local});
     });
     if (by.empty()) return looks;
-    Receiver receiver{session.client_id(),
-                      {},
-                      session.connection() != nullptr,
-                      parts.config->broker.queue_qos0_messages};
+    Receiver receiver{
+        session.client_id(), {}, session.connection() != nullptr, parts.config->broker.queue_qos0_messages};
     add_access(session.access(), receiver);
     bytes_ += receiver.id.size() + receiver.user.value_or("").size() + by.size() * sizeof(Receiver::By);
     receiver.by = std::move(by);

@@ -23,10 +23,9 @@ class Inquiry {
 
 /// Asks all sessions the same thing, some at a time, and waits for the answers: for SIGUSR2 and the control socket. So
 /// what is held in memory, and how long a reactor takes for it, grows neither with the number of sessions nor with what
-/// they have: a shard answers for some of them a turn, until it has looked at so much. A session that begins or ends meanwhile may be in it or not; no other is left out
-/// or asked twice.
-/// Threads: each Survey is one thread's, not a reactor's, and not while the reactors are stopped; several may be under
-/// way at once.
+/// they have: a shard answers for some of them a turn, until it has looked at so much. A session that begins or ends
+/// meanwhile may be in it or not; no other is left out or asked twice. Threads: each Survey is one thread's, not a
+/// reactor's, and not while the reactors are stopped; several may be under way at once.
 class Survey {
  public:
   static constexpr std::size_t kLooksATurn = 5000;  ///< 0.3 ms or so

@@ -180,7 +180,7 @@ void Router::deliver_once(const OnReactor& here, Publication& publication, Filte
     before &= each != filter;
     const Subscriber* const other = each == filter ? nullptr : subscribers_.find(each, &session);
     if (!other || other->subscription_identifier != identifier) continue;
-    if (before) return;  // it has gone with that one
+    if (before && !subscribed_since_.contains(&session)) return;  // it has gone with that one
     subscriber.qos = std::max(subscriber.qos, other->qos);
     subscriber.retain_as_published |= other->retain_as_published;
     subscriber.no_local &= other->no_local;
@@ -254,6 +254,7 @@ bool Router::work_off(const OnReactor& here) {
     Waiting work = backlog_.pop_front();
     if (!deliver(here, work)) backlog_.push_front(std::move(work));
   }
+  if (backlog_.empty() && !subscribed_since_.empty()) subscribed_since_.clear();
   return !backlog_.empty();
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <unordered_set>
 #include <vector>
 
 #include "broker/log.h"
@@ -48,6 +49,10 @@ class Router {
   /// before the first is posted: what a subscriber there then makes a client publish comes after it everywhere
   /// (docs/design.md, Order).
   void post_handoffs(const OnReactor& here);
+  /// It has subscribed to something, while a fan-out may be half done.
+  void subscribed(const OwnedSession& session) {
+    if (!duplicates_ && !backlog_.empty()) subscribed_since_.insert(&session);
+  }
   /// A client whose subscriptions overlap gets one copy, or one for each of them.
   void deliver_duplicates(bool duplicates) {
     duplicates_ = duplicates;
@@ -87,7 +92,8 @@ class Router {
   /// False: the turn's budget ended before the subscribers did.
   bool fan_out(const OnReactor& here, Publication& publication, FilterId filter);
   /// To one that may be on others of overlapping_ too: what those would send it goes with the first of them, unless
-  /// they have another Subscription Identifier to tell  [MQTT-3.3.4-2] [MQTT-3.3.4-4].
+  /// they have another Subscription Identifier to tell  [MQTT-3.3.4-2] [MQTT-3.3.4-4]. Whether it was on that one when
+  /// its turn came is not known of those who have subscribed since: rather twice than not at all.
   [[gnu::noinline]] void deliver_once(const OnReactor& here, Publication& publication, FilterId filter,
                                       Subscriber subscriber);
   void look_for_overlap(std::span<const FilterId> filters) {
@@ -115,9 +121,10 @@ class Router {
   Matches matches_;        ///< of what the broker publishes
   Matches group_matches_;  ///< of find_group, which runs while others are walked
   bool duplicates_ = true;
-  std::span<const FilterId> overlapping_;        ///< what the message at hand matches here; empty with duplicates_
-  std::uint64_t handed_to_ = 0;                  ///< reactors that the PUBLISH at hand went to
-  std::vector<Outgoing> outgoing_;               ///< by reactor
+  std::span<const FilterId> overlapping_;  ///< what the message at hand matches here; empty with duplicates_
+  std::unordered_set<const OwnedSession*> subscribed_since_;  ///< the backlog began; only compared with
+  std::uint64_t handed_to_ = 0;                               ///< reactors that the PUBLISH at hand went to
+  std::vector<Outgoing> outgoing_;                            ///< by reactor
   std::vector<std::unique_ptr<Handoff>> spent_;  ///< delivered in this turn, and outputs may refer to its packets
   std::size_t spent_bytes_ = 0;
   std::vector<FilterId> here_filters_;  ///< of the PUBLISH at hand

@@ -114,6 +114,11 @@ void Sessions::retire(const OnReactor& here, OwnedSession& session, const std::s
   here.reactor().want_turn(here);
 }
 
+void Sessions::leave_to_others(const OnReactor& here, const OwnedSession& from, std::vector<Delivery> shared) {
+  leftovers_.push_back({from.publisher(), {}, std::move(shared), {}});
+  here.reactor().want_turn(here);
+}
+
 void Sessions::apply(const OnReactor&, const AllRules& rules) {
   for (const auto& [id, session] : sessions_) {
     const ListenerRules& of = *rules[session->listener];

@@ -56,6 +56,7 @@ class Sessions {
     std::vector<Delivery> shared;  ///< picked for this session, to be picked again
     std::string client_id;         ///< it waits in the directory for the Will; empty: it does not
   };
+  void leave_to_others(const OnReactor& here, const OwnedSession& from, std::vector<Delivery> shared);
   bool has_leftovers() const { return !leftovers_.empty(); }
   std::vector<Leftovers> take_leftovers() { return std::exchange(leftovers_, {}); }
   /// The Will is published: another reactor may have the client.

@@ -127,7 +127,9 @@ void Outbound::resend(SteadyTime now, TurnBuffer& buffer) {
       const bool expired = entry.wait == Wait::puback && entry.delivery.message->expired(now);
       Publication publication(entry.delivery.message, now, buffer);
       if (expired) ++expired_;
-      if (expired || !may_go(publication, entry.delivery) || !transmit(publication, entry, true)) {
+      const bool may = expired || may_go(publication, entry.delivery);
+      if (!may && entry.wait == Wait::puback) deny(entry.delivery);
+      if (expired || !may || !transmit(publication, entry, true)) {
         complete(resend_from_);
         continue;
       }
@@ -150,7 +152,10 @@ void Outbound::pump(const OutboundLimits& limits, SteadyTime now, TurnBuffer& bu
       continue;
     }
     Publication publication(delivery.message, now, buffer);
-    if (!may_go(publication, delivery)) continue;
+    if (!may_go(publication, delivery)) {
+      deny(delivery);
+      continue;
+    }
     delivery.rights = rights_;
     if (delivery.qos != Qos::at_most_once) {
       start(publication, std::move(delivery));
@@ -236,6 +241,17 @@ std::vector<Delivery> Outbound::take_shared() {
   }
   for (std::size_t i = 0; i < queue_.size(); ++i) keep(queue_[i]);
   return shared;
+}
+
+void Outbound::deny(const Delivery& delivery) {
+  if (delivery.share == FilterId{}) return;
+  if (!denied_) denied_ = std::make_unique<std::vector<Delivery>>();
+  denied_->push_back(delivery);
+}
+
+std::vector<Delivery> Outbound::take_denied() {
+  const auto denied = std::move(denied_);
+  return denied ? std::move(*denied) : std::vector<Delivery>{};
 }
 
 }  // namespace bramble

@@ -96,6 +96,9 @@ class Outbound {
   /// The session ends: what was picked for a $share group and may go to another member: QoS 1 and whatever was never
   /// sent; not a QoS 2 message that was  [MQTT-4.8.2-5]
   std::vector<Delivery> take_shared();
+  /// The same of what was dropped since the last call, because the client may not have it any more.
+  std::vector<Delivery> take_denied();
+  bool has_denied() const { return denied_ != nullptr; }
 
  private:
   enum class Wait : std::uint8_t { puback, pubrec, pubcomp };
@@ -111,6 +114,7 @@ class Outbound {
   bool may_go(Publication& publication, const Delivery& delivery) const {
     return delivery.rights == rights_ || sink_->may_get(publication);
   }
+  void deny(const Delivery& delivery);
   void resend(SteadyTime now, TurnBuffer& buffer);
   /// False: the message is done already (too large).
   bool transmit(Publication& publication, InFlight& entry, bool dup);
@@ -132,8 +136,9 @@ class Outbound {
   std::uint64_t too_large_ = 0;
   std::uint16_t receive_maximum_ = mqtt::kReceiveMaximumDefault;
   std::uint16_t outstanding_ = 0;
-  mqtt::PacketId last_id_ = 0;  ///< given
-  std::uint32_t rights_ = 0;    ///< which the client has now
+  mqtt::PacketId last_id_ = 0;                     ///< given
+  std::uint32_t rights_ = 0;                       ///< which the client has now
+  std::unique_ptr<std::vector<Delivery>> denied_;  ///< of groups
   /// Those in use, while in_flight_ may not be in the order of its identifiers.
   std::unique_ptr<std::bitset<65'536>> lapped_;
 };

@@ -165,6 +165,25 @@ TEST_CASE("a PUBREL follows a message at QoS 2 that its receiver might not be se
   ben.expect_nothing();
 }
 
+TEST_CASE("what waits for a member of a $share group that may not have it any more goes to one that may") {
+  const TextFile rules("topic readwrite #\nuser anna\ntopic readwrite #\nuser ben\ntopic readwrite #\n");
+  const std::string options = "max_inflight_messages 1\nacl_file " + rules.path();
+  Broker broker(options);
+  Client anna(broker, as("anna", "a")), publisher(broker);
+  anna.subscribe("$share/group/#", 1);
+  for (const char* payload : {"1", "2", "3"}) publisher.publish({.topic = "shut", .payload = payload, .qos = 1});
+  const Message sent = anna.receive();
+  CHECK(sent.payload == "1");
+  Client ben(broker, as("ben", "b"));
+  ben.subscribe("$share/group/#", 1);
+  rules.replace("topic readwrite #\nuser anna\ntopic readwrite open\nuser ben\ntopic readwrite #\n");
+  broker.reconfigure(options);
+  anna.acknowledge(sent);
+  CHECK(ben.take().payload == "2");
+  CHECK(ben.take().payload == "3");
+  anna.expect_nothing();
+}
+
 TEST_CASE("SIGHUP: what waits for a client that is there goes by the new acl_file too") {
   const TextFile rules("topic readwrite #\n");
   const std::string options = "max_inflight_messages 1\nacl_file " + rules.path();

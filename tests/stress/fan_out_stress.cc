@@ -1,12 +1,16 @@
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <doctest/doctest.h>
 #include <string>
 #include <sys/resource.h>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/stress/latency_probe.h"
 #include "tests/stress/swarm.h"
+#include "tests/support/client.h"
 
 namespace bramble::testing {
 namespace {
@@ -95,7 +99,7 @@ void fan_out(unsigned threads) {
   allow_descriptors();
   const std::size_t size = short_run() ? 2'000 : 10'000;
   const std::uint32_t messages = kBurst * (short_run() ? 3 : 4);
-  const Broker broker("threads " + std::to_string(threads) + "\nlog_type error\nmax_queued_messages 0");
+  const Broker broker("threads " + std::to_string(threads) + "\nlog_type error\nmax_queued_messages 40");
   Swarm swarm(broker);
   Audience audience(swarm, size);
   REQUIRE(swarm.settle());
@@ -134,7 +138,7 @@ TEST_CASE("every subscriber of a wide fan-out gets every message once, while oth
 }
 
 TEST_CASE("SUBSCRIBE and PINGREQ are answered while there is no end of wide fan-outs") {
-  const Broker broker("threads 1\nlog_type error\nmax_queued_messages 0");
+  const Broker broker("threads 1\nlog_type error\nmax_queued_messages 40");
   Swarm swarm(broker);
   for (Peer* peer : swarm.open_many(short_run() ? 1'000 : 5'000, "audience")) peer->subscribe("wide");
   REQUIRE(swarm.settle());
@@ -162,6 +166,53 @@ TEST_CASE("SUBSCRIBE and PINGREQ are answered while there is no end of wide fan-
   std::printf("beside endless fan-outs: %zu SUBSCRIBE and PINGREQ, p50 %.1f ms, most %.1f ms\n", waits.size(),
               waits[waits.size() / 2], waits.back());
   CHECK(waits[waits.size() / 2] < (optimised() ? 100 : 2000));
+}
+
+TEST_CASE("allow_duplicate_messages false: who subscribes in the middle of a fan-out still gets what it is owed") {
+  constexpr std::uint32_t kRounds = 60;
+  const std::size_t audience = short_run() ? 2000 : 46'000;  // more than two turns take
+  const Broker broker("allow_duplicate_messages false\nthreads 1\nmax_queued_messages 40");
+  Swarm swarm(broker);
+  for (std::size_t i = 0; i < audience; i += 500) {  // away, and subscribed: each costs its part of a turn
+    std::vector<Peer*> some;
+    for (std::size_t k = i; k < i + 500; ++k) {
+      some.push_back(&swarm.open(persistent(Version::v3_1_1, "away" + std::to_string(k))));
+    }
+    REQUIRE(swarm.until([&] { return std::ranges::all_of(some, [](Peer* each) { return each->connected(); }); }));
+    for (Peer* peer : some) peer->subscribe("wide/topic", 1);
+    REQUIRE(swarm.settle());
+    for (Peer* peer : some) peer->disconnect();
+    REQUIRE(swarm.until([&] { return std::ranges::all_of(some, [](Peer* each) { return each->closed(); }); }));
+    for (Peer* peer : some) swarm.forget(*peer);
+  }
+  Peer& flighty = swarm.open({.version = Version::v3_1_1});
+  Peer& publisher = swarm.open();
+  REQUIRE(swarm.until([&] { return flighty.connected() && publisher.connected(); }));
+  std::vector<std::uint32_t> got;
+  bool on = false;
+  flighty.on_message = [&](Peer&, const mqtt::Publish& message) { got.push_back(number_at(message.payload, 0)); };
+  flighty.subscribe("wide/+", 1);  // all the time
+  REQUIRE(swarm.settle());
+  for (std::uint32_t round = 0; round < kRounds; ++round) {
+    publisher.publish("wide/topic", numbers({round}), 1);
+    const auto end = std::chrono::steady_clock::now() + Milliseconds(3);
+    while (publisher.unacked() != 0 || std::chrono::steady_clock::now() < end) {
+      if (std::exchange(on, !on)) {
+        flighty.unsubscribe("wide/topic");
+      } else {
+        flighty.subscribe("wide/topic", 1);
+      }
+      swarm.turn(0);
+      std::this_thread::sleep_for(std::chrono::microseconds(300));
+    }
+  }
+  REQUIRE(swarm.settle());
+  std::ranges::sort(got);
+  const auto repeats = std::ranges::unique(got);
+  std::printf("%zu subscribers that are away; one that comes and goes got %zu messages twice\n", audience,
+              repeats.size());
+  got.erase(repeats.begin(), repeats.end());
+  CHECK(got.size() == kRounds);
 }
 
 }  // namespace bramble::testing

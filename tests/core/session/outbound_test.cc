@@ -306,6 +306,25 @@ TEST_CASE(
   CHECK(shared == Texts{"sent", "waits"});
 }
 
+TEST_CASE(
+    "what a client may not have any more and was picked for it in a group is left for another, if it was not begun") {
+  Scene scene;
+  scene.limits.inflight_messages = 2;
+  scene.offer(Qos::exactly_once, "no", FilterId{7});
+  scene.offer(Qos::at_least_once, "no", FilterId{8});
+  scene.offer(Qos::at_least_once, "no", FilterId{9});
+  scene.offer(Qos::at_least_once, "no");
+  CHECK(scene.out.take_denied().empty());
+  scene.notes.denied = "no";
+  scene.out.rights_changed();
+  scene.out.disconnected();
+  scene.connect();
+  std::vector<FilterId> left;
+  for (const Delivery& delivery : scene.out.take_denied()) left.push_back(delivery.share);
+  CHECK(left == std::vector{FilterId{8}, FilterId{9}});
+  CHECK(scene.out.take_denied().empty());
+}
+
 TEST_CASE("identifiers go round past 65535, and an old one that is still in flight is found and skipped") {
   Scene scene;
   scene.limits.inflight_messages = 0;
