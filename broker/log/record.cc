@@ -84,7 +84,12 @@ void append_member(std::string& out, std::string_view name, std::string_view val
 
 std::string in_sentence(std::string_view text, std::size_t bytes_max) {
   std::string out(cut(text, bytes_max));
-  if (out.find(" [") != std::string::npos || out.find("] ") != std::string::npos) {
+  const auto blank = [&](std::size_t at) {  // or may look like one
+    return at >= out.size() || out[at] == ' ' || static_cast<unsigned char>(out[at]) >= 0x80;
+  };
+  bool alone = out.find("] ") != std::string::npos;
+  for (auto at = out.find('['); at != std::string::npos; at = out.find('[', at + 1)) alone |= blank(at - 1);
+  if (alone) {
     std::ranges::replace(out, '[', '?');
     std::ranges::replace(out, ']', '?');
   }

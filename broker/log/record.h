@@ -13,8 +13,8 @@ inline constexpr std::size_t kNameBytesMax = 1024;
 
 /// What a client chose, as a sentence may have it: the end of a long one is "...", so that the rest of the line is
 /// there whatever a client is called. "[ADDRESS] ..." is never in it, so that no name can pass for the line about
-/// another client: where a square bracket stands before or behind a blank, they all become '?'. `a[1]` stays what it
-/// is.
+/// another client: where one opens behind a blank or what may look like one, or closes before a blank, all square
+/// brackets become '?'. `a[1]` stays what it is.
 std::string in_sentence(std::string_view text, std::size_t bytes_max = kNameBytesMax);
 
 /// Whom and what a line is about, besides its sentence: the text form, JSON and the journal take it from here. What is

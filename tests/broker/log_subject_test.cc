@@ -133,6 +133,8 @@ TEST_CASE("no name has what names the client of a line; brackets that do not loo
   CHECK(log::in_sentence("x [6.6.6.6:666] disconnected, not authorised.") ==
         "x ?6.6.6.6:666? disconnected, not authorised.");
   CHECK(log::in_sentence("x[6.6.6.6:666] disconnected") == "x?6.6.6.6:666? disconnected");
+  CHECK(log::in_sentence("[6.6.6.6:666]") == "?6.6.6.6:666?");
+  CHECK(log::in_sentence("x\u00A0[6.6.6.6:666]") == "x\u00A0?6.6.6.6:666?");
   CHECK(log::in_sentence("sensor[3]") == "sensor[3]");
   CHECK(log::in_sentence("living room[3]") == "living room[3]");
   LogToFile file;
