@@ -34,8 +34,12 @@ auto OwnedSession::counted(const OnReactor& here, Change change) {
   if (out.expired() != expired)
     counters.add(Metric::dropped_expired, static_cast<std::int64_t>(out.expired() - expired));
   for (auto i = too_large; i < out.too_large(); ++i) drop(here, Metric::dropped_too_large, kTooLarge);
-  if (out.has_denied()) sessions_.leave_to_others(here, *this, out.take_denied());
+  if (out.has_denied()) leave_denied(here);
   return result;
+}
+
+void OwnedSession::leave_denied(const OnReactor& here) {
+  sessions_.leave_to_others(here, *this, outbound_->take_denied());
 }
 
 Outbound& OwnedSession::outbound() {

@@ -159,6 +159,7 @@ class OwnedSession final : public Recipient {
   Delivered send_at_qos0(const OnReactor& here, Publication& publication, const std::uint32_t& subscription_identifier,
                          bool retain);
   Delivered keep(const OnReactor& here, Publication& publication, Delivery&& delivery);
+  [[gnu::noinline, gnu::cold]] void leave_denied(const OnReactor& here);
   Outbound& outbound();
   /// A message for this client is lost: counts it, and says so once a minute.
   Delivered drop(const OnReactor& here, Metric why, const char* words);

@@ -114,7 +114,7 @@ class Outbound {
   bool may_go(Publication& publication, const Delivery& delivery) const {
     return delivery.rights == rights_ || sink_->may_get(publication);
   }
-  void deny(const Delivery& delivery);
+  [[gnu::noinline, gnu::cold]] void deny(const Delivery& delivery);
   void resend(SteadyTime now, TurnBuffer& buffer);
   /// False: the message is done already (too large).
   bool transmit(Publication& publication, InFlight& entry, bool dup);
