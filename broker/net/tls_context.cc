@@ -245,7 +245,8 @@ void write_key_line(const SSL*, const char* line) {
 }  // namespace
 
 struct TlsContext::Parts {
-  std::vector<Context> contexts;  // one a certificate; the first serves who asks for no name of the others
+  std::vector<Context>
+      contexts;  // one a certificate, the last that was given first: it serves who asks for no name of the others
   Keys keys;
 
   static int choose_certificate(SSL* ssl, int*, void* self);
@@ -310,7 +311,7 @@ OrMessage<std::shared_ptr<const TlsContext>> TlsContext::make(const Config& conf
   const TlsOptions& options = listener.tls;
   auto parts = std::make_unique<Parts>();
   ERR_clear_error();
-  for (std::size_t i = 0; i < std::max<std::size_t>(options.certfile.size(), 1); ++i) {
+  for (std::size_t left = std::max<std::size_t>(options.certfile.size(), 1); left > 0; --left) {
     SSL_CTX* const context = parts->contexts.emplace_back(SSL_CTX_new(TLS_server_method())).get();
     SSL_CTX_set_min_proto_version(context, options.tls_version == TlsVersion::tls1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
@@ -327,7 +328,8 @@ OrMessage<std::shared_ptr<const TlsContext>> TlsContext::make(const Config& conf
                                const_cast<std::string_view*>(listener.protocol == Protocol::mqtt ? &kMqtt : &kHttp));
     if (key_log) SSL_CTX_set_keylog_callback(context, &write_key_line);
     if (!options.certfile.empty()) {
-      if (auto done = load_certificate(context, config, options.certfile[i], options.keyfile[i], unread); !done) {
+      if (auto done = load_certificate(context, config, options.certfile[left - 1], options.keyfile[left - 1], unread);
+          !done) {
         return Wrong(done.error());
       }
     }
