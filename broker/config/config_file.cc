@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::string_view kBlanks = " \t\r\n";
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::string_view kConf = ".conf";
 constexpr std::size_t kFileBytesMax = 16 << 20;
 
 std::string_view trim(std::string_view text) {
@@ -46,7 +47,7 @@ OrMessage<std::vector<std::string>> conf_files(const std::string& folder) {
   std::error_code error;
   for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     const std::string name = entry->path().filename().string();
-    if (name.ends_with(".conf")) names.push_back(name);
+    if (name.ends_with(kConf) && name.size() > kConf.size()) names.push_back(name);
   }
   if (error)
     return wrong("folder " + folder + " cannot be read: " + error.message() + "; " + read_remedy(error.value()));
