@@ -10,6 +10,7 @@
 
 #include "broker/config/file_remedy.h"
 #include "broker/log/log_file.h"
+#include "broker/net/bound_socket.h"
 #include "broker/net/listener_rules.h"
 #include "broker/process.h"
 
@@ -36,23 +37,31 @@ int why_not_writable(const std::string& path) {
 
 /// Empty: nothing. `root`: it is he who asks. Somebody else may not be who starts the broker, so that he may not write
 /// there says nothing.
-std::string what_is_wrong(const Config& config, const char* option, const std::string& path, bool root) {
+std::string what_is_wrong(const std::string& where, const std::string& path, bool root) {
   const int error = why_not_writable(path);
   if (error == 0 || (error == EACCES && !root)) return {};
-  return fmt::format("{}cannot open {}: {}; {}", config.at(option, path), path, std::generic_category().message(error),
+  return fmt::format("{}cannot open {}: {}; {}", where, path, std::generic_category().message(error),
                      write_remedy(path, error));
+}
+
+/// The same of a place for a Unix socket.
+std::string what_is_wrong_with_socket(const std::string& where, const std::string& path, bool root) {
+  const std::string wrong = BoundSocket::no_unix_path(path);
+  return wrong.empty() ? what_is_wrong(where, path, root) : where + wrong;
 }
 
 /// Of what is made before root is left behind.
 std::string wrong_place(const Config& config, bool root) {
+  const BrokerOptions& broker = config.broker;
   std::string wrong;
-  const auto check = [&](const char* option, const std::string& path) {
-    if (wrong.empty() && !path.empty()) wrong = what_is_wrong(config, option, path, root);
-  };
-  check("pid_file", config.broker.pid_file);
-  check("control_socket", config.broker.control_socket);
+  if (!broker.pid_file.empty()) wrong = what_is_wrong(config.at("pid_file"), broker.pid_file, root);
+  if (wrong.empty() && !broker.control_socket.empty()) {
+    wrong = what_is_wrong_with_socket(config.at("control_socket"), broker.control_socket, root);
+  }
   for (const ListenerOptions& listener : config.listeners) {
-    if (listener.unix_socket()) check("listener", listener.bind_address);
+    if (!wrong.empty()) break;
+    if (!listener.unix_socket()) continue;
+    wrong = what_is_wrong_with_socket(listener.declared_at + ": ", listener.bind_address, root);
   }
   return wrong;
 }
@@ -61,7 +70,7 @@ std::string wrong_log_file(const Config& config, bool root) {
   for (const std::string& destination : config.broker.log_dest) {
     if (!destination.starts_with(kFile)) continue;
     const std::string path = destination.substr(kFile.size());
-    if (auto wrong = what_is_wrong(config, "log_dest", path, root); !wrong.empty()) return wrong;
+    if (auto wrong = what_is_wrong(config.at("log_dest", path), path, root); !wrong.empty()) return wrong;
   }
   return {};
 }

@@ -36,7 +36,9 @@ inline constexpr OptionRow<AuthOptions> kAuthOptions[] = {
      "without one, too."},
     {"allow_zero_length_clientid", &AuthOptions::allow_zero_length_clientid, Reload::new_connections,
      "Accept an empty client id, and make one up."},
-    {"auto_id_prefix", Special<AuthOptions>{read_auth_auto_id_prefix, show_auth_auto_id_prefix},
+    {"auto_id_prefix",
+     Special<AuthOptions>{read_auth_auto_id_prefix, show_auth_auto_id_prefix,
+                          copy_fields<&AuthOptions::auto_id_prefix>},
      Reload::new_connections, "What client ids that were made up begin with: at most 50 bytes."},
 };
 

@@ -13,8 +13,8 @@ struct TimeUnit {
   char letter;
   std::int64_t seconds;
 };
-constexpr auto kTimeUnits =
-    std::to_array<TimeUnit>({{'y', 365 * 86'400}, {'m', 30 * 86'400}, {'w', 7 * 86'400}, {'d', 86'400}, {'h', 3600}});
+constexpr auto kTimeUnits = std::to_array<TimeUnit>(
+    {{'y', 365 * 86'400}, {'m', 30 * 86'400}, {'w', 7 * 86'400}, {'d', 86'400}, {'h', 3600}, {'s', 1}});
 constexpr std::int64_t kExpirationMax = 100'000;  // of any unit: far from overflow
 
 struct LogTypeName {
@@ -34,7 +34,8 @@ constexpr auto kLogTypeNames = std::to_array<LogTypeName>({
 });
 
 constexpr std::string_view kFile = "file";
-constexpr auto kDestinations = std::to_array<std::string_view>({"stderr", "stdout", "syslog", "journald", "topic"});
+constexpr std::string_view kStdout = "stdout";
+constexpr auto kDestinations = std::to_array<std::string_view>({"stderr", kStdout, "syslog", "journald", "topic"});
 
 /// Once, however often it is asked for.
 void log_to(BrokerOptions& options, std::string destination) {
@@ -64,7 +65,7 @@ std::string read_persistent_client_expiration(BrokerOptions& options, std::strin
   const auto number = parse_number(value.substr(0, value.size() - 1));
   if (unit == kTimeUnits.end() || !number || *number < 1 || *number > kExpirationMax) {
     return std::string(value) + " is not a time: a number from 1 to " + std::to_string(kExpirationMax) +
-           " and h, d, w, m or y, such as 14d";
+           " and s, h, d, w, m or y, such as 14d";
   }
   options.persistent_client_expiration = std::chrono::seconds(*number * unit->seconds);
   return {};
@@ -86,7 +87,8 @@ std::string read_log_dest(BrokerOptions& options, std::string_view value) {
     log_to(options, "file " + std::string(value.substr(path)));
     return {};
   }
-  const std::string_view destination = one_word(value);
+  const bool unbuffered = value.substr(0, blank) == kStdout && one_word(value.substr(path)) == "unbuffered";
+  const std::string_view destination = unbuffered ? kStdout : one_word(value);  // which is written line by line anyway
   if (destination == "dlt")
     return "dlt is known to Mosquitto, not in Bramble: stderr, stdout, syslog, journald, topic or file";
   if (destination == "none") {

@@ -55,7 +55,7 @@ struct BrokerOptions {
   std::chrono::seconds persistent_client_expiration{0};  ///< 0: never
   std::int32_t global_max_clients = -1;
   std::int32_t global_max_connections = -1;
-  std::vector<std::string> clientid_prefixes;
+  std::vector<std::string> clientid_prefixes;  ///< one, or none
   bool check_retain_source = true;
   std::uint32_t retain_expiry_interval = 1;
   std::uint32_t packet_buffer_size = 4096;
@@ -102,7 +102,9 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
      "there is no such account: the first there is of mosquitto (only with -c), bramble and nobody. root stays root."},
     {"pid_file", &BrokerOptions::pid_file, Reload::at_start,
      "File to write the process id to. Not being able to stops the start."},
-    {"control_socket", Special<BrokerOptions>{read_control_socket, show_control_socket}, Reload::at_start,
+    {"control_socket",
+     Special<BrokerOptions>{read_control_socket, show_control_socket, copy_fields<&BrokerOptions::control_socket>},
+     Reload::at_start,
      "Unix socket at which `bramble-ctl clients` and `bramble-ctl explain publish` ask the broker while it runs. Only "
      "root and the account that the broker runs as may use it. Not given: none. Bramble's own."},
     {"threads", &BrokerOptions::threads, Range{0, 64}, Reload::at_start,
@@ -114,10 +116,10 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
      "Read everything again, as by SIGHUP, when a certificate, key, password, acl or psk file has changed on disk. "
      "Bramble's own."},
 
-    {"max_inflight_messages", &BrokerOptions::max_inflight_messages, Range{0, 65535}, Reload::new_connections,
+    {"max_inflight_messages", &BrokerOptions::max_inflight_messages, Range{0, 65535, 0, 0}, Reload::new_connections,
      "QoS 1 and 2 messages in flight to one client, and the Receive Maximum that MQTT 5 clients are told. 0: no "
      "limit."},
-    {"max_inflight_bytes", &BrokerOptions::max_inflight_bytes, Range{}, Reload::new_connections,
+    {"max_inflight_bytes", &BrokerOptions::max_inflight_bytes, Range{.negative = 0}, Reload::new_connections,
      "Payload bytes of QoS 1 and 2 messages in flight to one client. 0: no limit."},
     {"max_keepalive", &BrokerOptions::max_keepalive, Range{0, 65535}, Reload::new_connections,
      "Largest Keep Alive, in seconds. MQTT 5 clients that ask for more, or for none, are told this one; older ones "
@@ -125,9 +127,9 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
      "do are refused. 0: no limit."},
     {"max_packet_size", &BrokerOptions::max_packet_size, Range{20, kHighest<std::uint32_t>, 0}, Reload::new_connections,
      "Largest packet a client may send, in bytes; MQTT 5 clients are told. 0: the standard's 256 MiB."},
-    {"max_queued_messages", &BrokerOptions::max_queued_messages, Range{}, Reload::new_connections,
+    {"max_queued_messages", &BrokerOptions::max_queued_messages, Range{.negative = 0}, Reload::new_connections,
      "Messages queued for one session beyond those in flight; what comes after is dropped. 0: no limit."},
-    {"max_queued_bytes", &BrokerOptions::max_queued_bytes, Range{}, Reload::new_connections,
+    {"max_queued_bytes", &BrokerOptions::max_queued_bytes, Range{.negative = 0}, Reload::new_connections,
      "Payload bytes queued for one session beyond those in flight; what comes after is dropped. 0: no limit."},
     {"message_size_limit", &BrokerOptions::message_size_limit, Range{0, 268'435'455}, Reload::new_connections,
      "Largest payload. A PUBLISH with a bigger one is acknowledged and goes nowhere. 0: no limit."},
@@ -144,15 +146,17 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
     {"upgrade_outgoing_qos", &BrokerOptions::upgrade_outgoing_qos, Reload::new_connections,
      "Deliver at the subscription's QoS even if the message was published with less. Against the standard."},
     {"persistent_client_expiration",
-     Special<BrokerOptions>{read_persistent_client_expiration, show_persistent_client_expiration}, Reload::at_once,
-     "End kept sessions whose client has been away this long: a number and h, d, w, m or y for hours, days, weeks, "
-     "months of 30 days, years of 365. Not given: never."},
+     Special<BrokerOptions>{read_persistent_client_expiration, show_persistent_client_expiration,
+                            copy_fields<&BrokerOptions::persistent_client_expiration>},
+     Reload::at_once,
+     "End kept sessions whose client has been away this long: a number and s, h, d, w, m or y for seconds, hours, "
+     "days, weeks, months of 30 days, years of 365. Not given: never."},
     {"global_max_clients", &BrokerOptions::global_max_clients, Range{-1, 2'147'483'647}, Reload::at_once,
      "Sessions in all, connected or kept. -1: no limit."},
     {"global_max_connections", &BrokerOptions::global_max_connections, Range{-1, 2'147'483'647}, Reload::at_once,
      "Clients connected at the same time through all listeners. -1: no limit."},
     {"clientid_prefixes", &BrokerOptions::clientid_prefixes, Reload::new_connections,
-     "Only client ids that begin like this may connect. May be given several times. Not given: any."},
+     "Only client ids that begin like this may connect. Not given: any."},
     {"check_retain_source", &BrokerOptions::check_retain_source, Reload::at_once,
      "Before a retained message is sent, look whether its publisher may still write to its topic: an acl_file that was "
      "read since it came may say otherwise."},
@@ -199,19 +203,24 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
 
     {"sys_interval", &BrokerOptions::sys_interval, Range{0, 65535}, Reload::at_once,
      "Seconds between updates of the $SYS topics. 0: no $SYS topics."},
-    {"log_dest", Special<BrokerOptions>{read_log_dest, show_log_dest}, Reload::at_once,
+    {"log_dest", Special<BrokerOptions>{read_log_dest, show_log_dest, copy_fields<&BrokerOptions::log_dest>},
+     Reload::at_once,
      "Where log lines go: stderr, stdout, syslog, journald (with fields BRAMBLE_CLIENT_ID and so on), topic "
      "($SYS/broker/log/...), none, or file and a path. May be given several times. Not given: stderr."},
-    {"log_format", Special<BrokerOptions>{read_log_format, show_log_format}, Reload::at_once,
+    {"log_format", Special<BrokerOptions>{read_log_format, show_log_format, copy_fields<&BrokerOptions::log_format>},
+     Reload::at_once,
      "text: lines as Mosquitto has them. json: an object a line on stderr, stdout, in files and topics, with time "
      "(UTC), "
      "level, message, and where known client_id, user, address, listener, reason and reason_code. Bramble's own."},
-    {"log_type", Special<BrokerOptions>{read_log_type, show_log_type}, Reload::at_once,
+    {"log_type", Special<BrokerOptions>{read_log_type, show_log_type, copy_fields<&BrokerOptions::log_type>},
+     Reload::at_once,
      "What is logged: error, warning, notice, information, subscribe, unsubscribe, websockets, debug, internal, none "
      "or "
      "all. May be given several times. Not given: error, warning, notice and information."},
     {"log_timestamp", &BrokerOptions::log_timestamp, Reload::at_once, "Begin each log line with the time."},
-    {"log_timestamp_format", Special<BrokerOptions>{read_log_timestamp_format, show_log_timestamp_format},
+    {"log_timestamp_format",
+     Special<BrokerOptions>{read_log_timestamp_format, show_log_timestamp_format,
+                            copy_fields<&BrokerOptions::log_timestamp_format>},
      Reload::at_once, "That time, as strftime writes it: %Y-%m-%dT%H:%M:%S. Not given: seconds since 1970."},
     {"log_facility", &BrokerOptions::log_facility, Range{0, 7, -1}, Reload::at_once,
      "Facility of `log_dest syslog`: local0 to local7, by number. -1: daemon."},

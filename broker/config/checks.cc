@@ -1,6 +1,5 @@
 // What the options of one configuration have to do with each other.
 #include <algorithm>
-#include <arpa/inet.h>
 #include <array>
 
 #include "broker/config/reading.h"
@@ -17,14 +16,36 @@ struct Alone {
   const char* why;
 };
 
-bool is_address(const std::string& text) {
-  in6_addr binary{};
-  return ::inet_pton(AF_INET, text.c_str(), &binary) == 1 || ::inet_pton(AF_INET6, text.c_str(), &binary) == 1;
-}
-
 bool asks_for_nothing(const ListenerOptions& listener) {
   const TlsOptions& tls = listener.tls;
   return tls.on() && !tls.require_certificate && (tls.psk_hint.empty() || tls.use_subject_as_username);
+}
+
+/// Options that were given where they can do nothing.
+void warn_of_no_effect(Config& config, const ListenerOptions& listener) {
+  const auto warn = [&](std::string_view option, std::string_view why) {
+    const auto given = listener.origins.find(option);
+    if (given == listener.origins.end()) return;
+    config.warnings.push_back(given->second + ": " + std::string(option) + ": has no effect: " + std::string(why) +
+                              " (listener " + listener.declared_at + ")");
+  };
+  const bool by_header = listener.enable_proxy_protocol == 2;
+  for (const auto& row : kTlsOptions) {
+    if (listener.tls.on() || (row.name == "use_identity_as_username" && by_header)) continue;
+    warn(row.name, "without certfile or psk_hint there is no TLS here");
+  }
+  if (listener.unix_socket()) {
+    warn("bind_interface", "a Unix socket is on no network device");
+    warn("socket_domain", "a Unix socket is neither of IPv4 nor of IPv6");
+  } else {
+    warn("unix_socket_mode", "this is no Unix socket");
+  }
+  if (listener.protocol != Protocol::websockets) {
+    for (const char* const option : {"http_dir", "trusted_proxies", "websockets_origin"}) {
+      warn(option, "it is for protocol websockets");
+    }
+  }
+  if (!by_header) warn("proxy_protocol_v2_require_tls", "it is for enable_proxy_protocol 2");
 }
 
 }  // namespace
@@ -74,6 +95,7 @@ std::vector<std::string> listener_errors(const Config& config, const ListenerOpt
 
 void add_warnings(Config& config) {
   for (const ListenerOptions& listener : config.listeners) {
+    if (!listener.optional) warn_of_no_effect(config, listener);
     const bool by_certificate = listener.tls.use_identity_as_username || listener.tls.use_subject_as_username;
     if (by_certificate && asks_for_nothing(listener)) {
       config.warnings.push_back(listener.declared_at + ": nobody can log in on port " + std::to_string(listener.port) +

@@ -20,6 +20,7 @@ namespace {
 constexpr std::string_view kBlanks = " \t\r\n";
 constexpr int kPatienceMs = 2000;  // with who writes into a pipe
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::string_view kConf = ".conf";
 constexpr std::size_t kFileBytesMax = 16 << 20;
 
 std::string_view trim(std::string_view text) {
@@ -65,7 +66,7 @@ OrMessage<std::vector<std::string>> conf_files(const std::string& folder) {
   std::error_code error;
   for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     const std::string name = entry->path().filename().string();
-    if (name.ends_with(".conf")) names.push_back(name);
+    if (name.ends_with(kConf) && name.size() > kConf.size()) names.push_back(name);
   }
   if (error)
     return wrong("folder " + folder + " cannot be read: " + error.message() + "; " + read_remedy(error.value()));

@@ -26,10 +26,10 @@ OrMessage<std::string> read_text_file(const std::string& path);
 /// bytes are lines.  Threads: any.
 std::vector<ConfigLine> split_config(std::string_view text, std::string_view file_name, std::size_t file = 0);
 
-/// The lines of the file at `path`, and of every *.conf of each `include_dir` in its place, in Mosquitto's order:
-/// letter by letter, the upper case of a letter before its lower case. An included file may not include others. Errors:
-/// a file or folder that cannot be read, holds a zero byte or has more than 16 MiB, by name and by the line that asked
-/// for it.
+/// The lines of the file at `path`, and of every *.conf of each `include_dir`, but for one named just .conf, in its
+/// place, in Mosquitto's order: letter by letter, the upper case of a letter before its lower case. An included file
+/// may not include others. Errors: a file or folder that cannot be read, holds a zero byte or has more than 16 MiB, by
+/// name and by the line that asked for it.
 OrMessage<std::vector<ConfigLine>> read_config_file(const std::string& path);
 
 }  // namespace bramble

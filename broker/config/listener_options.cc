@@ -1,11 +1,17 @@
 #include "broker/config/listener_options.h"
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <charconv>
 
 #include "core/topic/topic.h"
 
 namespace bramble {
+
+bool is_address(const std::string& text) {
+  in6_addr binary{};
+  return ::inet_pton(AF_INET, text.c_str(), &binary) == 1 || ::inet_pton(AF_INET6, text.c_str(), &binary) == 1;
+}
 
 std::string read_max_qos(ListenerOptions& options, std::string_view value) {
   value = one_word(value);

@@ -68,7 +68,8 @@ std::string read_value(std::chrono::seconds& to, std::string_view value, const R
 
 std::string read_number(std::int64_t& to, std::string_view value, const Range& range) {
   value = one_word(value);
-  const auto number = parse_number(value);
+  auto number = parse_number(value);
+  if (number && *number < 0 && range.negative) number = range.negative;
   if (!number || ((*number < range.low || *number > range.high) && *number != range.also)) {
     return std::string(value) + " is not " + allowed(range);
   }

@@ -20,11 +20,13 @@ namespace bramble {
 /// When a change of an option counts, once the configuration is read again.
 enum class Reload : std::uint8_t { at_once, new_connections, at_start };
 
-/// The numbers an option takes: from low to high, and `also`, which may stand outside (0 for "no limit").
+/// The numbers an option takes: from low to high, and `also`, which may stand outside (0 for "no limit"). With
+/// `negative`, any number below 0 is taken for that one, as in Mosquitto.
 struct Range {
   std::int64_t low = 0;
   std::int64_t high = std::numeric_limits<std::int64_t>::max();
   std::int64_t also = low;
+  std::optional<std::int64_t> negative{};
 };
 
 /// An option whose value is neither a plain number, a flag nor a string.
@@ -33,7 +35,14 @@ template <class Options>
 struct Special {
   std::string (*read)(Options& options, std::string_view value);
   std::string (*show)(const Options& options);  ///< as it would stand in a file; empty: not given
+  void (*copy)(const Options& from, Options& to);
 };
+
+/// Special::copy of an option that lives in these fields.
+template <auto... Fields, class Options>
+void copy_fields(const Options& from, Options& to) {
+  ((to.*Fields = from.*Fields), ...);
+}
 
 /// Where an option lives: a field of its struct. Numbers have a Range; seconds are whole numbers; a flag that is
 /// optional has no value until one is given; a list has one item a line.
@@ -82,7 +91,8 @@ inline constexpr std::int64_t kHighest = std::in_range<std::int64_t>(std::numeri
 template <std::integral Number>
 std::string read_value(Number& to, std::string_view value, const Range& range) {
   std::int64_t number = 0;
-  std::string wrong = read_number(number, value, {range.low, std::min(range.high, kHighest<Number>), range.also});
+  std::string wrong =
+      read_number(number, value, {range.low, std::min(range.high, kHighest<Number>), range.also, range.negative});
   if (wrong.empty()) to = static_cast<Number>(number);
   return wrong;
 }
@@ -111,13 +121,13 @@ std::string read_option(const OptionRow<Options>& row, Options& options, std::st
       row.field);
 }
 
-/// Gives `to` the value that the field has in `from`.
+/// Gives `to` the value that the field has in `from`, also none.
 template <class Options>
 void copy_option(const OptionRow<Options>& row, const Options& from, Options& to) {
   std::visit(
       [&](const auto& field) {
         if constexpr (std::is_same_v<decltype(field), const Special<Options>&>) {
-          field.read(to, field.show(from));
+          field.copy(from, to);
         } else {
           to.*field = from.*field;
         }

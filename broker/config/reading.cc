@@ -29,11 +29,19 @@ constexpr auto kOnlyDefault = std::to_array<std::string_view>({"port", "bind_add
 
 // Those of which each line counts.
 constexpr auto kMayRepeat = std::to_array<std::string_view>(
-    {"log_dest", "log_type", "certfile", "keyfile", "websockets_origin", "clientid_prefixes", "trusted_proxies"});
+    {"log_dest", "log_type", "certfile", "keyfile", "websockets_origin", "trusted_proxies"});
 
-// Text whose field is no string. Of text Mosquitto takes one line only; of numbers and flags the last counts.
-constexpr auto kText = std::to_array<std::string_view>({"auto_id_prefix", "control_socket", "listener_auto_id_prefix",
-                                                        "log_timestamp_format", "mount_point", "tls_version"});
+// Text whose field is no string. Of text one line only is taken; of numbers and flags the last counts.
+constexpr auto kText =
+    std::to_array<std::string_view>({"auto_id_prefix", "clientid_prefixes", "control_socket", "listener_auto_id_prefix",
+                                     "log_timestamp_format", "mount_point", "tls_version"});
+
+// With per_listener_settings both set the same of a listener.
+struct Twin {
+  std::string_view name, of_listener;
+};
+constexpr auto kTwins = std::to_array<Twin>(
+    {{"allow_anonymous", "listener_allow_anonymous"}, {"auto_id_prefix", "listener_auto_id_prefix"}});
 
 // What an option given twice was given to, if not to the listener of that number.
 constexpr std::size_t kWholeBroker = std::numeric_limits<std::size_t>::max();
@@ -94,9 +102,7 @@ void Reading::read(const ConfigLine& line) {
   if (line.value.empty()) return add_error(line, "needs a value behind it");
   if (name == "listener") return read_listener(line);
   if (name == "log_dest" && is_second_log_file(line)) return;
-  if (name == "per_listener_settings" && !first_login_option_.empty()) {
-    return add_error(line, "stands below an option that it is about, at " + first_login_option_ + ": move it above");
-  }
+  if (name == "per_listener_settings") return read_per_listener_settings(line);
   if (read_of_listener(line, name) || read_of_login(line, name) || read_plugin(line)) return;
   if (read_into(config_.broker, kBrokerOptions, line, name, kWholeBroker)) return;
   if (read_into(config_.store, kStoreOptions, line, name, kWholeBroker)) {
@@ -116,22 +122,23 @@ void Reading::read_listener(const ConfigLine& line) {
   const auto address = std::min(line.value.find_first_not_of(" \t", port_end), line.value.size());
   const auto rest = std::string_view(line.value).substr(address);
   if (!rest.starts_with('#')) listener.bind_address = one_word(rest);
+  const bool one = listener.bind_address.find_first_of(" \t") == std::string::npos;
+  if (listener.port == 0 && one && !listener.bind_address.empty() && !is_address(listener.bind_address) &&
+      !listener.unix_socket()) {
+    listener.bind_address.insert(0, "./");
+  }
   listener.origins["port"] = line.where;
   if (!listener.bind_address.empty()) listener.origins["bind_address"] = line.where;
   if (listener.unix_socket() && listener.port != 0) {
     add_error(line, "a Unix socket has no port: `listener 0 " + listener.bind_address + "`");
   } else if (listener.port == 0 && listener.bind_address.empty()) {
     add_error(line, kPortNone);
-  } else if (!listener.unix_socket() && listener.bind_address.find_first_of(" \t") != std::string::npos) {
+  } else if (!listener.unix_socket() && !one) {
     add_error(line, listener.bind_address + " is not an address: a port, and one address or host name behind it");
   }
   listener_of_file_[line.file] = config_.listeners.size();
+  default_below_.erase(line.file);
   config_.listeners.push_back(std::move(listener));
-}
-
-ListenerOptions& Reading::listener_at(const ConfigLine& line) {
-  const auto current = listener_of_file_.find(line.file);
-  return current == listener_of_file_.end() ? default_listener_ : config_.listeners[current->second];
 }
 
 std::size_t Reading::number_at(const ConfigLine& line) const {
@@ -139,64 +146,146 @@ std::size_t Reading::number_at(const ConfigLine& line) const {
   return current == listener_of_file_.end() ? kDefaultListener : current->second;
 }
 
+ListenerOptions& Reading::listener_of(std::size_t given_to) {
+  return given_to == kDefaultListener ? default_listener_ : config_.listeners[given_to];
+}
+
 Origins& Reading::origins_of(std::size_t given_to) {
-  if (given_to == kWholeBroker) return config_.origins;
-  return given_to == kDefaultListener ? default_listener_.origins : config_.listeners[given_to].origins;
+  return given_to == kWholeBroker ? config_.origins : listener_of(given_to).origins;
 }
 
 bool Reading::read_of_listener(const ConfigLine& line, std::string_view name) {
   const bool to_default = is_in(kOnlyDefault, name);
-  ListenerOptions& listener = to_default ? default_listener_ : listener_at(line);
   const std::size_t number = to_default ? kDefaultListener : number_at(line);
+  ListenerOptions& listener = listener_of(number);
   if (!read_into(listener, kListenerOptions, line, name, number) &&
       !read_into(listener.tls, kTlsOptions, line, name, number)) {
     return false;
   }
-  if (&listener != &default_listener_) return true;
+  replace_twin(line, name);
+  if (number != kDefaultListener) {
+    check_order(line);
+    return true;
+  }
   default_options_.push_back({line, std::string(name)});
-  if (to_default) default_has_address_ = true;
-  if (name == "port" && default_listener_.port == 0) add_error(line, kPortNone);
+  default_of_file_.insert(line.file);
+  if (!to_default) return true;
+  default_has_address_ = true;
+  if (listener_of_file_.contains(line.file)) default_below_.try_emplace(line.file, line);
+  if (name == "port" && listener.port == 0) add_error(line, kPortNone);
+  if (name == "bind_address" && listener.unix_socket()) {
+    add_error(line, "is for an address; a Unix socket is opened by `listener 0 " + listener.bind_address + "`");
+  }
   return true;
+}
+
+void Reading::check_order(const ConfigLine& line) {
+  const auto below = default_below_.find(line.file);
+  if (below == default_below_.end()) return;
+  const std::string& other = below->second.name;
+  add_error(line, "is for the listener at " + listener_of(number_at(line)).declared_at +
+                      " in Mosquitto 2.0, and for the default listener in 2.1, as `" + other + "` stands between, at " +
+                      below->second.where + ": move `" + other + "` above the first `listener`, or write `listener " +
+                      (other == "port" ? below->second.value : "PORT ADDRESS") + "` in its place");
+}
+
+void Reading::replace_twin(const ConfigLine& line, std::string_view name) {
+  if (!config_.broker.per_listener_settings) return;
+  const std::size_t number = number_at(line);
+  ListenerOptions& listener = listener_of(number);
+  for (const Twin& twin : kTwins) {
+    if (name != twin.name && name != twin.of_listener) continue;
+    const auto before = listener.origins.find(name == twin.name ? twin.of_listener : twin.name);
+    if (before == listener.origins.end()) return;
+    add_warning(line.where,
+                fmt::format("{}: {} at {} sets the same; this one counts", line.name, before->first, before->second));
+    seen_.erase({number, before->first});
+    if (name == twin.name) copy_option(*find_row(kListenerOptions, twin.of_listener), ListenerOptions{}, listener);
+    listener.origins.erase(before);
+  }
+}
+
+/// Whether `true` is taken back by `false` is not the same in all versions.
+void Reading::read_per_listener_settings(const ConfigLine& line) {
+  const bool before = config_.broker.per_listener_settings;
+  const std::string given_at = config_.origins["per_listener_settings"];
+  read_into(config_.broker, kBrokerOptions, line, line.name, kWholeBroker);
+  const bool now = config_.broker.per_listener_settings;
+  config_.broker.per_listener_settings = before || now;
+  if (before && !now) {
+    return add_error(
+        line, "is true at " + given_at + ", which Mosquitto 2.1 keeps and 2.0 does not: take one of the two lines out");
+  }
+  if (now && !first_login_option_.empty()) {
+    add_error(line, "stands below an option that it is about, at " + first_login_option_ + ": move it above");
+  }
 }
 
 bool Reading::read_of_login(const ConfigLine& line, std::string_view name) {
   if (find_row(kAuthOptions, name) == nullptr) return false;
+  note_login(line, name);
+  return read_login_of(config_.broker.per_listener_settings ? number_at(line) : kWholeBroker, line, name);
+}
+
+bool Reading::read_login_of(std::size_t given_to, const ConfigLine& line, std::string_view name) {
+  AuthOptions& options = given_to == kWholeBroker ? config_.auth : listener_of(given_to).auth;
+  if (given_to != kWholeBroker) replace_twin(line, name);
+  return read_into(options, kAuthOptions, line, name, given_to);
+}
+
+void Reading::note_login(const ConfigLine& line, std::string_view name) {
   if (first_login_option_.empty()) first_login_option_ = line.where;
-  if (!config_.broker.per_listener_settings) return read_into(config_.auth, kAuthOptions, line, name, kWholeBroker);
-  ListenerOptions& listener = listener_at(line);
-  if (&listener == &default_listener_) default_options_.push_back({line, std::string(name)});
-  return read_into(listener.auth, kAuthOptions, line, name, number_at(line));
+  if (!config_.broker.per_listener_settings) return;
+  if (number_at(line) != kDefaultListener) return check_order(line);
+  if (default_of_file_.contains(line.file)) {
+    default_options_.push_back({line, std::string(name)});
+  } else {
+    add_error(line, kForNoLogin);
+  }
 }
 
 /// Mosquitto 2.1 recommends plugins of its own for what its password_file and acl_file do.
 bool Reading::read_plugin(const ConfigLine& line) {
-  if (line.name == "plugin" || line.name == "global_plugin" || line.name == "auth_plugin") {
-    end_plugin();
-    const std::string_view file = last_part(line.value);
-    plugin_ = {file == "mosquitto_password_file.so" ? "password_file"
-               : file == "mosquitto_acl_file.so"    ? "acl_file"
-                                                    : "",
-               line};
-    return !plugin_.does.empty();
+  if (line.name != "plugin" && line.name != "global_plugin" && line.name != "auth_plugin") {
+    return read_plugin_option(line);
   }
+  Plugin& plugin = plugin_of_file_[line.file];
+  end_plugin(plugin);
+  const std::string_view file = last_part(line.value);
+  const bool own = config_.broker.per_listener_settings && line.name != "global_plugin";
+  plugin = {file == "mosquitto_password_file.so" ? "password_file"
+            : file == "mosquitto_acl_file.so"    ? "acl_file"
+                                                 : "",
+            line, own ? number_at(line) : kWholeBroker};
+  if (plugin.does.empty()) return false;
+  if (own) {
+    note_login(line, plugin.does);
+  } else if (first_login_option_.empty()) {
+    first_login_option_ = line.where;
+  }
+  return true;
+}
+
+bool Reading::read_plugin_option(const ConfigLine& line) {
+  const auto found = plugin_of_file_.find(line.file);
   for (const std::string_view prefix : {"plugin_opt_", "auth_opt_"}) {
-    if (plugin_.does.empty() || line.name != std::string(prefix) + std::string(plugin_.does)) continue;
-    plugin_.has_file = true;
-    if (!config_.broker.per_listener_settings || plugin_.line.name != "global_plugin") {
-      return read_of_login(line, plugin_.does);
+    if (!line.name.starts_with(prefix)) continue;
+    const std::string_view option = std::string_view(line.name).substr(prefix.size());
+    if (found == plugin_of_file_.end() && (option == "password_file" || option == "acl_file")) {
+      add_error(line, "needs its `plugin` line above it in the same file");
+      return true;
     }
-    if (first_login_option_.empty()) first_login_option_ = line.where;
-    return read_into(config_.auth, kAuthOptions, line, plugin_.does, kWholeBroker);  // finish() gives it to each
+    if (found == plugin_of_file_.end() || found->second.does != option) return false;
+    found->second.has_file = true;
+    return read_login_of(found->second.given_to, line, option);  // of all listeners: finish() gives it to each
   }
   return false;
 }
 
-void Reading::end_plugin() {
-  if (!plugin_.does.empty() && !plugin_.has_file) {
-    add_error(plugin_.line, "has no file to go by, so nothing would be checked: write `plugin_opt_" +
-                                std::string(plugin_.does) + " FILE` below it");
-  }
-  plugin_ = {};
+void Reading::end_plugin(const Plugin& plugin) {
+  if (plugin.does.empty() || plugin.has_file) return;
+  add_error(plugin.line, "has no file to go by, so nothing would be checked: write `plugin_opt_" +
+                             std::string(plugin.does) + " FILE` below it");
 }
 
 /// Lines go to one file: Mosquitto takes no second either.

@@ -38,8 +38,11 @@ bool changed(const Rows& rows, std::string_view name, const Options& options) {
 }
 
 bool changes(std::string_view name, const ListenerOptions& listener) {
-  return changed(kListenerOptions, name, listener) || changed(kTlsOptions, name, listener.tls) ||
-         changed(kAuthOptions, name, listener.auth);
+  return changed(kListenerOptions, name, listener) || changed(kTlsOptions, name, listener.tls);
+}
+
+bool of_login(std::string_view name) {
+  return std::ranges::find(kAuthOptions, name, &OptionRow<AuthOptions>::name) != std::end(kAuthOptions);
 }
 
 bool opens(std::string_view name, const ListenerOptions& listener) {
@@ -51,16 +54,20 @@ bool opens(std::string_view name, const ListenerOptions& listener) {
 }  // namespace
 
 OrMessage<Config> Reading::finish(const std::vector<std::uint16_t>& ports) {
-  end_plugin();
+  for (const auto& [file, plugin] : plugin_of_file_) end_plugin(plugin);
   const bool alone = config_.listeners.empty();
   if (default_opens()) {
     config_.listeners.push_back(default_listener_);
-  } else if (alone) {
-    config_.local_only = true;
-    open_loopback(ports);
   } else {
-    check_options_for_none();
+    check_login_for_none();
+    if (alone) {
+      config_.local_only = true;
+      open_loopback(ports);
+    } else {
+      check_options_for_none();
+    }
   }
+  check_places();
   if (!config_.local_only && !ports.empty()) {
     config_.warnings.emplace_back("-p is not used: the configuration file says where to listen");
   }
@@ -100,6 +107,23 @@ void Reading::check_options_for_none() {
     } else {
       add_error(line, kForNone);
     }
+  }
+}
+
+void Reading::check_login_for_none() {
+  for (const auto& [line, name] : default_options_) {
+    if (of_login(name)) add_error(line, kForNoLogin);
+  }
+}
+
+void Reading::check_places() {
+  std::map<ListenerOptions::Place, const ListenerOptions*> taken;
+  for (const ListenerOptions& listener : config_.listeners) {
+    if (listener.optional || (listener.port == 0 && !listener.unix_socket())) continue;
+    const auto [before, first] = taken.try_emplace(listener.place(), &listener);
+    if (first) continue;
+    errors_.push_back(listener.declared_at + ": listens where the listener at " + before->second->declared_at +
+                      " does: take one of the two out, or give it another port or address");
   }
 }
 

@@ -1,5 +1,6 @@
 #include "broker/config/reference.h"
 
+#include <span>
 #include <string_view>
 
 #include "broker/config/config.h"
@@ -39,6 +40,8 @@ std::string section(std::string_view title, const Rows& rows, const Options& def
 }  // namespace
 
 std::string config_reference() {
+  constexpr std::size_t kOfDefault = 2;  // port and bind_address
+  const auto listener = std::span(kListenerOptions);
   return comment(
              "Every option of Bramble with its default; one without a value is not given. Made by "
              "make_config_reference "
@@ -49,16 +52,18 @@ std::string config_reference() {
          comment(
              "Reads every *.conf of a folder in its place: letter by letter, the upper case of a letter before its "
              "lower case. Only the main file may have it.") +
-         "#include_dir\n\n# --- listeners\n\n" +
+         "#include_dir\n" +
+         section("the default listener: above any `listener`", listener.first(kOfDefault), ListenerOptions{}) +
+         "\n# --- listeners\n\n" +
          comment(
              "Opens a listener: a port, and an address or host name if it is not to be on all interfaces. Port 0 and "
-             "a path open a Unix socket; port 0 and an address let the system pick a port, which Mosquitto does not. "
-             "The "
-             "options below apply to the listener they follow. Before any they apply to the default listener, on port "
+             "a path open a Unix socket; port 0 and an IP address let the system pick a port of it, which is "
+             "Bramble's own: in Mosquitto it is a path, too. The options below apply to the listener they follow. "
+             "Before any they apply to the default listener, on port "
              "1883 of all addresses: it opens by `port`, `bind_address`, and, with another value than their default, "
              "bind_interface, max_connections, max_qos, protocol, socket_domain, use_username_as_clientid and the "
              "options of TLS but tls_version.") +
-         "#listener 1883\n" + section("of one listener", kListenerOptions, ListenerOptions{}) +
+         "#listener 1883\n" + section("of one listener", listener.subspan(kOfDefault), ListenerOptions{}) +
          section("TLS of one listener", kTlsOptions, TlsOptions{});
 }
 

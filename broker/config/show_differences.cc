@@ -43,9 +43,7 @@ constexpr auto kDifferences = std::to_array<Difference>({
      "deprecated since Mosquitto 2.0: `listener PORT ADDRESS` says the same, in Bramble too"},
     {"bind_interface", When::given, "", "new in Mosquitto 1.6"},
     {"clientid_prefixes", When::given, "",
-     "deprecated in Mosquitto 2.1. Bramble takes several such lines, and with use_username_as_clientid the user name "
-     "has "
-     "to begin so, too"},
+     "deprecated in Mosquitto 2.1. With use_username_as_clientid the user name has to begin so, too, in Bramble"},
     {"enable_proxy_protocol", When::given, "", kSince21},
     {"global_max_clients", When::given, "", kSince21},
     {"global_max_connections", When::given, "", kSince21},
@@ -114,11 +112,12 @@ bool is_ours(const Rows& rows, std::string_view option) {
   return std::ranges::any_of(rows, [&](const auto& row) { return row.name == option && row.help.ends_with(kOurs); });
 }
 
-bool ours_alone(const Config& config, std::string_view option) {
-  if (option == "certfile") {
-    return std::ranges::any_of(config.listeners, [](const auto& each) { return each.tls.certfile.size() > 1; });
-  }
+bool ours_alone(std::string_view option) {
   return is_ours(kBrokerOptions, option) || is_ours(kListenerOptions, option) || is_ours(kTlsOptions, option);
+}
+
+bool several_certificates(const Config& config) {
+  return std::ranges::any_of(config.listeners, [](const auto& each) { return each.tls.certfile.size() > 1; });
 }
 
 bool counts_if_given(When when, const Config& config) {
@@ -165,8 +164,11 @@ std::string show_differences(const Config& config) {
       if (const std::string where = given_at(config, option, known.value); !where.empty())
         text += told(where, option, known.text);
     }
-    if (ours_alone(config, option)) {
+    if (ours_alone(option)) {
       text += told(given_at(config, option, ""), option, "Bramble's own: every Mosquitto stops at this line");
+    } else if ((option == "certfile" || option == "keyfile") && several_certificates(config)) {
+      text += told(given_at(config, option, ""), option,
+                   "several of one listener are Bramble's own: Mosquitto 2.1 takes the last alone, older ones stop");
     }
   }
   for (const Difference& known : kDifferences) {

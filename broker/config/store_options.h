@@ -24,7 +24,7 @@ inline constexpr OptionRow<StoreOptions> kStoreOptions[] = {
      "Name of Mosquitto's database, which is not read yet."},
     {"persistence_location", &StoreOptions::persistence_location, Reload::at_start,
      "Folder of what is kept. Without effect until something is."},
-    {"autosave_interval", &StoreOptions::autosave_interval, Range{}, Reload::at_once,
+    {"autosave_interval", &StoreOptions::autosave_interval, Range{.negative = 0}, Reload::at_once,
      "Seconds between two savings, in Mosquitto. Without effect until something is kept."},
     {"autosave_on_changes", &StoreOptions::autosave_on_changes, Reload::at_once,
      "autosave_interval counts changes, in Mosquitto. Without effect until something is kept."},

@@ -14,7 +14,7 @@ enum class TlsVersion : std::uint8_t { tls1_2, tls1_3 };
 
 /// TLS of one listener. Rows below.
 struct TlsOptions {
-  std::vector<std::string> certfile;  ///< with as many keyfiles: the first, and further ones for other host names
+  std::vector<std::string> certfile;  ///< with as many keyfiles: the last, and those before it for other host names
   std::vector<std::string> keyfile;
   std::string cafile;
   std::string capath;
@@ -38,9 +38,9 @@ std::string show_tls_version(const TlsOptions& options);
 
 inline constexpr OptionRow<TlsOptions> kTlsOptions[] = {
     {"certfile", &TlsOptions::certfile, Reload::at_once,
-     "The server's certificate with its chain, PEM. Switches TLS on, with keyfile. Further ones, each with its "
-     "keyfile, "
-     "serve clients that ask for another host name of theirs (SNI); Bramble's own."},
+     "The server's certificate with its chain, PEM. Switches TLS on, with keyfile. Of several, each with its keyfile, "
+     "a client is served the last that has the host name it asks for (SNI), and the last of all if it asks for none "
+     "of theirs; Bramble's own."},
     {"keyfile", &TlsOptions::keyfile, Reload::at_once,
      "The certificate's private key, PEM. If it is encrypted its passphrase is asked for at the start."},
     {"cafile", &TlsOptions::cafile, Reload::at_once, "Authorities that client certificates are checked with, PEM."},
@@ -60,8 +60,8 @@ inline constexpr OptionRow<TlsOptions> kTlsOptions[] = {
      "Cipher suites of TLS 1.3, as OpenSSL lists them."},
     {"tls_curves", &TlsOptions::tls_curves, Reload::at_once,
      "Groups of the key exchange, as OpenSSL lists them: X25519:P-256. Bramble's own."},
-    {"tls_version", Special<TlsOptions>{read_tls_version, show_tls_version}, Reload::at_once,
-     "The lowest version of TLS: tlsv1.2 or tlsv1.3."},
+    {"tls_version", Special<TlsOptions>{read_tls_version, show_tls_version, copy_fields<&TlsOptions::tls_version>},
+     Reload::at_once, "The lowest version of TLS: tlsv1.2 or tlsv1.3."},
     {"dhparamfile", &TlsOptions::dhparamfile, Reload::at_once,
      "Diffie-Hellman parameters, PEM, for ciphers that use them. Not given: OpenSSL's own."},
     {"psk_hint", &TlsOptions::psk_hint, Reload::at_once,

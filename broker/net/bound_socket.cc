@@ -85,25 +85,32 @@ std::string in_the_way(const sockaddr_un& address) {
   struct stat found {};
   if (refused && ::lstat(address.sun_path, &found) == 0 && S_ISSOCK(found.st_mode)) ::unlink(address.sun_path);
   if (::lstat(address.sun_path, &found) != 0) return {};
-  return S_ISSOCK(found.st_mode) ? "stop what listens on it, or choose another path"
-                                 : "it is no socket; choose another path";
+  return "it is there already; stop what listens on it, or choose another path";
+}
+
+std::string cannot_listen(const std::string& path, std::string_view why) {
+  return fmt::format("Cannot listen on {}: {}", path, why);
 }
 
 }  // namespace
 
+std::string BoundSocket::no_unix_path(const std::string& path) {
+  constexpr std::size_t kBytes = sizeof(sockaddr_un::sun_path);
+  if (path.size() >= kBytes) {
+    return cannot_listen(path, fmt::format("a Unix socket's path has at most {} bytes", kBytes - 1));
+  }
+  struct stat found {};
+  if (::lstat(path.c_str(), &found) != 0 || S_ISSOCK(found.st_mode)) return {};
+  return cannot_listen(path, "it is there already; it is no socket; choose another path");
+}
+
 OrMessage<BoundSocket> BoundSocket::open_unix(const std::string& path, unsigned mode) {
-  const auto cannot = [&](std::string_view why) {
-    return tl::unexpected<std::string>(fmt::format("Cannot listen on {}: {}", path, why));
-  };
+  if (std::string wrong = no_unix_path(path); !wrong.empty()) return tl::unexpected(std::move(wrong));
+  const auto cannot = [&](std::string_view why) { return tl::unexpected<std::string>(cannot_listen(path, why)); };
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return cannot(fmt::format("a Unix socket's path has at most {} bytes", sizeof address.sun_path - 1));
-  }
   std::memcpy(address.sun_path, path.data(), path.size());
-  if (const std::string way_out = in_the_way(address); !way_out.empty()) {
-    return cannot("it is there already; " + way_out);
-  }
+  if (const std::string why = in_the_way(address); !why.empty()) return cannot(why);
   const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const ::mode_t mask = ::umask(0777 & ~mode);
   const bool bound = ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;

@@ -18,6 +18,9 @@ class BoundSocket {
   /// A Unix socket with this mode. What a broker that was killed has left there is replaced; what somebody listens on,
   /// or is no socket, is not.  Errors: a line without where it was asked for.
   static OrMessage<BoundSocket> open_unix(const std::string& path, unsigned mode);
+  /// What open_unix() would say of the path itself: it is too long, or something else than a socket is there. Empty:
+  /// nothing.
+  static std::string no_unix_path(const std::string& path);
 
   BoundSocket(int descriptor, std::string file) : descriptor_(descriptor), file_(std::move(file)) {}
   BoundSocket(BoundSocket&& other) noexcept : descriptor_(other.descriptor_), file_(std::move(other.file_)) {

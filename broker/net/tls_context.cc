@@ -255,7 +255,8 @@ void write_key_line(const SSL*, const char* line) {
 }  // namespace
 
 struct TlsContext::Parts {
-  std::vector<Context> contexts;  // one a certificate; the first serves who asks for no name of the others
+  std::vector<Context>
+      contexts;  // one a certificate, the last that was given first: it serves who asks for no name of the others
   Keys keys;
 
   static int choose_certificate(SSL* ssl, int*, void* self);
@@ -321,7 +322,7 @@ OrMessage<std::shared_ptr<const TlsContext>> TlsContext::make(const Config& conf
   auto parts = std::make_unique<Parts>();
   if (auto done = no_pipes(config, options); !done) return Wrong(done.error());
   ERR_clear_error();
-  for (std::size_t i = 0; i < std::max<std::size_t>(options.certfile.size(), 1); ++i) {
+  for (std::size_t last = std::max<std::size_t>(options.certfile.size(), 1); last > 0; --last) {
     SSL_CTX* const context = parts->contexts.emplace_back(SSL_CTX_new(TLS_server_method())).get();
     SSL_CTX_set_min_proto_version(context, options.tls_version == TlsVersion::tls1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
@@ -338,7 +339,8 @@ OrMessage<std::shared_ptr<const TlsContext>> TlsContext::make(const Config& conf
                                const_cast<std::string_view*>(listener.protocol == Protocol::mqtt ? &kMqtt : &kHttp));
     if (key_log) SSL_CTX_set_keylog_callback(context, &write_key_line);
     if (!options.certfile.empty()) {
-      if (auto done = load_certificate(context, config, options.certfile[i], options.keyfile[i], locked, left); !done) {
+      const std::string &certfile = options.certfile[last - 1], &keyfile = options.keyfile[last - 1];
+      if (auto done = load_certificate(context, config, certfile, keyfile, locked, left); !done) {
         return Wrong(done.error());
       }
     }

@@ -178,7 +178,7 @@ TEST_CASE("a start that fails ends with status 1 and one line: where the option 
   std::filesystem::create_symlink("/dev/full", folder / "full");
   check("pid_file full", "pid_file: cannot write full: No space left on device; name another path");
   CHECK(std::filesystem::is_symlink(folder / "full"));
-  check("listener 0 192.0.2.300",
+  check("listener 1883 192.0.2.300",
         "Cannot listen on 192.0.2.300: Name or service not known; give an address or name of "
         "this machine");
 }

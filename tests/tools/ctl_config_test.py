@@ -37,7 +37,10 @@ class Show(WithFolder):
                             (f"psk_file {none}", "psk_file: "), (f"psk_file {none}\npsk_hint h", "psk_file: "),
                             (f"protocol websockets\nhttp_dir {none}", "http_dir: "),
                             (f"log_dest file {none}/log", "log_dest: "), (f"pid_file {none}/pid", "pid_file: "),
-                            (f"control_socket {none}/s", "control_socket: "), (f"listener 0 {none}/s", "listener: "),
+                            (f"control_socket {none}/s", "control_socket: "), (f"listener 0 {none}/s", f"cannot open {none}/s"),
+                            (f"control_socket {plain}", f"control_socket: Cannot listen on {plain}: it is there already"),
+                            (f"listener 0 {plain}", f":3: Cannot listen on {plain}: it is there already; it is no socket"),
+                            (f"listener 0 /{'x' * 108}", "a Unix socket's path has at most 107 bytes"),
                             *([("user no-such-user", "user: there is no account")] if os.geteuid() == 0 else [])):
             conf = self.path("f.conf", f"listener 1883\nallow_anonymous true\n{lines}\n")
             for done in (call("config", "show", conf), run(BROKER, "--test-config", "-c", conf)):

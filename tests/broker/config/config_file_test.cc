@@ -79,6 +79,7 @@ TEST_CASE("include_dir reads every .conf where it stands, upper case of a letter
   folder.write("d/C.conf", "user C\n");
   folder.write("d/aa.conf", "user aa\n");
   folder.write("d/a.txt", "user txt\n");
+  folder.write("d/.conf", "user nobody\n");  // has no name before it
   const auto main = folder.write("main.conf", "user first\ninclude_dir " + folder.path() + "/d\nuser last\n");
   const auto lines = bramble::read_config_file(main);
   REQUIRE(lines.has_value());

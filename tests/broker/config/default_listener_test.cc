@@ -67,6 +67,29 @@ TEST_CASE("a listener option that is for no listener is refused, not ignored") {
   CHECK(warns(config, "b.conf:1: max_topic_alias: stands before any listener, so it is for none"));
 }
 
+TEST_CASE("an option below a port that stands below a listener is refused: Mosquitto 2.0 and 2.1 give it to others") {
+  CHECK(
+      error_of("listener 1\nport 2\nmax_qos 1\nlistener 3\nmax_qos 1\n") ==
+      "b.conf:3: max_qos: is for the listener at b.conf:1 in Mosquitto 2.0, and for the default listener in 2.1, as "
+      "`port` stands between, at b.conf:2: move `port` above the first `listener`, or write `listener 2` in its place");
+  const std::string own = "per_listener_settings true\n";
+  for (const char* const line :
+       {"certfile c", "max_connections 1", "mount_point x/", "listener_allow_anonymous true"}) {
+    CAPTURE(line);
+    CHECK(contains(error_of("listener 1\nbind_address ::1\n" + std::string(line) + "\n"),
+                   "`bind_address` stands between, at b.conf:2"));
+  }
+  for (const char* const line : {"allow_anonymous true", "password_file /p", "auto_id_prefix x-",
+                                 "plugin mosquitto_acl_file.so\nplugin_opt_acl_file /a"}) {
+    CAPTURE(line);
+    CHECK(contains(error_of(own + "listener 1\nport 2\n" + line + "\n"), "`port` stands between, at b.conf:3"));
+    CHECK(error_of("listener 1\nport 2\n" + std::string(line) + "\n") == "");
+  }
+  CHECK(error_of("listener 1\nmax_qos 1\nport 2\nbind_address ::1\nthreads 1\nlistener 3\nmax_qos 1\n") == "");
+  CHECK(error_of(own + "listener 1\nplugin mosquitto_acl_file.so\nport 2\nplugin_opt_acl_file /a\n") == "");
+  CHECK(error_of("port 2\nmax_qos 1\nlistener 1\nmax_qos 0\n") == "");
+}
+
 TEST_CASE("mount_point and accept_protocol_versions need a listener above them, as in Mosquitto") {
   for (const char* const line :
        {"mount_point x/\n", "accept_protocol_versions 3\n", "accept_protocol_versions 3,4,5\n"}) {

@@ -31,6 +31,7 @@ TEST_CASE("the reference without its comment signs is read without an error") {
     const auto end = reference.find('\n', at);
     const std::string line = reference.substr(at, end - at);
     at = end + 1;
+    if (line == "#port 1883") continue;  // where `listener 1883` is
     if (line.size() < 2 || line[0] != '#' || line[1] == ' ' || line.find(' ') == std::string::npos) continue;
     text += line.substr(1) + "\n";
   }

@@ -222,5 +222,5 @@ TEST_CASE("a second certificate is Bramble's own, and the first is not") {
   const std::string one = "listener 8883\ncertfile /a\nkeyfile /k\n";
   CHECK_FALSE(contains(show_differences(read(one)), "certfile"));
   CHECK(contains(show_differences(read(one + "certfile /b\nkeyfile /l\n")),
-                 "b.conf:2, b.conf:4: certfile: Bramble's own"));
+                 "b.conf:2, b.conf:4: certfile: several of one listener are Bramble's own"));
 }

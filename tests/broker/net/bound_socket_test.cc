@@ -114,6 +114,7 @@ TEST_CASE("what is not a socket is left alone") {
   const auto sockets = BoundSocket::open(unix_listener(folder.socket()));
   REQUIRE_FALSE(sockets.has_value());
   CHECK(sockets.error().find("it is no socket; choose another path") != std::string::npos);
+  CHECK(sockets.error() == "test.conf:1: " + BoundSocket::no_unix_path(folder.socket()));
   CHECK(fs::file_size(folder.socket()) == 4);
   fs::remove(folder.socket());
   fs::create_symlink("nowhere", folder.socket());

@@ -59,7 +59,7 @@ def packet_size(on):
     return client.told("MaximumPacketSize"), client.end_code()
 
 
-@shows("max_queued_messages", 2, sees=2, else_sees=5, wrong="-1")
+@shows("max_queued_messages", 2, sees=2, else_sees=5, wrong="x")
 def queued(on):
     return left_waiting(on, TENS)
 
@@ -292,7 +292,7 @@ def publish_bytes_rate(on):
     return time_of(on, bytes(9000), 3)
 
 
-@shows("max_connections", 1, sees=(0, CLOSED), else_sees=(0, 0), at_listener=True, wrong="-2", settles=True)
+@shows("max_connections", 1, sees=(0, CLOSED), else_sees=(0, 0), at_listener=True, wrong="x", settles=True)
 def connections_here(on):
     return connections(on)
 
@@ -334,7 +334,7 @@ def versions(on):
 without_effect("websockets_log_level", 255, "of libwebsockets, which neither Mosquitto 2.1 nor Bramble uses",
                wrong="-1")
 for name, value, wrong in (("persistence", "true", "on"), ("retained_persistence", "true", "on"),
-                           ("autosave_interval", 60, "-1"), ("autosave_on_changes", "true", "often"),
+                           ("autosave_interval", 60, "x"), ("autosave_on_changes", "true", "often"),
                            ("persistence_file", "other.db", None), ("persistence_location", "/var/lib/other/", None)):
     without_effect(name, value, "nothing is kept across restarts yet, and the log says so", wrong=wrong,
                    says="nothing is kept across restarts yet", restart=None if name.startswith("autosave") else

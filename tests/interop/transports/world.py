@@ -25,6 +25,7 @@ class World:
         ours = self.ca.sign
         self.server = ours("server", "/CN=localhost", names="DNS:localhost,IP:127.0.0.1")
         self.other = ours("other", "/CN=other", names="DNS:other.test,DNS:*.many.test")
+        self.later = ours("later", "/CN=later", names="DNS:two.many.test")
         self.rsa = ours("rsa", "/CN=localhost", names="DNS:localhost,IP:127.0.0.1", key=("rsa:2048",))
         self.alice = ours("alice", "/O=Bramble/CN=alice")
         self.revoked = ours("revoked", "/CN=revoked")
@@ -45,7 +46,7 @@ class World:
         self.unix = folder / "socket"
         self.broker = Broker(folder, [
             ("tcp", ""),
-            ("tls", server + tls.format(*self.other)),
+            ("tls", tls.format(*self.other) + tls.format(*self.later) + server),
             ("tls13", server + "tls_version tlsv1.3\n"),
             ("mtls", server + clients + f"crlfile {crl}\nuse_identity_as_username true\n"),
             ("undated", server + clients + "disable_client_cert_date_checks true\nuse_subject_as_username true\n"),
