@@ -43,6 +43,7 @@ namespace {
 constexpr std::size_t kTogetherBytes = 16 * 1024;  // that are written at once
 constexpr std::size_t kQueueLines = 1024;          // about 400 bytes each, taken at open()
 constexpr Milliseconds kPatience = Seconds(1);     // with a terminal or pipe that takes nothing
+constexpr Seconds kTellAgain{10};                  // what is lost there, to those that take lines
 
 // What lines of one type are called, and where they go in syslog and below $SYS/broker/log/; empty: not there.
 struct TypeRow {
@@ -72,6 +73,11 @@ const TypeRow& row_of(LogType type) {
 
 using detail::Destinations;
 
+struct {
+  int out = STDOUT_FILENO;
+  int err = STDERR_FILENO;
+} streams;  // written by take_streams() only
+
 OrMessage<Destinations> open_destinations(const Config& config) {
   const BrokerOptions& options = config.broker;
   Destinations result;
@@ -80,8 +86,8 @@ OrMessage<Destinations> open_destinations(const Config& config) {
   result.json = options.log_format == LogFormat::json;
   if (options.log_facility >= 0) result.facility = LOG_LOCAL0 + (options.log_facility << 3);  // as syslog.h codes them
   for (const std::string& destination : options.log_dest) {
-    if (destination == "stderr") result.streams.push_back(STDERR_FILENO);
-    if (destination == "stdout") result.streams.push_back(STDOUT_FILENO);
+    if (destination == "stderr") result.streams.push_back(streams.err);
+    if (destination == "stdout") result.streams.push_back(streams.out);
     if (destination == "syslog") result.to_syslog = true;
     if (destination == "topic") result.to_topic = true;
     if (destination == "journald") {
@@ -95,7 +101,7 @@ OrMessage<Destinations> open_destinations(const Config& config) {
     if (!file) return tl::unexpected<std::string>(std::move(file.error()));
     result.files.push_back(std::move(*file));
   }
-  if (options.log_dest.empty()) result.streams.push_back(STDERR_FILENO);
+  if (options.log_dest.empty()) result.streams.push_back(streams.err);
   return result;
 }
 
@@ -149,7 +155,7 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
   }
   bool writes_to_stderr() {
     const std::lock_guard lock(mutex_);
-    return std::ranges::find(to_.streams, STDERR_FILENO) != to_.streams.end();
+    return std::ranges::find(to_.streams, streams.err) != to_.streams.end();
   }
 
  private:
@@ -163,7 +169,8 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
   void tell_lost(spdlog::log_clock::time_point time) {
     const std::uint64_t by_pool = pool_ == nullptr ? 0 : pool_->overrun_counter();
     if (by_pool > lost_by_pool_) count_lost(by_pool - std::exchange(lost_by_pool_, by_pool));
-    if (untold_ == 0 || !stuck_.empty()) return;
+    if (untold_ == 0 || (!stuck_.empty() && time < told_ + kTellAgain)) return;
+    told_ = time;
     const std::string sentence = fmt::format("{} log lines were lost: too many at once", std::exchange(untold_, 0));
     write(LogType::warning, time, Record{sentence, {}});
   }
@@ -229,6 +236,7 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
   spdlog::details::thread_pool* pool_ = nullptr;
   std::uint64_t lost_by_pool_ = 0;      // of pool_, counted so far
   std::uint64_t untold_ = 0;            // lines that were lost
+  spdlog::log_clock::time_point told_;  // when that was last said
   std::set<int> stuck_;                 // descriptors that take nothing: nobody waits for them until they do
   std::atomic<std::uint64_t> lost_{0};  // of all; relaxed: a figure and nothing with it
 };
@@ -249,7 +257,7 @@ Log& the_log() {
 }
 
 void write_directly(std::string_view text) {
-  write_all(STDERR_FILENO, fmt::format("{}: {}\n", std::time(nullptr), text));
+  write_all(streams.err, fmt::format("{}: {}\n", std::time(nullptr), text));
 }
 
 }  // namespace
@@ -268,6 +276,8 @@ void detail::write_line(LogType type, const Subject& subject, fmt::string_view f
 Prepared::Prepared(std::unique_ptr<detail::Destinations> to, std::uint32_t types) : to_(std::move(to)), types_(types) {}
 Prepared::Prepared(Prepared&&) noexcept = default;
 Prepared::~Prepared() = default;
+
+void take_streams() { streams = {without_waiting(STDOUT_FILENO), without_waiting(STDERR_FILENO)}; }
 
 OrMessage<Prepared> prepare(const Config& config) {
   auto destinations = open_destinations(config);
@@ -312,7 +322,7 @@ void fatal(std::string_view text) {
   write(LogType::error, "Error: {}", text);
   const bool seen =
       on(LogType::error) && (log.current.load(std::memory_order_acquire) == nullptr || log.sink->writes_to_stderr());
-  if (!seen) write_all(STDERR_FILENO, fmt::format("Error: {}\n", text));
+  if (!seen) write_all(streams.err, fmt::format("Error: {}\n", text));
 }
 
 void set_topic_sink(TopicSink sink) { the_log().sink->set_topic(std::move(sink)); }

@@ -42,6 +42,9 @@ OrMessage<Prepared> prepare(const Config& config);
 /// From now on lines go there, and nowhere else. Starts the log's thread: so not before a fork. Before the first use(),
 /// and after close(), lines go to stderr at once: error, warning, notice and information. May be called again.
 void use(Prepared prepared);
+/// A terminal that nobody reads will not be waited for: for who stays in front of it, before it leaves root behind.
+/// Threads: main, before any other.
+void take_streams();
 /// Both. Errors: as prepare; what was in use stays so.
 OrMessage<void> open(const Config& config);
 /// Writes out what is queued, and ends the log's thread. Threads that write have ended.

@@ -119,6 +119,7 @@ int run(const CommandLine& command_line, const std::shared_ptr<const Config>& co
   OrMessage<int> parent = -1;
   if (command_line.daemon) parent = become_daemon();
   if (!parent) return failed_to_start(parent.error());
+  if (!command_line.daemon) log::take_streams();
   const int signals = take_signals();
   const std::size_t files = raise_file_limit();
   if (!command_line.tls_keylog.empty() && !TlsContext::log_keys_to(command_line.tls_keylog)) {

@@ -31,10 +31,17 @@ std::string_view write_all(int descriptor, std::string_view text, Milliseconds p
     if (::poll(&wait, 1, static_cast<int>(patience.count())) == 0) break;
     const std::string_view part = first_part(descriptor, text);
     const ssize_t written = ::write(descriptor, part.data(), part.size());
-    if (written < 0 && errno != EINTR && errno != EAGAIN) break;  // nowhere is left to say so
+    if (written < 0 && errno != EINTR) break;  // nowhere is left to say so
     if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
   }
   return text;
+}
+
+int without_waiting(int stream) {
+  if (::isatty(stream) == 0) return stream;
+  const std::string itself = "/proc/self/fd/" + std::to_string(stream);
+  const int own = ::open(itself.c_str(), O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+  return own < 0 ? stream : own;
 }
 
 OrMessage<LogFile> LogFile::open(std::string at, std::string path) {

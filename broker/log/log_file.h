@@ -13,6 +13,10 @@ namespace bramble::log {
 /// have stopped. Gives what is left, which begins with a line if all lines are short.
 std::string_view write_all(int descriptor, std::string_view text, Milliseconds patience = Seconds(1));
 
+/// The descriptor to write to instead of a terminal's: a write there waits for who reads it, whatever poll says, and
+/// whether it does is not for this process to change. The stream itself if it is no terminal, or not this account's.
+int without_waiting(int stream);
+
 /// An open log file; closed when it goes.  Threads: one at a time.
 class LogFile {
  public:

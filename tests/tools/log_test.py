@@ -327,6 +327,22 @@ class Log(WithFolder):
         broker.end()
         self.assertLess(time.monotonic() - began, 10)
 
+    def test_a_terminal_that_nobody_reads_does_not_hold_up_the_end(self):
+        terminal, stderr = os.openpty()
+        self.addCleanup(os.close, terminal)
+        process = subprocess.Popen([BROKER, "-c", self.config("allow_anonymous true\nlog_dest stderr\n")], stderr=stderr)
+        self.addCleanup(process.kill)
+        os.close(stderr)
+        said = b""
+        while not (found := re.search(rb"listens on 127.0.0.1:(\d+) ", said)):
+            said += os.read(terminal, 4096)
+        for number in range(500):
+            client = Client(int(found[1]), connect(f"c{number}"))
+            client.answer()
+            client.close()
+        process.terminate()
+        self.assertEqual(process.wait(SECONDS), 0)
+
     def test_without_a_journal_the_start_is_refused(self):
         done = subprocess.run([BROKER, "-c", self.config("allow_anonymous true\nlog_dest journald\n")], capture_output=True,
                               text=True, timeout=SECONDS, env={**PLAIN, "BRAMBLE_JOURNAL_SOCKET": "/nonexistent/socket"})
