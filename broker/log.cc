@@ -151,6 +151,7 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
       if (!anew) return tl::unexpected<std::string>(std::move(anew.error()));
       file = std::move(*anew);
     }
+    stuck_.clear();
     return {};
   }
   bool writes_to_stderr() {

@@ -24,11 +24,6 @@ constexpr std::string_view kFile = "file ";
 int why_not_writable(const std::string& path) {
   std::error_code unknown;
   if (std::filesystem::is_directory(path, unknown)) return EISDIR;
-  if (std::filesystem::is_fifo(path, unknown)) {
-    const int pipe = ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-    const int error = errno;
-    return pipe < 0 ? error : ::close(pipe);
-  }
   if (::access(path.c_str(), W_OK) == 0) return 0;
   if (errno != ENOENT) return errno;
   const std::string folder = std::filesystem::path(path).parent_path();

@@ -88,7 +88,7 @@ class ReceiversAnswer final : public Answer {
   bool more(std::string& out) override {
     if (!std::exchange(begun_, true)) out += control::Line(std::string(control::kVersion) + " ok").text();
     if (receivers_.empty() && goes_on_) ask();
-    for (std::size_t lines = 0; lines < kLinesAPiece && !receivers_.empty(); ++lines) {
+    for (const std::size_t before = out.size(); out.size() - before < kPieceBytes && !receivers_.empty();) {
       Receiver& receiver = receivers_.front();
       ++count_;
       out += line_of(receiver, receiver.by.back());
@@ -101,7 +101,7 @@ class ReceiversAnswer final : public Answer {
   }
 
  private:
-  static constexpr std::size_t kLinesAPiece = 500;
+  static constexpr std::size_t kPieceBytes = 64 * 1024;
 
   void ask() {
     goes_on_ = survey_.next(asked_);

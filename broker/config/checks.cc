@@ -32,6 +32,7 @@ void warn_of_no_effect(Config& config, const ListenerOptions& listener) {
   const bool by_header = listener.enable_proxy_protocol == 2;
   for (const auto& row : kTlsOptions) {
     if (listener.tls.on() || (row.name == "use_identity_as_username" && by_header)) continue;
+    if (show_option(row, listener.tls) == show_option(row, TlsOptions{})) continue;
     warn(row.name, "without certfile or psk_hint there is no TLS here");
   }
   if (listener.unix_socket()) {

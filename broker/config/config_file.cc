@@ -18,7 +18,7 @@ namespace bramble {
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r\n";
-constexpr int kPatienceMs = 2000;  // with who writes into a pipe
+constexpr int kPatienceMs = 10'000;  // with who writes into a pipe
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kConf = ".conf";
 constexpr std::size_t kFileBytesMax = 16 << 20;

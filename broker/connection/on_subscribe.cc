@@ -27,7 +27,7 @@ void subscribe(const OnReactor& here, Connection& from, const TopicFilter& filte
   ShardParts& parts = from.parts();
   OwnedSession& session = from.session();
   const bool is_new = parts.sessions.subscribe(here, session, filter, subscriber);
-  parts.router.subscribed(session);
+  if (is_new) parts.router.subscribed(session);
   if (log::on(LogType::subscribe)) {
     from.report_verbatim(LogType::subscribe,
                          fmt::format("{} {} {}", session.client_id(), static_cast<int>(subscriber.qos), filter.text()));

@@ -1,6 +1,8 @@
 #include "broker/log/log_file.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -26,9 +28,11 @@ std::string_view first_part(int descriptor, std::string_view text) {
 }  // namespace
 
 std::string_view write_all(int descriptor, std::string_view text, Milliseconds patience) {
+  const auto until = std::chrono::steady_clock::now() + patience;
   while (!text.empty()) {
+    const auto left = std::chrono::duration_cast<Milliseconds>(until - std::chrono::steady_clock::now());
     pollfd wait{descriptor, POLLOUT, 0};
-    if (::poll(&wait, 1, static_cast<int>(patience.count())) == 0) break;
+    if (::poll(&wait, 1, static_cast<int>(std::max(left, Milliseconds(0)).count())) == 0) break;
     const std::string_view part = first_part(descriptor, text);
     const ssize_t written = ::write(descriptor, part.data(), part.size());
     if (written < 0 && errno != EINTR) break;  // nowhere is left to say so

@@ -9,8 +9,8 @@
 
 namespace bramble::log {
 
-/// All of it, or as much as the descriptor takes before it fails, or takes nothing for `patience`: whoever reads it may
-/// have stopped. Gives what is left, which begins with a line if all lines are short.
+/// All of it, or as much as the descriptor takes before it fails, or within `patience`: whoever reads it may have
+/// stopped. Gives what is left, which begins with a line if all lines are short.
 std::string_view write_all(int descriptor, std::string_view text, Milliseconds patience = Seconds(1));
 
 /// The descriptor to write to instead of a terminal's: a write there waits for who reads it, whatever poll says, and

@@ -41,16 +41,35 @@ OrMessage<void> check_others(const Config& config, const ListenerOptions& option
   return keys.empty() || !unused ? OrMessage<void>() : TlsContext::check_keys(config, keys);
 }
 
-/// What a connection has proven by the options before may not be enough, or not the same. Where certificates or keys of
-/// clients are asked for, the files may say something else.
+/// See ListenerRules. What cannot be read here was refused before, or is read by OpenSSL alone.
+std::size_t trusted_by(const ListenerOptions& options) {
+  const TlsOptions& tls = options.tls;
+  std::string all;
+  const auto add = [&all](const std::string& path) {
+    if (const auto text = path.empty() ? std::string() : read_text_file(path).value_or(""); !text.empty()) all += text;
+  };
+  if (tls.require_certificate) {
+    add(tls.cafile);
+    add(tls.crlfile);
+    std::error_code error;
+    for (std::filesystem::directory_iterator each(tls.capath, error), end; !error && each != end;
+         each.increment(error)) {
+      std::error_code unknown;
+      all += each->path().string() + std::to_string(each->last_write_time(unknown).time_since_epoch().count());
+    }
+  }
+  if (!tls.psk_hint.empty()) add(options.auth.psk_file);
+  return std::hash<std::string>{}(all);
+}
+
+/// What a connection has proven by the options before may not be enough, or not the same.
 bool proves_otherwise(const ListenerOptions& now, const ListenerOptions& before) {
   constexpr auto kProve = std::to_array<std::string_view>(
       {"protocol", "enable_proxy_protocol", "proxy_protocol_v2_require_tls", "websockets_origin", "trusted_proxies"});
   const auto differs = [](const auto& row, const auto& a, const auto& b) {
     return show_option(row, a) != show_option(row, b);
   };
-  return now.tls.require_certificate || !now.tls.psk_hint.empty() ||
-         std::ranges::any_of(kTlsOptions, [&](const auto& row) { return differs(row, now.tls, before.tls); }) ||
+  return std::ranges::any_of(kTlsOptions, [&](const auto& row) { return differs(row, now.tls, before.tls); }) ||
          std::ranges::any_of(kListenerOptions, [&](const auto& row) {
            return std::ranges::find(kProve, row.name) != kProve.end() && differs(row, now, before);
          });
@@ -68,7 +87,8 @@ void ListenerRules::go_by(std::shared_ptr<const AccessList> list) {
 
 void ListenerRules::follow(const ListenerRules& before) {
   connections = before.connections;
-  era = static_cast<std::uint8_t>(before.era + (proves_otherwise(options, before.options) ? 1 : 0));
+  const bool other = trusted != before.trusted || proves_otherwise(options, before.options);
+  era = static_cast<std::uint8_t>(before.era + (other ? 1 : 0));
   access_changed = before.access_changed || !same_rules(access.get(), before.access.get());
   if (rates && before.rates && rates->rate() == before.rates->rate()) rates = before.rates;
 }
@@ -93,6 +113,7 @@ OrMessage<AllRules> read_rules(const Config& config, LockedKeys locked, std::vec
       auto tls = TlsContext::make(config, options, locked, left);
       if (!tls) return tl::unexpected<std::string>(std::move(tls.error()));
       rules->tls = std::move(*tls);
+      rules->trusted = trusted_by(options);
     }
     all.push_back(std::move(rules));
   }

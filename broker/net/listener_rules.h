@@ -24,6 +24,7 @@ struct ListenerRules {
   /// Another after a reload by which a connection might have proven less than is asked for now (TLS, PROXY, HTTP): one
   /// that has not said CONNECT by then has to come again. It may wrap: nobody waits for 256 reloads.
   std::uint8_t era = 0;
+  std::size_t trusted = 0;  ///< a hash of what cafile, crlfile and psk_file say, and of the names in capath
   std::shared_ptr<std::atomic<int>> connections = std::make_shared<std::atomic<int>>(0);  ///< of the listener
 
   /// These come after `before`, at a reload: what was counted still counts.
