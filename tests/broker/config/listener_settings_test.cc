@@ -164,8 +164,8 @@ TEST_CASE("an option that can do nothing where it stands is warned of") {
     CAPTURE(lines);
     CHECK(warns(must_read("listener 1\nallow_anonymous true\n" + lines + "\n"), what));
   };
-  for (const char* const line : {"tls_version tlsv1.3", "tls_curves X25519", "dhparamfile /d",
-                                 "disable_client_cert_date_checks true", "require_certificate false"}) {
+  for (const char* const line :
+       {"tls_version tlsv1.3", "tls_curves X25519", "dhparamfile /d", "disable_client_cert_date_checks true"}) {
     const std::string name = std::string(line).substr(0, std::string(line).find(' '));
     warned(line, ("b.conf:3: " + name + ": has no effect: without certfile or psk_hint there is no TLS here").c_str());
   }
@@ -181,6 +181,7 @@ TEST_CASE("an option that can do nothing where it stands is warned of") {
     CAPTURE(lines);
     CHECK_FALSE(warns(must_read("listener 1\nallow_anonymous true\n" + std::string(lines) + "\n"), "has no effect"));
   }
+  CHECK_FALSE(warns(must_read("listener 1\nallow_anonymous true\nrequire_certificate false\n"), "has no effect"));
 }
 
 TEST_CASE("without per_listener_settings who may log in is the same everywhere, wherever it stands") {
