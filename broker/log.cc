@@ -42,7 +42,6 @@ namespace {
 
 constexpr std::size_t kTogetherBytes = 16 * 1024;  // that are written at once
 constexpr std::size_t kQueueLines = 1024;          // about 400 bytes each, taken at open()
-constexpr Milliseconds kPatience = Seconds(1);     // with a terminal or pipe that takes nothing
 constexpr Seconds kTellAgain{10};                  // what is lost there, to those that take lines
 
 // What lines of one type are called, and where they go in syslog and below $SYS/broker/log/; empty: not there.

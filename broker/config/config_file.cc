@@ -19,7 +19,6 @@ namespace {
 
 constexpr std::string_view kBlanks = " \t\r\n";
 constexpr int kPatienceMs = 10'000;  // with who writes into a pipe
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kConf = ".conf";
 constexpr std::size_t kFileBytesMax = 16 << 20;
 
@@ -93,7 +92,6 @@ OrMessage<std::string> read_text_file(const std::string& path) {
   if (error != 0) return unreadable(error);
   if (size > kFileBytesMax) return wrong(": has more than 16 MiB; is it the right file?");
   text.resize(size);
-  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
   if (const auto nul = text.find('\0'); nul != std::string::npos) {
     const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
     return wrong(":" + std::to_string(line) + ": holds a zero byte, so it is no text file; save it as UTF-8");

@@ -17,6 +17,9 @@ struct ConfigLine {
   std::size_t file = 0;  ///< 0 is the file that was asked for, then one number for each included file
 };
 
+/// Some editors begin a file with it; no line has it.
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 /// The text of a file that a person writes. Errors: why it cannot be read, holds a zero byte or has more than 16 MiB,
 /// as the end of "FILE".
 OrMessage<std::string> read_text_file(const std::string& path);

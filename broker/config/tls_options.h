@@ -31,6 +31,7 @@ struct TlsOptions {
   std::string psk_hint;
 
   bool on() const { return !certfile.empty() || !psk_hint.empty(); }
+  bool operator==(const TlsOptions&) const = default;
 };
 
 std::string read_tls_version(TlsOptions& options, std::string_view value);

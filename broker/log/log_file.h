@@ -9,9 +9,11 @@
 
 namespace bramble::log {
 
+inline constexpr Milliseconds kPatience = Seconds(1);  ///< with a terminal or pipe that takes nothing
+
 /// All of it, or as much as the descriptor takes before it fails, or within `patience`: whoever reads it may have
 /// stopped. Gives what is left, which begins with a line if all lines are short.
-std::string_view write_all(int descriptor, std::string_view text, Milliseconds patience = Seconds(1));
+std::string_view write_all(int descriptor, std::string_view text, Milliseconds patience = kPatience);
 
 /// The descriptor to write to instead of a terminal's: a write there waits for who reads it, whatever poll says, and
 /// whether it does is not for this process to change. The stream itself if it is no terminal, or not this account's.

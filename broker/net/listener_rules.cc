@@ -1,8 +1,7 @@
 #include "broker/net/listener_rules.h"
 
-#include <algorithm>
-#include <array>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <system_error>
@@ -46,7 +45,7 @@ std::size_t trusted_by(const ListenerOptions& options) {
   const TlsOptions& tls = options.tls;
   std::string all;
   const auto add = [&all](const std::string& path) {
-    if (const auto text = path.empty() ? std::string() : read_text_file(path).value_or(""); !text.empty()) all += text;
+    if (!path.empty()) all += read_text_file(path).value_or("");
   };
   if (tls.require_certificate) {
     add(tls.cafile);
@@ -64,15 +63,10 @@ std::size_t trusted_by(const ListenerOptions& options) {
 
 /// What a connection has proven by the options before may not be enough, or not the same.
 bool proves_otherwise(const ListenerOptions& now, const ListenerOptions& before) {
-  constexpr auto kProve = std::to_array<std::string_view>(
-      {"protocol", "enable_proxy_protocol", "proxy_protocol_v2_require_tls", "websockets_origin", "trusted_proxies"});
-  const auto differs = [](const auto& row, const auto& a, const auto& b) {
-    return show_option(row, a) != show_option(row, b);
-  };
-  return std::ranges::any_of(kTlsOptions, [&](const auto& row) { return differs(row, now.tls, before.tls); }) ||
-         std::ranges::any_of(kListenerOptions, [&](const auto& row) {
-           return std::ranges::find(kProve, row.name) != kProve.end() && differs(row, now, before);
-         });
+  return now.tls != before.tls || now.protocol != before.protocol ||
+         now.enable_proxy_protocol != before.enable_proxy_protocol ||
+         now.proxy_protocol_v2_require_tls != before.proxy_protocol_v2_require_tls ||
+         now.websockets_origin != before.websockets_origin || now.trusted_proxies != before.trusted_proxies;
 }
 
 /// Null: none.

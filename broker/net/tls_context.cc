@@ -220,8 +220,9 @@ std::string read_key(Keys& keys, const std::string& line) {
 }
 
 OrMessage<Keys> load_keys(const Config& config, const std::string& path) {
-  const auto text = read_text_file(path);
+  auto text = read_text_file(path);
   if (!text) return Wrong(config.at("psk_file", path) + path + text.error());
+  if (text->starts_with(kByteOrderMark)) text->erase(0, kByteOrderMark.size());
   Keys keys;
   std::istringstream lines(*text);
   std::string line;

@@ -8,7 +8,7 @@ import socket
 import unittest
 
 from control_broker import WithBroker, mqtt_text, until
-from programs import SECONDS, call, end_with, run, start
+from programs import SECONDS, call, end_with, start
 
 
 class List(WithBroker):
