@@ -39,6 +39,13 @@ class ApplicationMessage {
     return facts_.expiry_seconds == mqtt::kNoExpiry ? SteadyTime::max()
                                                     : facts_.arrived + Seconds(facts_.expiry_seconds);
   }
+  /// Where the store has it. Nobody but the store's thread reads or writes this, once reactors run.
+  struct StoreMark {
+    std::uint64_t id = 0;    ///< of its record; 0: it is in none
+    std::uint32_t rows = 0;  ///< deliveries on the disk that refer to it
+  };
+  StoreMark& store_mark() const { return store_mark_; }
+
   bool expired(SteadyTime now) const { return facts_.expiry_seconds != mqtt::kNoExpiry && now >= expires_at(); }
   /// What the Message Expiry Interval is by now: received value less the time it waited here  [MQTT-3.3.2-6]
   std::uint32_t expiry_left(SteadyTime now) const;
@@ -55,6 +62,7 @@ class ApplicationMessage {
   std::uint16_t source_size_ = 0;
   std::uint16_t topic_size_ = 0;
   Facts facts_;
+  mutable StoreMark store_mark_;
 };
 
 /// Shares an ApplicationMessage between threads. Copying is an atomic add: inside one reactor use LocalMessage.
