@@ -9,6 +9,7 @@
 
 #include "broker/admin/survey.h"
 #include "broker/log.h"
+#include "broker/on_all.h"
 
 namespace bramble {
 
@@ -117,6 +118,11 @@ void Broker::start() {
   }();
   mesh_.start(handlers);
   passwords_.start(mesh_);
+  if (store_) {
+    store_->start();
+    on_all(mesh_, [](const OnReactor& here, Shard& shard) { shard.begin(here); });
+  }
+  on_all(mesh_, [](const OnReactor& here, Shard& shard) { shard.accept(here); });
   passwords_.want(has_users(*config_));
   if (control_) control_->start();
 }
@@ -139,7 +145,16 @@ void Broker::stop() {
   log::set_topic_sink({});
   if (control_) control_->stop();
   passwords_.stop();
+  if (store_) {
+    on_all(mesh_, [](const OnReactor& here, Shard& shard) { shard.leave(here); });
+    store_->stop();
+  }
   mesh_.stop();
+}
+
+bool Broker::save_now() {
+  if (store_) store_->save_now();
+  return store_ != nullptr;
 }
 
 std::vector<std::string> Broker::addresses() const {

@@ -21,6 +21,10 @@ class Broker {
 
   /// It is about to run as that account: reloads open ports beside those that root has opened. Before start().
   void give_ports_to(std::uint32_t user);
+  /// Opens what outlives the process and takes over what was in it. As the account that it will be written by, and
+  /// before start().
+  /// Errors: a line: a file that cannot be used.
+  OrMessage<void> open_store();
   void start();
   /// Tells the clients, and waits for the reactors to end.
   void stop();
@@ -32,6 +36,9 @@ class Broker {
   const Config& config() const { return *config_; }
   /// Every subscription, to stdout: `FILTER QOS CLIENT`, sorted by filter. Waits for the reactors, who go on meanwhile.
   void print_subscriptions();
+
+  /// What has changed goes to the disk now. False: nothing is kept.
+  bool save_now();
 
   std::vector<std::string> addresses() const;
   unsigned reactors() const { return mesh_.size(); }
@@ -51,6 +58,7 @@ class Broker {
   Mesh mesh_;
   Commons commons_;
   std::vector<std::unique_ptr<Shard>> shards_;
+  std::unique_ptr<Store> store_;            ///< null: nothing is kept
   std::unique_ptr<ControlServer> control_;  ///< null: nobody may ask
 };
 

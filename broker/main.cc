@@ -64,7 +64,8 @@ bool obey(int signal, Broker& broker, const CommandLine& command_line, FileWatch
   } else if (signal == SIGRTMIN) {
     if (const auto reopened = log::reopen(); !reopened) log::write(LogType::error, "{}", reopened.error());
   } else if (signal == SIGUSR1) {
-    log::write(LogType::notice, "SIGUSR1: nothing is kept on disk, so there is nothing to save.");
+    log::write(LogType::notice, broker.save_now() ? "SIGUSR1: what has changed goes to the disk now."
+                                                  : "SIGUSR1: nothing is kept on disk, so there is nothing to save.");
   } else if (signal == SIGUSR2) {
     broker.print_subscriptions();
   }
@@ -141,6 +142,7 @@ int run(const CommandLine& command_line, const std::shared_ptr<const Config>& co
   for (const auto& warning : config->warnings) log::write(LogType::warning, "{}", warning);
   if (const auto other = other_account(*config, *account)) log::write(LogType::warning, "{}", *other);
   if (const auto few = few_files(*config, files)) log::write(LogType::warning, "{}", *few);
+  if (const auto opened = (*broker)->open_store(); !opened) return failed_to_start(opened.error());
 
   (*broker)->start();
   greet(**broker, *config);

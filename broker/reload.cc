@@ -2,12 +2,12 @@
 #include <cerrno>
 #include <cstring>
 #include <fmt/format.h>
-#include <latch>
 #include <memory>
 #include <sys/stat.h>
 
 #include "broker/broker.h"
 #include "broker/log.h"
+#include "broker/on_all.h"
 
 namespace bramble {
 
@@ -30,24 +30,6 @@ void set_mode(const ListenerOptions& options) {
   if (!options.unix_socket() || ::chmod(options.bind_address.c_str(), options.unix_socket_mode) == 0) return;
   log::write(LogType::warning, "{}: unix_socket_mode: cannot change that of {}: {}; restart the broker.",
              options.declared_at, options.bind_address, std::strerror(errno));
-}
-
-/// Has every shard do something, each on its reactor, and waits until all have.
-template <class Work>
-void on_all(Mesh& mesh, const Work& work) {
-  struct Do final : Errand {
-    Do(const Work& w, std::shared_ptr<std::latch> d) : work(w), done(std::move(d)) {}
-    bool run(const OnReactor& here, MessageHandler& shard) override {
-      work(here, static_cast<Shard&>(shard));
-      done->count_down();
-      return false;
-    }
-    const Work& work;
-    const std::shared_ptr<std::latch> done;
-  };
-  const auto done = std::make_shared<std::latch>(mesh.size());
-  for (unsigned i = 0; i < mesh.size(); ++i) mesh[i].inbox().post(std::make_unique<Do>(work, done));
-  done->wait();
 }
 
 using Listeners = std::vector<std::shared_ptr<Listener>>;

@@ -30,8 +30,8 @@ Switch(Cases...) -> Switch<Cases...>;
 Shard::Shard(Commons& commons, ReactorId id, std::shared_ptr<const Config> config, AllRules rules)
     : commons_(commons),
       rules_(rules_of(config->broker)),
-      sessions_(commons.directory, commons.table, subscribers_, rules_),
-      router_(commons.mesh, commons.table, subscribers_, commons.retained),
+      sessions_(commons.directory, commons.table, subscribers_, rules_, ledger_),
+      router_(commons.mesh, commons.table, subscribers_, commons.retained, ledger_),
       parts_{std::move(config),
              std::move(rules),
              commons.passwords,
@@ -40,6 +40,7 @@ Shard::Shard(Commons& commons, ReactorId id, std::shared_ptr<const Config> confi
              commons.retained,
              subscribers_,
              sessions_,
+             ledger_,
              router_,
              connections_,
              commons.counters.of(id),
@@ -51,12 +52,13 @@ Shard::Shard(Commons& commons, ReactorId id, std::shared_ptr<const Config> confi
              false},
       connections_(parts_) {
   router_.deliver_duplicates(parts_.config->broker.allow_duplicate_messages);
+  sessions_.use(parts_.rules);
 }
 
 Shard::~Shard() = default;
 
 void Shard::on_start(const OnReactor& here) {
-  for (const auto& listener : listeners_) listener->start_accepting(here, commons_.mesh);
+  for (auto& restored : std::exchange(restored_, {})) sessions_.restore(here, std::move(restored));
   begin_memory_watch(here);
   if (here.id().value != 0) return;
   here.reactor().timers(here).arm(sweep_chore_, here.now() + kSweepEvery);
@@ -90,6 +92,15 @@ void Shard::apply(const OnReactor& here, const Change& change) {
   if (here.id().value == 0 && sys_changed) begin_sys(here);
 }
 
+void Shard::accept(const OnReactor& here) {
+  for (const auto& listener : listeners_) listener->start_accepting(here, commons_.mesh);
+}
+
+void Shard::leave(const OnReactor& here) {
+  for (const auto& listener : listeners_) listener->stop_accepting(here);
+  connections_.close_all(here);
+}
+
 void Shard::accept_from(const OnReactor& here, std::shared_ptr<Listener> listener) {
   listener->start_accepting(here, commons_.mesh);
   listeners_.push_back(std::move(listener));
@@ -105,7 +116,7 @@ bool Shard::run_errands(const OnReactor& here) {
 void Shard::on_message(const OnReactor& here, Message message) {
   std::visit(
       Switch{
-          [&](std::unique_ptr<Handoff>& handoff) { router_.receive(here, std::move(handoff)); },
+          [&](std::unique_ptr<Handoff>& handoff) { receive(here, std::move(handoff)); },
           [&](ConnectionAccepted& accepted) { connections_.accept(here, std::move(accepted)); },
           [&](std::unique_ptr<ConnectionMoved>& moved) { connections_.adopt(here, std::move(*moved)); },
           [&](InboxEased&) { connections_.eased(here); },
@@ -114,6 +125,7 @@ void Shard::on_message(const OnReactor& here, Message message) {
             router_.publish(here, publication);
           },
           [&](PasswordChecked& checked) { connections_.password_checked(here, checked.connection, checked.right); },
+          [&](RoundStep& step) { take_step(here, step); },
           [&](std::unique_ptr<Errand>& errand) {
             errands_.push_back(std::move(errand));
             here.reactor().want_turn(here);
@@ -143,6 +155,7 @@ void Shard::on_turn_end(const OnReactor& here) {
   router_.post_handoffs(here);  // before any acknowledgement is written (docs/design.md, Order)
   connections_.end_turn(here);
   router_.end_turn();
+  if (part_wanted_) give_part(here);
   if (sessions_.has_leftovers()) here.reactor().want_turn(here);  // of clients found gone while they were written to
 }
 
@@ -167,6 +180,7 @@ void Shard::sweep_retained(const OnReactor& here) {
   if (parts_.config->broker.retain_expiry_interval == 0) return;
   std::vector<RetainedMessages::Expired> removed;
   commons_.retained.expire(here.id(), here.now(), sweep_, kSweptSlots, removed);
+  if (!removed.empty() && ledger_.keeps()) ledger_.changed();
   here.reactor().counters(here).add(Metric::dropped_expired, static_cast<std::int64_t>(removed.size()));
 }
 

@@ -8,6 +8,7 @@
 #include "broker/net/listener.h"
 #include "broker/routing/router.h"
 #include "broker/session/sessions.h"
+#include "broker/store/store.h"
 #include "core/topic/retained_messages.h"
 #include "core/topic/subscription_table.h"
 
@@ -31,6 +32,13 @@ class Shard final : public MessageHandler {
   Shard(Commons& commons, ReactorId id, std::shared_ptr<const Config> config, AllRules rules);
   /// Accepts from these once its reactor runs. Before that.
   void take_listener(std::shared_ptr<Listener> listener) { listeners_.push_back(std::move(listener)); }
+  /// What it owns outlives the process from now on; `restored` was, of the one before. Before its reactor runs.
+  void use(Store& store, std::vector<Sessions::Restored> restored);
+  /// All shards have restored theirs: time goes on for the sessions. Then clients may come.
+  void begin(const OnReactor& here);
+  void accept(const OnReactor& here);
+  /// Its clients are told that the broker stops, and no more come.
+  void leave(const OnReactor& here);
   ~Shard();
 
   /// What a new configuration changes; see Broker::reload.
@@ -70,10 +78,20 @@ class Shard final : public MessageHandler {
   void sweep_retained(const OnReactor& here);
   void begin_memory_watch(const OnReactor& here);
   void watch_memory(const OnReactor& here);
+  // shard_rounds.cc
+  void take_step(const OnReactor& here, const RoundStep& step);
+  void close_round(const OnReactor& here);
+  void give_part(const OnReactor& here);
+  void receive(const OnReactor& here, std::unique_ptr<Handoff> handoff);
+
   void publish_own(const OnReactor& here, std::string_view topic, std::string_view payload, bool retain);
 
   Commons& commons_;
   std::vector<std::shared_ptr<Listener>> listeners_;  ///< that it accepts from
+  Store* store_ = nullptr;                            ///< null: nothing is kept
+  std::vector<Sessions::Restored> restored_;
+  bool part_wanted_ = false;  ///< by the store, of the round that was closed last
+  Ledger ledger_;
   ShardSubscribers subscribers_;
   DeliveryRules rules_;
   Sessions sessions_;

@@ -51,7 +51,8 @@ struct Shard {
   ShardSubscribers subscribers;
   DeliveryRules rules;
   Sessions sessions{directory, table, subscribers, rules};
-  Router router{reactor.mesh, table, subscribers, retained};
+  Ledger ledger;
+  Router router{reactor.mesh, table, subscribers, retained, ledger};
 };
 
 void fan_out(benchmark::State& state, Qos qos) {

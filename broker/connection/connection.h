@@ -97,6 +97,24 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   bool has_room() const override { return out_.bytes() < output_max_; }
   bool make_room() override;
   void send_ack(mqtt::PacketType type, mqtt::PacketId id, mqtt::ReasonCode code);
+  /// The same, once the store's open round is on the disk (`durability commit`); others come behind it.
+  void send_ack_when_stored(mqtt::PacketType type, mqtt::PacketId id, mqtt::ReasonCode code);
+  /// What it asked for has changed what is kept, if `when_stored`: the answer waits for the disk then, or for those
+  /// before it that do. False: it would be above the client's Maximum Packet Size, so it is not sent.
+  template <class Encode>
+  bool answer(bool when_stored, Encode encode) {
+    if (!when_stored && !answers_held_) return send(encode);
+    parts_.packet.clear();
+    encode(parts_.packet);
+    if (maximum_packet_size_ != 0 && parts_.packet.size() > maximum_packet_size_) return false;
+    hold_answer(parts_.packet, when_stored);
+    return true;
+  }
+  /// Nothing leaves until the store's open round is on the disk: CONNACK is first.
+  void hold_output_until_stored();
+  // For HeldAnswers:
+  void output_is_free();
+  void send_held(std::string_view packets, bool all);
   /// Whatever `encode(std::string& out)` appends, as one packet. False: it would be above the client's Maximum Packet
   /// Size, so it is not sent  [MQTT-3.1.2-24]
   template <class Encode>
@@ -171,6 +189,9 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
     bool told = false;  ///< the log, that a filter was refused
   };
   std::unique_ptr<Partial> partial;
+  /// The PUBLISH at hand needs the store, which does not keep up: it is handed to its handler again in a while. False:
+  /// it has waited, and is let through, as one is now and then while the store is only slow.
+  bool wait_for_store(const OnReactor& here);
   /// The packet at hand, a PUBLISH, is handed to its handler again when nothing goes before it any more.
   void hold_packet(const OnReactor& here);
   /// The packet at hand is not done: it is handed to its handler again in the next turn, before those after it.
@@ -219,6 +240,7 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   void due(const OnReactor& here) override;  ///< it has been silent for long
   bool has_unheard_bytes() const;            ///< that are about to be read
   void queue_packet(std::string_view packet);
+  void hold_answer(std::string_view packet, bool when_stored);
   bool goes_on_uncopied(Publication& publication, const mqtt::PublishHeader& header) const;
   char* extend(std::size_t size, bool wide = false);
   void mark_dirty(bool wide = false);
@@ -229,6 +251,7 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   [[gnu::noinline]] Publishes may_publish(const OnReactor& here, const mqtt::Frame& frame);
   bool may_take_memory(const mqtt::Frame& publish);  ///< though it is short
   void throttle(const OnReactor& here);
+  void wait_to_publish(const OnReactor& here);
   /// True: it goes on.
   bool unthrottle(const OnReactor& here);
   std::size_t unread_bytes() const { return unread_ ? unread_->size() : 0; }
@@ -268,7 +291,8 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   State state_ = State::awaiting_connect;
   mqtt::Version version_ = mqtt::Version::v3_1_1;
   AtDoor at_door_ = AtDoor::no;
-  Login login_ : 4 = Login::unknown;
+  Login login_ : 3 = Login::unknown;
+  bool output_held_ : 1 = false;  ///< for the disk, from CONNACK on
   bool clean_start_ : 1 = false;
   bool bridge_ : 1 = false;         ///< of another broker
   bool overdue_ : 1 = false;        ///< its time is up, but there were bytes that it had not been heard with
@@ -290,6 +314,7 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   bool unseen_ : 1 = false;         ///< on the list of those whose transport has bytes that epoll cannot see
   bool throttled_ : 1 = false;      ///< held, until it may publish again
   bool rate_counted_ : 1 = false;   ///< its CONNECT, with those of its address
+  bool answers_held_ : 1 = false;   ///< some, for the disk
 };
 static_assert(sizeof(Connection) <= 256, "one of mimalloc's sizes; the next is 320 (docs/design.md, Memory)");
 

@@ -12,10 +12,6 @@ using mqtt::ReasonCode;
 
 namespace {
 constexpr Seconds kLookAgain{1};
-
-std::uint32_t seconds_of(SteadyTime time) {
-  return static_cast<std::uint32_t>(std::chrono::duration_cast<Seconds>(time.time_since_epoch()).count());
-}
 }  // namespace
 
 void Connection::start(const OnReactor& here) {

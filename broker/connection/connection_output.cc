@@ -22,7 +22,7 @@ void Connection::mark_dirty(bool wide) {
 }
 
 bool Connection::make_room() {
-  if (has_room() || blocked_ || broken_ || state_ != State::connected) return has_room();
+  if (has_room() || blocked_ || output_held_ || broken_ || state_ != State::connected) return has_room();
   const OnReactor& here = OnReactor::current();
   parts_.router.post_handoffs(here);  // as before every write
   write(here);                        // if it is closed, so it is at the end of the turn
@@ -40,10 +40,41 @@ void Connection::queue_packet(std::string_view packet) {
 }
 
 void Connection::send_ack(PacketType type, mqtt::PacketId id, ReasonCode code) {
-  send([&](std::string& out) { mqtt::append_ack(out, version_, type, id, code); });
+  answer(false, [&](std::string& out) { mqtt::append_ack(out, version_, type, id, code); });
 }
 
-void Connection::send_pubrel(mqtt::PacketId id) { send_ack(PacketType::pubrel, id, ReasonCode::success); }
+void Connection::send_ack_when_stored(PacketType type, mqtt::PacketId id, ReasonCode code) {
+  answer(true, [&](std::string& out) { mqtt::append_ack(out, version_, type, id, code); });
+}
+
+void Connection::send_pubrel(mqtt::PacketId id) {
+  send([&](std::string& out) { mqtt::append_ack(out, version_, PacketType::pubrel, id, ReasonCode::success); });
+}
+
+void Connection::hold_answer(std::string_view packet, bool when_stored) {
+  HeldAnswers& held = parts_.connections.held_answers();
+  answers_held_ = true;
+  if (when_stored) {
+    held.add(*this, parts_.ledger.wait_for_round(), packet);
+  } else {
+    held.add_behind(*this, packet);
+  }
+}
+
+void Connection::hold_output_until_stored() {
+  output_held_ = true;
+  parts_.connections.held_answers().hold_output(*this, parts_.ledger.wait_for_round());
+}
+
+void Connection::output_is_free() {
+  output_held_ = false;
+  mark_dirty();
+}
+
+void Connection::send_held(std::string_view packets, bool all) {
+  queue_packet(packets);
+  if (all) answers_held_ = false;
+}
 
 void Connection::choose_alias(mqtt::PublishHeader& header, const mqtt::PublishContent& content) {
   if (!outbound_aliases_) outbound_aliases_ = std::make_unique<OutboundAliases>();
@@ -110,7 +141,8 @@ bool Connection::goes_on_uncopied(Publication& publication, const mqtt::PublishH
 
 void Connection::flush(const OnReactor& here) {
   dirty_ = false;
-  if (blocked_ || state_ == State::closed || !transport_) return;  // it has moved away, or takes no more
+  if (blocked_ || output_held_ || state_ == State::closed || !transport_)
+    return;  // it has moved away, or takes no more
   if (broken_ || ((!out_.empty() || transport_->wants_write()) && !write(here))) {
     out_.clear();
     if (state_ < State::closing && at_door_ != AtDoor::going) hang_up(here);  // what it said before is still read

@@ -255,6 +255,7 @@ void Connections::password_checked(const OnReactor& here, std::uint64_t number, 
 void Connections::closed(Connection& connection) {
   if (connection.login_ == Connection::Login::asked) asking_.erase(connection.number_);
   door_.forget(connection);
+  if (connection.answers_held_ || connection.output_held_) held_answers_.forget(connection);
   closed_.push_back(&connection);
 }
 

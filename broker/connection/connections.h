@@ -6,6 +6,7 @@
 
 #include "broker/connection/connection.h"
 #include "broker/connection/door.h"
+#include "broker/connection/held_answers.h"
 #include "broker/connection/takeovers.h"
 
 namespace bramble {
@@ -35,6 +36,7 @@ class Connections {
 
   Door& door() { return door_; }
   Takeovers& takeovers() { return takeovers_; }
+  HeldAnswers& held_answers() { return held_answers_; }
   /// Memory is short: one goes that has much of a packet that is not whole, or does not read what waits for it.
   void shed_one(const OnReactor& here);
 
@@ -101,6 +103,7 @@ class Connections {
   std::unordered_map<std::uint64_t, Connection*> asking_;  ///< whose password is being checked, by their numbers
   std::vector<MessagePtr> found_;                          ///< by the replay at hand
   Takeovers takeovers_;
+  HeldAnswers held_answers_;
   Round sips_{*this, &Connections::sip};
   Round rounds_{*this, &Connections::begin_round};
 };

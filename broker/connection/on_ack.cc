@@ -28,7 +28,10 @@ Result<void> on_pubrec(const OnReactor& here, Connection& from, const mqtt::Fram
   const auto known = from.session().on_pubrec(here, ack->packet_id, ack->code, here.reactor().turn_buffer(here));
   if (!known) return Failure(known.error());
   if (!*known && !failed(ack->code)) {  // so that the client can end its exchange too
-    from.send_ack(PacketType::pubrel, ack->packet_id, ReasonCode::packet_identifier_not_found);
+    from.send([&](std::string& out) {
+      mqtt::append_ack(out, from.version(), PacketType::pubrel, ack->packet_id,
+                       ReasonCode::packet_identifier_not_found);
+    });
   }
   room_made(here, from);
   return {};
@@ -48,8 +51,13 @@ Result<void> on_pubrel(const OnReactor&, Connection& from, const mqtt::Frame& fr
   if (!ack) return Failure(ack.error());
   const bool known = from.session().release(ack->packet_id);
   // [MQTT-4.3.3-11]; an unknown identifier is no error after a reconnect
-  from.send_ack(PacketType::pubcomp, ack->packet_id,
-                known ? ReasonCode::success : ReasonCode::packet_identifier_not_found);
+  const ReasonCode code = known ? ReasonCode::success : ReasonCode::packet_identifier_not_found;
+  // the client may use it again then, for a message that must not be taken for this one after a power cut
+  if (from.parts().ledger.commits() && known && from.session().kept()) {
+    from.send_ack_when_stored(PacketType::pubcomp, ack->packet_id, code);
+  } else {
+    from.send_ack(PacketType::pubcomp, ack->packet_id, code);
+  }
   return {};
 }
 

@@ -167,10 +167,13 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   }
   // what is below another mount point is not this listener's to give
   const bool elsewhere = kept && kept->mount_point() != from.listener().mount_point;
+  if (connect.session_expiry != 0 && parts.ledger.failing() && (!kept || connect.clean_start || elsewhere)) {
+    return refuse({ReasonCode::quota_exceeded, "the disk does not take a session more"}), done;
+  }
   const auto [session, present] = find_session(here, parts, kept, client_id, connect.clean_start || elsewhere);
   parts.router.settle_leftovers(here, parts.sessions);  // its last Will goes before what it says now
   session.expiry_seconds = connect.session_expiry;
-  session.listener = from.listener_number();
+  session.listener = static_cast<std::uint16_t>(from.listener_number());
   session.set_access(who->user, from.rules().access.get());
   session.set_mount_point(from.listener().mount_point);
   if (connect.will) {
@@ -179,6 +182,7 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
     if (connect.will->retain) session.source(session.will->source);
   }
 
+  parts.sessions.tell(here, session);
   connack.session_present = present;
   from.send([&](std::string& out) { mqtt::append_connack(out, connect.version, connack); });
 
@@ -191,6 +195,7 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   settled.reason_strings = connect.request_problem_information.value_or(false);
   settled.clean_start = connect.clean_start;
   settled.bridge = connect.bridge;
+  if (parts.ledger.commits() && session.kept() && !parts.ledger.failing()) from.hold_output_until_stored();
   from.established(here, session, settled);
   log_will(from, connect);
   return done;

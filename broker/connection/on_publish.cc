@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "broker/connection/connections.h"
 #include "broker/connection/handlers.h"
 
@@ -57,12 +59,43 @@ bool goes_on_as_it_came(const Connection& from, const mqtt::Publish& publish) {
   return from.packet_lasts() && !from.mounted() && publish.qos == Qos::at_most_once && publish.forwarded_whole;
 }
 
+/// What it may change is on the disk when it is acknowledged: its message in the queue of a session that is kept, the
+/// retained message, its identifier at QoS 2.
+bool needs_store(const Connection& from, const mqtt::Publish& publish, std::span<Filter* const> filters) {
+  return publish.retain || (publish.qos == Qos::exactly_once && from.session().kept()) ||
+         std::ranges::any_of(filters, [](const Filter* filter) { return filter->durable() != 0; });
+}
+
+/// With `durability commit`.
+[[gnu::noinline, gnu::cold]] void acknowledge_when_stored(Connection& from, const mqtt::Publish& publish,
+                                                          ReasonCode code) {
+  if (publish.qos == Qos::at_least_once) return from.send_ack_when_stored(PacketType::puback, publish.packet_id, code);
+  from.session().await_release(publish.packet_id);
+  from.send_ack_when_stored(PacketType::pubrec, publish.packet_id, code);
+}
+
 void acknowledge(Connection& from, const mqtt::Publish& publish, ReasonCode code) {
   if (publish.qos == Qos::at_least_once) from.send_ack(PacketType::puback, publish.packet_id, code);
   if (publish.qos == Qos::exactly_once) {
     if (!failed(code)) from.session().await_release(publish.packet_id);
     from.send_ack(PacketType::pubrec, publish.packet_id, code);
   }
+}
+
+/// The store does not keep up, or has failed. True: the PUBLISH has been dealt with; it is refused, or waits.
+[[gnu::noinline, gnu::cold]] bool stopped_by_store(const OnReactor& here, Connection& from,
+                                                   const mqtt::Publish& publish, std::span<Filter* const> filters) {
+  if (!needs_store(from, publish, filters)) return false;
+  const bool failing = from.parts().ledger.failing();
+  if (failing && from.is_v5()) {
+    acknowledge(from, publish, ReasonCode::quota_exceeded);
+    return true;
+  }
+  if (!from.wait_for_store(here)) return false;
+  auto& counters = from.parts().counters;  // it comes again
+  counters.subtract(Metric::publish_received);
+  counters.subtract(Metric::publish_bytes_received, static_cast<std::int64_t>(publish.payload.size()));
+  return true;
 }
 
 }  // namespace
@@ -118,12 +151,21 @@ Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Fra
   Publication publication({topic, publish.properties, publish.payload}, facts, here.now(),
                           here.reactor().turn_buffer(here));
   if (goes_on_as_it_came(from, publish)) publication.came_as(frame.whole(), from.version());
+  if (publish.qos != Qos::at_most_once && parts.ledger.lags(here.now())) {
+    const auto filters = memo.resolve(parts.router.table(), *checked, parts.matches);
+    if (stopped_by_store(here, from, publish, filters)) return {};
+  }
   if (publish.retain) parts.router.retain(here, publication, from.session().source(parts.packet));
   const auto filters = memo.resolve(parts.router.table(), *checked, parts.matches);
   Router::charge(here, parts.matches);
   const auto outcome = parts.router.route(here, publication, filters);
   if (publish.qos != Qos::at_most_once) {  // 24 instructions for nothing, else
-    acknowledge(from, publish, outcome.matched ? ReasonCode::success : ReasonCode::no_matching_subscribers);
+    const ReasonCode code = outcome.matched ? ReasonCode::success : ReasonCode::no_matching_subscribers;
+    if (parts.ledger.commits() && needs_store(from, publish, filters)) {
+      acknowledge_when_stored(from, publish, code);
+    } else {
+      acknowledge(from, publish, code);
+    }
   }
   if (outcome.slow != 0) parts.connections.slow_down(here, from, outcome.slow);
   return {};

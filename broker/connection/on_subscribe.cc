@@ -39,6 +39,9 @@ void subscribe(const OnReactor& here, Connection& from, const TopicFilter& filte
   session.replays.set(wanted->id(), PendingReplay{wanted, subscriber, {}});
 }
 
+/// Its subscriptions are kept, and are on the disk when it is told so.
+bool waits_for_store(const Connection& from) { return from.parts().ledger.commits() && from.session().kept(); }
+
 /// Why not; null: it may.
 const char* may_not_subscribe(const Connection& from, const TopicFilter& filter) {
   const ShardParts& parts = from.parts();
@@ -48,6 +51,7 @@ const char* may_not_subscribe(const Connection& from, const TopicFilter& filter)
     return "max_filter_levels";
   }
   const bool short_of_memory = parts.shortage >= Shortage::nothing_new;
+  if (from.session().kept() && parts.ledger.failing()) return "the disk does not take what is to be kept";
   const bool full = options.max_subscriptions != 0 && from.session().subscriptions.size() >= options.max_subscriptions;
   if (!full && !short_of_memory) return nullptr;
   const FilterId known = parts.sessions.id_of(filter);
@@ -139,8 +143,9 @@ Result<void> on_subscribe(const OnReactor& here, Connection& from, const mqtt::F
   }
   if (!slice_done(here, from, frame, slice->next, slice->entries.size())) return {};
   const auto done = std::move(from.partial);
-  const bool sent =
-      from.send([&](std::string& out) { mqtt::append_suback(out, from.version(), slice->packet_id, done->codes); });
+  const bool sent = from.answer(waits_for_store(from), [&](std::string& out) {
+    mqtt::append_suback(out, from.version(), slice->packet_id, done->codes);
+  });
   if (!sent) return failure(ReasonCode::packet_too_large, kAnswerTooLarge);
   if (!from.session().replays.empty()) from.parts().connections.replay_later(here, from);
   return {};
@@ -164,8 +169,9 @@ Result<void> on_unsubscribe(const OnReactor& here, Connection& from, const mqtt:
   }
   if (!slice_done(here, from, frame, slice->next, slice->filters.size())) return {};
   const auto done = std::move(from.partial);
-  const bool sent =
-      from.send([&](std::string& out) { mqtt::append_unsuback(out, from.version(), slice->packet_id, done->codes); });
+  const bool sent = from.answer(waits_for_store(from), [&](std::string& out) {
+    mqtt::append_unsuback(out, from.version(), slice->packet_id, done->codes);
+  });
   if (!sent) return failure(ReasonCode::packet_too_large, kAnswerTooLarge);
   return {};
 }

@@ -50,10 +50,22 @@ void Connection::throttle(const OnReactor& here) {
     report(here, {"publishes too fast and is read more slowly.", "max_publish_rate, max_publish_bytes_rate",
                   mqtt::ReasonCode::quota_exceeded, true});
   }
+  wait_to_publish(here);
+}
+
+void Connection::wait_to_publish(const OnReactor& here) {
   held_ = throttled_ = true;
   heard_ = here.now();
   parts_.connections.throttled(here, *this);
   update_interest(here);
+}
+
+bool Connection::wait_for_store(const OnReactor& here) {
+  if (!allowance_) allowance_ = std::make_unique<PublishAllowance>(listener(), here.now());
+  if (std::exchange(allowance_->one_more, false) && !parts_.ledger.failing()) return false;
+  parts_.counters.add(Metric::publishers_throttled);
+  wait_to_publish(here);
+  return true;
 }
 
 bool Connection::unthrottle(const OnReactor& here) {
@@ -67,7 +79,7 @@ bool Connection::unthrottle(const OnReactor& here) {
     return true;
   }
   if (parts_.shortage >= Shortage::stop_publishers || !allowance_->any(listener(), here.now())) return false;
-  allowance_->one_more = parts_.shortage == Shortage::slow_publishers;
+  allowance_->one_more = parts_.shortage == Shortage::slow_publishers || parts_.ledger.lags(here.now());
   go_on_publishing(here);
   return true;
 }

@@ -11,6 +11,7 @@
 #include "broker/routing/router.h"
 #include "broker/session/session_directory.h"
 #include "broker/session/sessions.h"
+#include "broker/store/ledger.h"
 
 namespace bramble {
 
@@ -35,6 +36,7 @@ struct ShardParts {
   RetainedMessages& retained;
   ShardSubscribers& subscribers;
   Sessions& sessions;
+  Ledger& ledger;
   Router& router;
   Connections& connections;
   ReactorCounters& counters;

@@ -75,7 +75,7 @@ bool same_rules(const AccessList* a, const AccessList* b) { return a && b ? a->s
 }  // namespace
 
 void ListenerRules::go_by(std::shared_ptr<const AccessList> list) {
-  access_changed |= !same_rules(access.get(), list.get());
+  if (!same_rules(access.get(), list.get())) access_since = SteadyTime::max();
   access = std::move(list);
 }
 
@@ -83,7 +83,7 @@ void ListenerRules::follow(const ListenerRules& before) {
   connections = before.connections;
   const bool other = trusted != before.trusted || proves_otherwise(options, before.options);
   era = static_cast<std::uint8_t>(before.era + (other ? 1 : 0));
-  access_changed = before.access_changed || !same_rules(access.get(), before.access.get());
+  access_since = same_rules(access.get(), before.access.get()) ? before.access_since : SteadyTime::max();
   if (rates && before.rates && rates->rate() == before.rates->rate()) rates = before.rates;
 }
 
@@ -94,6 +94,7 @@ OrMessage<AllRules> read_rules(const Config& config, LockedKeys locked, std::vec
   for (const ListenerOptions& options : config.listeners) {
     auto rules = std::make_shared<ListenerRules>();
     rules->options = options;
+    rules->access_since = std::chrono::steady_clock::now();
     if (const auto rate = options.max_connection_rate; rate != 0) rules->rates = std::make_shared<AddressRates>(rate);
     if (auto checked = check_others(config, options); !checked) return tl::unexpected(checked.error());
     auto passwords =
@@ -112,6 +113,13 @@ OrMessage<AllRules> read_rules(const Config& config, LockedKeys locked, std::vec
     all.push_back(std::move(rules));
   }
   return all;
+}
+
+std::uint32_t place_mark(const ListenerOptions& options) {
+  if (!options.unix_socket()) return options.port;
+  std::uint32_t hash = 2'166'136'261;  // FNV-1a: it has to be the same in the next process
+  for (const char each : options.bind_address) hash = (hash ^ static_cast<unsigned char>(each)) * 16'777'619;
+  return hash | 0x8000'0000;
 }
 
 std::string listener_name(const ListenerOptions& options, int socket) {

@@ -18,7 +18,8 @@ struct ListenerRules {
   std::shared_ptr<const TlsContext> tls;     ///< null: no TLS
   std::shared_ptr<Users> users;              ///< null: no password_file
   std::shared_ptr<const AccessList> access;  ///< null: no acl_file
-  bool access_changed = false;               ///< since the start, or since the listener is there
+  /// What has been published since then was allowed by them; max: they have changed since the start.
+  SteadyTime access_since = SteadyTime::max();
   std::shared_ptr<AddressRates> rates;       ///< null: no max_connection_rate
   bool closed = false;                       ///< a reload has taken the listener away
   /// Another after a reload by which a connection might have proven less than is asked for now (TLS, PROXY, HTTP): one
@@ -35,6 +36,9 @@ struct ListenerRules {
 
 /// What the log calls it: its port, or the path of its socket. `socket`: one of its own or accepted by it.
 std::string listener_name(const ListenerOptions& options, int socket);
+
+/// The same after a restart with other listeners beside it, where a number is not: its port, or a hash of its path.
+std::uint32_t place_mark(const ListenerOptions& options);
 
 /// By the listener's number.
 using AllRules = std::vector<std::shared_ptr<const ListenerRules>>;

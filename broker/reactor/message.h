@@ -31,6 +31,7 @@ struct Entry {
   /// all: every subscriber of every filter gets it. The others: the one filter is a $share group's id and one member
   /// gets it, if one has room for it now, or (when no reactor's member had) room in its queue.
   enum class To : std::uint8_t { all, member_with_room, member_with_queue } to = To::all;
+  bool late = false;        ///< it belongs to the round before the Handoff's
   std::uint64_t asked = 0;  ///< a bit for each reactor whose members were asked in vain
 };
 
@@ -38,6 +39,7 @@ struct Entry {
 struct Handoff {
   SteadyTime posted{};
   std::uint64_t place = 0;  ///< in the inbox it goes to
+  std::uint64_t round = 0;  ///< the sender's, of the store; 0: nothing is kept
   std::size_t bytes = 0;    ///< what it adds to the inbox's level
   std::vector<Entry> entries;
   std::vector<FilterId> filters;
@@ -97,6 +99,12 @@ struct PasswordChecked {
   bool right = false;
 };
 
+/// What the store asks of a reactor, in this order, for each round; told when it is on the disk  (broker/store).
+struct RoundStep {
+  enum class What : std::uint8_t { close, collect, stored } what = What::close;
+  std::uint64_t round = 0;
+};
+
 class MessageHandler;
 
 /// Something that main wants done, or told, by what a reactor runs: a reload, a question of the control socket.
@@ -111,6 +119,6 @@ struct Stop {};
 
 /// Everything that one thread may say to a reactor.
 using Message = std::variant<std::unique_ptr<Handoff>, ConnectionAccepted, std::unique_ptr<ConnectionMoved>, InboxEased,
-                             BrokerPublish, PasswordChecked, std::unique_ptr<Errand>, Stop>;
+                             BrokerPublish, PasswordChecked, RoundStep, std::unique_ptr<Errand>, Stop>;
 
 }  // namespace bramble

@@ -10,11 +10,12 @@ namespace {
 
 constexpr std::size_t kOvershoot = 64;  // so few deliveries beyond the turn's budget do not matter; more are wide
 
-OwnedSession& session_of(const Subscriber& subscriber) { return static_cast<OwnedSession&>(*subscriber.recipient); }
-
 constexpr std::size_t kExpectedEntriesMax = 256;  // that memory is had for before they are there
 constexpr std::size_t kExpectedBytesMax = 32 * 1024;
 constexpr std::size_t kSpentMax = 1024 * 1024;  // of what a turn has received and must keep; more is for the next one
+
+/// The round of the store that what it changes belongs to.
+std::uint64_t round_of(const Handoff& handoff, const Entry& entry) { return handoff.round - (entry.late ? 1 : 0); }
 
 constexpr std::size_t kNodesADelivery = 6;  // that many are visited in the time that one delivery takes
 
@@ -24,11 +25,18 @@ void Router::charge(const OnReactor& here, Matches& matches) {
   here.reactor().spend(here, static_cast<int>(matches.take_visited() / kNodesADelivery));
 }
 
-Router::Router(Mesh& mesh, const SubscriptionTable& table, ShardSubscribers& subscribers, RetainedMessages& retained)
-    : mesh_(mesh), table_(table), subscribers_(subscribers), retained_(retained), outgoing_(mesh.size()) {}
+Router::Router(Mesh& mesh, const SubscriptionTable& table, ShardSubscribers& subscribers, RetainedMessages& retained,
+               Ledger& ledger)
+    : mesh_(mesh),
+      table_(table),
+      subscribers_(subscribers),
+      retained_(retained),
+      ledger_(ledger),
+      outgoing_(mesh.size()) {}
 
 void Router::retain(const OnReactor& here, Publication& publication, std::string_view source) {
   retained_.set(here.id(), publication.message(source));
+  if (ledger_.keeps()) ledger_.changed();
   // pairs with the fence of a SUBSCRIBE between its bit and its look at the retained messages
   std::atomic_thread_fence(std::memory_order_seq_cst);
 }
@@ -127,15 +135,18 @@ void Router::deliver_here(const OnReactor& here, Publication& publication, std::
   }
   Waiting& waiting = own_waiting(here);
   check(done == 0 || waiting.handoff->entries.empty(), "only the first of a backlog can be half done");
-  waiting.handoff->add(filters).message = publication.message();
+  Entry& entry = waiting.handoff->add(filters);
+  entry.message = publication.message();
+  entry.late = ledger_.late;
   if (done != 0) waiting.filter = static_cast<std::uint32_t>(done);
 }
 
 Router::Waiting& Router::own_waiting(const OnReactor& here) {
   here.reactor().want_turn(here);
-  if (backlog_.empty() || backlog_.back().received) {
+  if (backlog_.empty() || backlog_.back().received || backlog_.back().handoff->round != ledger_.round()) {
     Waiting waiting;
     waiting.handoff = std::make_unique<Handoff>();
+    waiting.handoff->round = ledger_.round();
     backlog_.push_back(std::move(waiting));
   }
   return backlog_.back();
@@ -208,6 +219,7 @@ void Router::hand_off(const OnReactor& here, ReactorId to, Publication& publicat
   Entry& entry = handoff.add(filters);
   entry.to = kind;
   entry.asked = asked;
+  if (ledger_.late) entry.late = ledger_.passed_on = true;
   if (publication.passes()) {
     entry.passed = publication.pass(handoff.packets.add(publication.packet_size()));
   } else {
@@ -220,6 +232,7 @@ Handoff& Router::outgoing(ReactorId to) {
   Outgoing& outgoing = outgoing_[to.value];
   if (!outgoing.handoff) {
     outgoing.handoff = std::make_unique<Handoff>();
+    outgoing.handoff->round = ledger_.round();
     outgoing.handoff->entries.reserve(outgoing.entries);
     outgoing.handoff->packets.expect(outgoing.packet_bytes);
   }
@@ -288,12 +301,27 @@ void Router::end_turn() {
 }
 
 bool Router::deliver_entry(const OnReactor& here, const Handoff& handoff, const Entry& entry, std::uint32_t& filter) {
-  if (!entry.passed) {
-    Publication publication(entry.message, here.now(), here.reactor().turn_buffer(here));
+  if (entry.passed) {  // at QoS 0, so no store waits for it
+    Publication publication(*entry.passed, here.now(), here.reactor().turn_buffer(here));
     return deliver_publication(here, publication, handoff, entry, filter);
   }
-  Publication publication(*entry.passed, here.now(), here.reactor().turn_buffer(here));
-  return deliver_publication(here, publication, handoff, entry, filter);
+  ledger_.late = round_of(handoff, entry) < ledger_.round();
+  Publication publication(entry.message, here.now(), here.reactor().turn_buffer(here));
+  const bool done = deliver_publication(here, publication, handoff, entry, filter);
+  ledger_.late = false;
+  return done;
+}
+
+bool Router::backlogged(std::uint64_t round) {
+  for (std::size_t i = 0; i < backlog_.size(); ++i) {
+    const Waiting& waiting = backlog_[i];
+    const auto& entries = waiting.handoff->entries;
+    const auto left = std::span(entries).subspan(waiting.entry);
+    if (std::ranges::any_of(left, [&](const Entry& each) { return round_of(*waiting.handoff, each) <= round; })) {
+      return true;
+    }
+  }
+  return false;
 }
 
 bool Router::deliver_publication(const OnReactor& here, Publication& publication, const Handoff& handoff,
@@ -314,79 +342,6 @@ bool Router::deliver_publication(const OnReactor& here, Publication& publication
     if (!fan_out(here, publication, filters[filter])) return false;
   }
   return true;
-}
-
-// --- $share groups (docs/design.md, Shared groups) ---
-
-void Router::to_group(const OnReactor& here, Publication& publication, const SharedGroup& group) {
-  try_elsewhere(here, publication, group, Entry::To::member_with_room, 0);
-}
-
-void Router::try_elsewhere(const OnReactor& here, Publication& publication, const SharedGroup& group, Entry::To kind,
-                           std::uint64_t asked) {
-  auto next = picker_.pick(group, SharedPicker::Among::online, asked);
-  if (!next && kind == Entry::To::member_with_room) {  // nobody has room now: somebody may have it later
-    kind = Entry::To::member_with_queue;
-    asked = 0;
-    next = picker_.pick(group, SharedPicker::Among::online, asked);
-  }
-  if (!next) next = picker_.pick(group, SharedPicker::Among::absent, asked);
-  if (!next) {
-    here.reactor().counters(here).add(Metric::dropped_queue_full);
-    return;
-  }
-  const FilterId id = group.id();
-  if (*next != here.id()) return hand_off(here, *next, publication, {&id, 1}, kind, asked);
-  if (backlog_.empty()) return to_member(here, publication, id, kind, asked);
-  Entry& entry = own_waiting(here).handoff->add({&id, 1});
-  entry.message = publication.message();
-  entry.to = kind;
-  entry.asked = asked;
-}
-
-void Router::to_member(const OnReactor& here, Publication& publication, FilterId group, Entry::To kind,
-                       std::uint64_t asked) {
-  const std::size_t bytes = publication.content().payload.size();
-  const bool now = kind == Entry::To::member_with_room;
-  const auto online_can = [&](const Subscriber& member) {
-    OwnedSession& session = session_of(member);
-    if (session.ended || !session.connection() || !session.may_get(here, publication, member)) return false;
-    return now ? session.has_room(session.qos_for(publication, member), bytes) : session.has_queue_room(here, bytes);
-  };
-  const auto absent_can = [&](const Subscriber& member) {
-    OwnedSession& session = session_of(member);
-    return !now && !session.ended && !session.connection() && session.may_get(here, publication, member) &&
-           session.has_queue_room(here, bytes);
-  };
-  const Subscriber* member = subscribers_.next_member(group, online_can);
-  if (!member) member = subscribers_.next_member(group, absent_can);
-  if (member) {
-    here.reactor().spend(here, 1);
-    session_of(*member).deliver(here, publication, *member, group, false);
-    return;
-  }
-  if (const SharedGroup* known = find_group(publication.content().topic, group)) {
-    try_elsewhere(here, publication, *known, kind, asked | reactor_bit(here.id()));
-  }  // else: the last member has left meanwhile
-}
-
-void Router::pick_again(const OnReactor& here, const Delivery& delivery) {
-  Publication publication(delivery.message, here.now(), here.reactor().turn_buffer(here));
-  if (const SharedGroup* group = find_group(publication.content().topic, delivery.share)) {
-    to_group(here, publication, *group);
-  }
-}
-
-const SharedGroup* Router::find_group(std::string_view topic, FilterId group) {
-  const auto name = TopicName::parse(topic);
-  check(name.has_value(), "a message's topic was valid when it came");
-  table_.match(*name, group_matches_);
-  for (const Filter* filter : group_matches_) {
-    for (const SharedGroup* candidate : filter->groups()) {
-      if (candidate->id() == group) return candidate;
-    }
-  }
-  return nullptr;
 }
 
 }  // namespace bramble

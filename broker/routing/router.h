@@ -10,6 +10,7 @@
 #include "broker/reactor/mesh.h"
 #include "broker/routing/shared_picker.h"
 #include "broker/session/sessions.h"
+#include "broker/store/ledger.h"
 #include "core/base/ring.h"
 #include "core/session/publication.h"
 #include "core/topic/retained_messages.h"
@@ -23,7 +24,8 @@ namespace bramble {
 /// backlog, and whatever comes after it waits behind.  Threads: its reactor.
 class Router {
  public:
-  Router(Mesh& mesh, const SubscriptionTable& table, ShardSubscribers& subscribers, RetainedMessages& retained);
+  Router(Mesh& mesh, const SubscriptionTable& table, ShardSubscribers& subscribers, RetainedMessages& retained,
+         Ledger& ledger);
 
   struct Outcome {
     bool matched = false;    ///< somebody subscribes  (else 0x10)
@@ -43,6 +45,8 @@ class Router {
   void receive(const OnReactor& here, std::unique_ptr<Handoff> handoff);
   /// Something waits for its turn: a new PUBLISH would only join it.
   bool backlogged() const { return !backlog_.empty(); }
+  /// Something that waits belongs to this round of the store, or to one before.
+  bool backlogged(std::uint64_t round);
   /// Goes on with the backlog. True: not done yet.
   bool work_off(const OnReactor& here);
   /// Posts what this turn has for other reactors. Before any socket is written, and each has its place in its inbox
@@ -80,6 +84,9 @@ class Router {
     std::size_t packet_bytes = 0;
   };
 
+  static OwnedSession& session_of(const Subscriber& subscriber) {
+    return static_cast<OwnedSession&>(*subscriber.recipient);
+  }
   /// Both: true if somebody subscribes.
   bool route_to_one(const OnReactor& here, Publication& publication, const Filter& filter);
   bool route_to_several(const OnReactor& here, Publication& publication, std::span<Filter* const> filters);
@@ -117,6 +124,7 @@ class Router {
   const SubscriptionTable& table_;
   ShardSubscribers& subscribers_;
   RetainedMessages& retained_;
+  Ledger& ledger_;
   SharedPicker picker_;
   Matches matches_;        ///< of what the broker publishes
   Matches group_matches_;  ///< of find_group, which runs while others are walked

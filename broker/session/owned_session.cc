@@ -35,7 +35,22 @@ auto OwnedSession::counted(const OnReactor& here, Change change) {
     counters.add(Metric::dropped_expired, static_cast<std::int64_t>(out.expired() - expired));
   for (auto i = too_large; i < out.too_large(); ++i) drop(here, Metric::dropped_too_large, kTooLarge);
   if (out.has_denied()) leave_denied(here);
+  if (told_) note_changes(static_cast<std::int64_t>(out.queued() + out.in_flight()) - messages);
   return result;
+}
+
+/// The store keeps it, and `more` deliveries wait than before.
+void OwnedSession::note_changes(std::int64_t more) {
+  Ledger& ledger = sessions_.ledger();
+  if (!std::exchange(told_->touched, true)) ledger.touched(id_);
+  auto gone = outbound_->has_gone() ? outbound_->take_gone() : std::vector<Outbound::Gone>{};
+  for (auto& each : gone) ledger.part().removed.push_back({each.row, std::move(each.message)});
+  ledger.count(more + static_cast<std::int64_t>(gone.size()));
+}
+
+/// With `durability commit`, if it is kept. It has no connection that something could be held from already.
+void OwnedSession::hold_until_stored() {
+  if (outbound_) outbound_->hold_until_stored(told_ && sessions_.ledger().commits());
 }
 
 void OwnedSession::leave_denied(const OnReactor& here) {
@@ -45,6 +60,7 @@ void OwnedSession::leave_denied(const OnReactor& here) {
 Outbound& OwnedSession::outbound() {
   if (!outbound_) {
     outbound_ = std::make_unique<Outbound>();
+    hold_until_stored();
     if (connection_) outbound_->open(*connection_, receive_maximum_);
   }
   return *outbound_;
@@ -54,7 +70,7 @@ void OwnedSession::connected(const OnReactor& here, PacketSink& connection, std:
                              TurnBuffer& buffer) {
   connection_ = &connection;
   receive_maximum_ = receive_maximum;
-  unreleased_before_ = unreleased();
+  unreleased_before_ = static_cast<std::uint16_t>(unreleased());
   if (!outbound_) return;
   counted(here, [&](Outbound& out) {
     out.open(connection, receive_maximum);
@@ -81,6 +97,7 @@ OwnedSession::Delivered OwnedSession::deliver(const OnReactor& here, Publication
   delivery.qos = qos;
   delivery.retain = retain;
   delivery.share = share;
+  delivery.late = told_ && sessions_.ledger().late;
   return keep(here, publication, std::move(delivery));
 }
 
@@ -107,7 +124,7 @@ void OwnedSession::set_mount_point(const std::string& mount_point) {
 }
 
 const std::string& OwnedSession::source(std::string& out) const {
-  RetainSource source{listener, client_id_, std::nullopt};
+  RetainSource source{place_mark(sessions_.listener(*this)), client_id_, std::nullopt};
   if (access_ && access_->user) source.user = *access_->user;
   source.encode(out);
   return out;
@@ -185,8 +202,10 @@ OwnedSession::Delivered OwnedSession::keep(const OnReactor& here, Publication& p
   delivery.message = publication.local();
   if (connection_) connection_->make_room();
   outbound();
+  const bool late = delivery.late;
   const auto offer = counted(
       here, [&](Outbound& out) { return out.offer(publication, std::move(delivery), sessions_.rules().limits); });
+  if (late) sessions_.tell_late(*this);
   if (offer == Outbound::Offer::sent) return Delivered::sent;
   if (offer == Outbound::Offer::queued) return Delivered::queued;
   return drop(here, Metric::dropped_queue_full, "its queue is full (max_queued_messages, max_queued_bytes)");
@@ -214,6 +233,22 @@ void OwnedSession::pump(const OnReactor& here, TurnBuffer& buffer) {
   if (!outbound_) return;
   counted(here, [&](Outbound& out) {
     out.pump(sessions_.rules().limits, here.now(), buffer);
+    return true;
+  });
+}
+
+void OwnedSession::restore(const OnReactor& here, Delivery&& delivery, DeliveryState state) {
+  outbound();
+  counted(here, [&](Outbound& out) {
+    out.restore(std::move(delivery), state);
+    return true;
+  });
+}
+
+void OwnedSession::stored(const OnReactor& here, TurnBuffer& buffer) {
+  if (!outbound_) return;
+  counted(here, [&](Outbound& out) {
+    out.stored(here.now(), buffer);
     return true;
   });
 }
@@ -246,15 +281,21 @@ Result<bool> OwnedSession::on_pubcomp(const OnReactor& here, mqtt::PacketId id, 
   });
 }
 
+void OwnedSession::touch() {
+  if (told_ && !std::exchange(told_->touched, true)) sessions_.ledger().touched(id_);
+}
+
 void OwnedSession::await_release(mqtt::PacketId id) {
   if (!inbound_) inbound_ = std::make_unique<PacketIds>();
   inbound_->take(id);
+  touch();
 }
 
 bool OwnedSession::release(mqtt::PacketId id) {
   if (!inbound_ || !inbound_->release(id)) return false;
+  touch();
   if (inbound_->count() == 0) inbound_.reset();
-  unreleased_before_ = std::min(unreleased_before_, unreleased());
+  unreleased_before_ = std::min(unreleased_before_, static_cast<std::uint16_t>(unreleased()));
   return true;
 }
 

@@ -11,6 +11,7 @@
 #include "broker/metrics/counters.h"
 #include "broker/reactor/reactor_timer.h"
 #include "broker/session/session_access.h"
+#include "broker/store/kept.h"
 #include "core/session/outbound.h"
 #include "core/session/packet_ids.h"
 #include "core/session/subscriptions.h"
@@ -96,6 +97,11 @@ class OwnedSession final : public Recipient {
     return away() && ends_at_ != SteadyTime::max() ? std::optional(ends_at_) : std::nullopt;
   }
 
+  // --- what the store knows of it; see Sessions ---
+  bool kept() const { return told_ != nullptr; }
+  /// What was told is on the disk: what was held for that goes out.
+  void stored(const OnReactor& here, TurnBuffer& buffer);
+
   // --- acknowledgements; see Outbound ---
   Result<bool> on_puback(const OnReactor& here, mqtt::PacketId id, TurnBuffer& buffer);
   Result<bool> on_pubrec(const OnReactor& here, mqtt::PacketId id, mqtt::ReasonCode code, TurnBuffer& buffer);
@@ -135,7 +141,8 @@ class OwnedSession final : public Recipient {
   PendingReplays replays;
   std::unique_ptr<Will> will;
   std::uint32_t expiry_seconds = 0;  ///< Session Expiry Interval
-  std::uint32_t listener = 0;        ///< by which its client came last
+  std::uint16_t listener = 0;        ///< by which its client came last
+  bool ended = false;                ///< its subscriptions are being taken off; gets nothing any more
 
  private:
   friend class Sessions;
@@ -155,6 +162,17 @@ class OwnedSession final : public Recipient {
   void log_denial(const OnReactor& here, const char* what, std::string_view topic, const Rule* by);
   static constexpr SteadyTime kPresent = SteadyTime::min();
   bool away() const { return ends_at_ != kPresent; }
+
+  /// What the store has heard of a session that it keeps.
+  struct Told {
+    PacketIds receipts;
+    bool touched = false;  ///< deliveries or receipts have changed since the round began
+    bool changed = false;  ///< so has what the session itself is
+  };
+  void restore(const OnReactor& here, Delivery&& delivery, DeliveryState state);
+  void touch();
+  void hold_until_stored();
+  [[gnu::noinline]] void note_changes(std::int64_t more);
 
   Delivered send_at_qos0(const OnReactor& here, Publication& publication, const std::uint32_t& subscription_identifier,
                          bool retain);
@@ -176,14 +194,14 @@ class OwnedSession final : public Recipient {
   std::unique_ptr<log::LinePerMinute> drop_line_;
   std::unique_ptr<SessionAccess> access_;
   std::unique_ptr<PacketIds> inbound_;
-  std::size_t unreleased_before_ = 0;  ///< when this connection came
+  std::unique_ptr<Told> told_;  ///< null: the store has not heard of it
   Absence absence_{*this};
   SteadyTime ends_at_ = kPresent;  ///< max: never
   std::uint16_t receive_maximum_ = mqtt::kReceiveMaximumDefault;
+  std::uint16_t unreleased_before_ = 0;  ///< when this connection came
 
  public:
-  bool ended = false;       ///< its subscriptions are being taken off; gets nothing any more
-  std::uint32_t since = 0;  ///< when its client came, in seconds of the monotonic clock
+  std::uint32_t since = 0;  ///< when its client came, or left, in seconds of the monotonic clock
 };
 static_assert(sizeof(OwnedSession) <= 224, "one of mimalloc's sizes; the next is 256 (docs/design.md, Memory)");
 

@@ -1,5 +1,7 @@
 #include "broker/session/retain_source.h"
 
+#include <algorithm>
+
 #include "core/base/bytes.h"
 
 namespace bramble {
@@ -21,16 +23,27 @@ void RetainSource::encode(std::string& out) const {
   writer.bytes(second);
 }
 
-bool may_still_write(const AllRules& rules, const ApplicationMessage& retained) {
-  if (retained.source().empty()) return true;  // the broker's own
+namespace {
+bool may_still_write(const ListenerRules& by, const ApplicationMessage& retained) {
+  if (!by.access || retained.facts().arrived >= by.access_since) return true;
   ByteReader reader(retained.source());
-  const ListenerRules& of = *rules[reader.u32()];
-  if (!of.access || !of.access_changed) return true;
+  reader.u32();
   const Kept names{reader.u8()};
   if (names == Kept::too_long) return false;
   const std::string_view client_id = reader.prefixed();
   const auto user = names == Kept::both ? std::optional(reader.rest()) : std::nullopt;
-  return of.access->rights_of(user, client_id)->decide(Access::write, retained.topic()).allowed;
+  return by.access->rights_of(user, client_id)->decide(Access::write, retained.topic()).allowed;
+}
+}  // namespace
+
+bool may_still_write(const AllRules& rules, const ApplicationMessage& retained) {
+  if (retained.source().empty()) return true;  // the broker's own
+  ByteReader reader(retained.source());
+  const std::uint32_t place = reader.u32();
+  const auto is_there = [&](const auto& of) { return place_mark(of->options) == place; };
+  const auto by = std::ranges::find_if(rules, is_there);
+  if (by != rules.end()) return may_still_write(**by, retained);
+  return std::ranges::all_of(rules, [&](const auto& of) { return may_still_write(*of, retained); });
 }
 
 }  // namespace bramble

@@ -13,7 +13,7 @@ namespace bramble {
 /// Who published a retained message. It is kept with the message, so that an acl_file that is read later can be asked
 /// whether that client might publish it still (check_retain_source).
 struct RetainSource {
-  std::uint32_t listener = 0;
+  std::uint32_t listener = 0;  ///< place_mark() of it
   std::string_view client_id;
   std::optional<std::string_view> user;
 
@@ -23,7 +23,8 @@ struct RetainSource {
 };
 
 /// By the rules that hold now. Those that were there when it came have been asked then, so there is no question while
-/// they hold.  Threads: any.  Cost: looking up a user and deciding about a topic, after a change of the rules.
+/// they hold. If the listener it came by is gone since a restart, the others have to allow it.  Threads: any.  Cost:
+/// looking up a user and deciding about a topic, after a change of the rules.
 bool may_still_write(const AllRules& rules, const ApplicationMessage& retained);
 
 }  // namespace bramble

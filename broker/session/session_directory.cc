@@ -4,7 +4,7 @@
 
 namespace bramble {
 
-SessionDirectory::SessionDirectory(std::uint64_t seed) : hash_(seed) {
+SessionDirectory::SessionDirectory(std::uint64_t seed) : hash_(seed), publishers_(seed) {
   for (std::size_t i = 0; i < kSlices; ++i) slices_.emplace_back(hash_);
 }
 

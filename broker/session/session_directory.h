@@ -42,7 +42,9 @@ class SessionDirectory {
   void arrived(std::string_view client_id);
 
   /// The same for all sessions that a client ever has, and never 0.
-  PublisherId publisher_id(std::string_view client_id) const { return PublisherId{hash_(client_id) | 1}; }
+  PublisherId publisher_id(std::string_view client_id) const { return PublisherId{publishers_(client_id) | 1}; }
+  /// As they were numbered before a restart, with that seed. Before the first session.
+  void number_publishers_by(std::uint64_t seed) { publishers_ = SeededHash(seed); }
 
   std::size_t size() const;
 
@@ -74,6 +76,7 @@ class SessionDirectory {
   const Slice& slice(std::string_view client_id) const;
 
   const SeededHash hash_;
+  SeededHash publishers_;
   std::deque<Slice> slices_;  // not a vector: a mutex cannot be moved
 };
 

@@ -10,20 +10,24 @@ namespace {
 constexpr std::size_t kLeavesPerTurn = 1000;             // a session may be on 100,000 filters
 constexpr Seconds kAbsenceMax{100LL * 365 * 24 * 3600};  // a longer limit would not fit SteadyTime
 
-SessionId next_session_id() {
-  static std::atomic<std::uint64_t> last{0};  // 0 is the broker itself
-  return SessionId{last.fetch_add(1, std::memory_order_relaxed) + 1};
-}
+std::atomic<std::uint64_t> last_session_id{0};  // 0 is the broker itself
+SessionId next_session_id() { return SessionId{last_session_id.fetch_add(1, std::memory_order_relaxed) + 1}; }
 }  // namespace
+
+void Sessions::begin_ids_after(SessionId last) { last_session_id = last.value; }
 
 OwnedSession& Sessions::create(const OnReactor& here, std::string_view client_id) {
   auto session = std::make_unique<OwnedSession>(*this, next_session_id(), directory_.publisher_id(client_id),
                                                 std::string(client_id));
-  OwnedSession& created = *session;
-  sessions_.emplace(created.id(), std::move(session));
-  directory_.set_session(client_id, created);
+  return add(here, std::move(session));
+}
+
+OwnedSession& Sessions::add(const OnReactor& here, std::unique_ptr<OwnedSession> session) {
+  OwnedSession& added = *session;
+  directory_.set_session(added.client_id(), added);
+  sessions_.emplace(added.id(), std::move(session));
   here.reactor().counters(here).add(Metric::sessions);
-  return created;
+  return added;
 }
 
 void Sessions::present(const OnReactor& here, OwnedSession& session, PacketSink& connection,
@@ -38,19 +42,23 @@ void Sessions::absent(const OnReactor& here, OwnedSession& session, Seconds expi
   session.disconnected();
   if (session.expiry_seconds == 0) return end(here, session);
   count_members(here, session, -1, +1);
+  session.since = seconds_of(here.now());
+  begin_absence(here, session, here.now(), expiry_limit);
+  tell(here, session);
+}
 
+void Sessions::begin_absence(const OnReactor& here, OwnedSession& session, SteadyTime since, Seconds expiry_limit) {
   session.ends_at_ = SteadyTime::max();
-  if (session.expiry_seconds != mqtt::kSessionNeverExpires) {
-    session.ends_at_ = here.now() + Seconds(session.expiry_seconds);
+  if (session.expiry_seconds != mqtt::kSessionNeverExpires) session.ends_at_ = since + Seconds(session.expiry_seconds);
+  if (expiry_limit.count() != 0) {
+    session.ends_at_ = std::min(session.ends_at_, since + std::min(expiry_limit, kAbsenceMax));
   }
-  if (expiry_limit.count() != 0)
-    session.ends_at_ = std::min(session.ends_at_, here.now() + std::min(expiry_limit, kAbsenceMax));
   SteadyTime wait_until = session.ends_at_;
   if (session.will) {
     if (session.will->delay.count() == 0) {
       publish_will(here, session);
     } else {
-      wait_until = std::min(wait_until, here.now() + session.will->delay);
+      wait_until = std::min(wait_until, since + session.will->delay);
     }
   }
   if (wait_until != SteadyTime::max()) here.reactor().timers(here).arm(session.absence_, wait_until);
@@ -75,6 +83,7 @@ void Sessions::publish_will(const OnReactor& here, OwnedSession& session) {
   if (!session.will) return;
   leftovers_.push_back({session.publisher(), std::move(session.will), {}, {}});
   here.reactor().want_turn(here);
+  tell(here, session);
 }
 
 void Sessions::end(const OnReactor& here, OwnedSession& session) {
@@ -102,9 +111,11 @@ void Sessions::retire(const OnReactor& here, OwnedSession& session, const std::s
     counters.subtract(Metric::queued_messages,
                       static_cast<std::int64_t>(session.outbound_->queued() + session.outbound_->in_flight()));
     counters.subtract(Metric::queued_bytes, static_cast<std::int64_t>(session.outbound_->bytes()));
+    if (session.told_) forget(session);
     left.shared = session.outbound_->take_shared();
     session.outbound_.reset();
   }
+  if (session.told_) forget(session);
   if (left.will || !left.shared.empty()) leftovers_.push_back(std::move(left));
   session.replays.clear();
   const auto found = sessions_.find(session.id());
@@ -120,6 +131,7 @@ void Sessions::leave_to_others(const OnReactor& here, const OwnedSession& from, 
 }
 
 void Sessions::apply(const OnReactor&, const AllRules& rules) {
+  rules_of_listeners_ = rules;
   for (const auto& [id, session] : sessions_) {
     const ListenerRules& of = *rules[session->listener];
     session->set_access(session->access() ? session->access()->user : std::nullopt, of.access.get());
@@ -136,16 +148,20 @@ bool Sessions::subscribe(const OnReactor& here, OwnedSession& session, const Top
     const FilterId known = id_of(filter);
     if (known != FilterId{} && subscribers_.find(known, &session)) {
       subscribers_.add(known, subscriber);
+      if (session.told_) tell_subscription(session, find_subscription(filter, known), false);
       return false;
     }
     SharedGroup& group = table_.join(here.id(), filter, session.connection() != nullptr);
     subscribers_.add(group.id(), subscriber);
     if (durable) table_.set_durable(here.id(), group.filter(), true);
     session.subscriptions.add(SessionSubscription(group));
+    if (session.told_) tell_subscription(session, SessionSubscription(group), false);
     counters.add(Metric::shared_subscriptions);
   } else {
     Filter& added = table_.add(here.id(), filter);
-    if (subscribers_.add(added.id(), subscriber) == ShardSubscribers::Added::replaced) return false;
+    const bool is_new = subscribers_.add(added.id(), subscriber) != ShardSubscribers::Added::replaced;
+    if (session.told_) tell_subscription(session, SessionSubscription(added), false);
+    if (!is_new) return false;
     if (durable) table_.set_durable(here.id(), added, true);
     session.subscriptions.add(SessionSubscription(added));
   }
@@ -156,17 +172,22 @@ bool Sessions::subscribe(const OnReactor& here, OwnedSession& session, const Top
 bool Sessions::unsubscribe(const OnReactor& here, OwnedSession& session, const TopicFilter& filter) {
   const FilterId id = id_of(filter);
   if (id == FilterId{} || !subscribers_.find(id, &session)) return false;
-  Filter* found = table_.find(filter);
-  SessionSubscription subscription(*found);
-  if (filter.shared()) {
-    for (SharedGroup* group : found->groups()) {
-      if (group->id() == id) subscription = SessionSubscription(*group);
-    }
-  }
+  const SessionSubscription subscription = find_subscription(filter, id);
+  if (session.told_) tell_subscription(session, subscription, true);
   session.subscriptions.remove(subscription);
   session.replays.erase(id);
   leave(here, session, subscription);
   return true;
+}
+
+SessionSubscription Sessions::find_subscription(const TopicFilter& filter, FilterId id) const {
+  Filter* const found = table_.find(filter);
+  if (!filter.shared()) return SessionSubscription(*found);
+  for (SharedGroup* group : found->groups()) {
+    if (group->id() == id) return SessionSubscription(*group);
+  }
+  check(false, "somebody is on the group");
+  return SessionSubscription(*found);
 }
 
 FilterId Sessions::id_of(const TopicFilter& filter) const {

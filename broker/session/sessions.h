@@ -9,6 +9,7 @@
 #include "broker/net/listener_rules.h"
 #include "broker/session/owned_session.h"
 #include "broker/session/session_directory.h"
+#include "broker/store/ledger.h"
 #include "core/topic/subscription_table.h"
 
 namespace bramble {
@@ -18,8 +19,8 @@ namespace bramble {
 class Sessions {
  public:
   Sessions(SessionDirectory& directory, SubscriptionTable& table, ShardSubscribers& subscribers,
-           const DeliveryRules& rules)
-      : directory_(directory), table_(table), subscribers_(subscribers), rules_(rules) {}
+           const DeliveryRules& rules, Ledger& ledger)
+      : directory_(directory), table_(table), subscribers_(subscribers), rules_(rules), ledger_(ledger) {}
 
   const DeliveryRules& rules() const { return rules_; }
 
@@ -40,6 +41,30 @@ class Sessions {
   void publish_will(const OnReactor& here, OwnedSession& session);
   /// The session ends now: it is forgotten, and its subscriptions go in slices.
   void end(const OnReactor& here, OwnedSession& session);
+
+  // --- the store (sessions_kept.cc; docs/design.md, Rounds) ---
+  /// The session is another than the store knows: begun, its Will or expiry changed, its client gone. Kept from now on
+  /// if it outlives its connection, forgotten if not any more.
+  void tell(const OnReactor& here, OwnedSession& session);
+  /// The round closes: appends what has changed in sessions that were touched to the ledger's part.
+  void tell_touched(const OnReactor& here);
+  /// Of `session` a late delivery has been kept: appends it to the closed round's part.
+  void tell_late(OwnedSession& session);
+  /// What tell_touched() and tell_late() told is on the disk.
+  void stored(const OnReactor& here);
+  /// A session as it was before a restart, with all that belongs to it. Before any client comes.
+  struct Restored {
+    KeptSession session;
+    std::vector<KeptSubscription> subscriptions;
+    std::vector<KeptDelivery> deliveries;
+    std::vector<mqtt::PacketId> receipts;
+  };
+  void restore(const OnReactor& here, Restored restored);
+  /// All shards have restored theirs: who is away is so from now on, and what is due happens.
+  void begin(const OnReactor& here, Seconds expiry_limit);
+  /// New ones are numbered behind it. Before reactors run.
+  static void begin_ids_after(SessionId last);
+  Ledger& ledger() { return ledger_; }
 
   // --- subscriptions ---
   /// Adds or replaces. True: it is a new one.
@@ -64,6 +89,9 @@ class Sessions {
     if (!left.client_id.empty()) directory_.will_is_out(left.client_id);
   }
 
+  const ListenerOptions& listener(const OwnedSession& of) const { return rules_of_listeners_[of.listener]->options; }
+  /// Before the first session.
+  void use(const AllRules& rules) { rules_of_listeners_ = rules; }
   /// Rights are looked up anew, for clients that are away too.
   void apply(const OnReactor& here, const AllRules& rules);
   template <class Visit>
@@ -82,12 +110,28 @@ class Sessions {
   /// Forgets it but for the directory.
   void retire(const OnReactor& here, OwnedSession& session, const std::string& waits_for_will = {});
   void leave(const OnReactor& here, OwnedSession& session, const SessionSubscription& subscription);
+  OwnedSession& add(const OnReactor& here, std::unique_ptr<OwnedSession> session);
+  void begin_absence(const OnReactor& here, OwnedSession& session, SteadyTime since, Seconds expiry_limit);
+  SessionSubscription find_subscription(const TopicFilter& filter, FilterId id) const;  ///< somebody here is on it
+  void keep(const OnReactor& here, OwnedSession& session);
+  void forget(OwnedSession& session);
+  void tell_delivery(Part& part, const OwnedSession& session, Delivery& delivery, DeliveryState state);
+  static std::unique_ptr<const std::string> shared_filter(const OwnedSession& session, FilterId group);
+  void tell_receipts(OwnedSession& session);
+  void tell_subscription(const OwnedSession& session, const SessionSubscription& subscription, bool removed);
+  KeptSession describe(const OwnedSession& session, const Clocks& clocks) const;
+  std::uint16_t listener_named(std::string_view name) const;
+  void restore_subscription(const OnReactor& here, OwnedSession& session, const KeptSubscription& kept);
+  void restore_delivery(const OnReactor& here, OwnedSession& session, KeptDelivery kept);
   void count_members(const OnReactor& here, OwnedSession& session, int online, int absent);
 
   SessionDirectory& directory_;
   SubscriptionTable& table_;
   ShardSubscribers& subscribers_;
   const DeliveryRules& rules_;
+  Ledger& ledger_;
+  AllRules rules_of_listeners_;
+  std::vector<SessionId> told_;  ///< in the round that is being written
   std::unordered_map<SessionId, std::unique_ptr<OwnedSession>> sessions_;
   std::vector<std::unique_ptr<OwnedSession>> ending_;
   std::vector<Leftovers> leftovers_;

@@ -9,6 +9,7 @@
 #include "core/base/strong.h"
 #include "core/base/time.h"
 #include "core/mqtt/application_message.h"
+#include "core/session/outbound.h"
 #include "core/session/will.h"
 
 namespace bramble {
@@ -46,14 +47,6 @@ struct KeptSubscription {
   bool no_local = false;
   bool retain_as_published = false;
   std::uint32_t subscription_identifier = 0;  ///< 0: none
-};
-
-/// How far a message has come on its way to its client.
-struct DeliveryState {
-  /// queued: not sent yet. The others: it is in flight, and that is the acknowledgement it waits for.
-  enum class Stage : std::uint8_t { queued, puback, pubrec, pubcomp } stage = Stage::queued;
-  mqtt::PacketId packet_id = 0;  ///< 0 while queued
-  bool operator==(const DeliveryState&) const = default;
 };
 
 /// One message that waits for, or is in flight to, one session.

@@ -57,6 +57,8 @@ void Outbound::drop_expired(SteadyTime now) {
     Delivery delivery = queue_.pop_front();
     if (delivery.message->expired(now)) {
       ++expired_;
+      if (delivery.row != 0) --told_in_queue_;
+      over(delivery);
       continue;
     }
     queued_bytes_ += delivery.message->payload().size();
@@ -64,6 +66,13 @@ void Outbound::drop_expired(SteadyTime now) {
     kept.push_back(std::move(delivery));
   }
   queue_ = std::move(kept);
+}
+
+Delivery Outbound::take_first() {
+  Delivery first = queue_.pop_front();
+  queued_bytes_ -= first.message->payload().size();
+  if (first.row != 0) --told_in_queue_;
+  return first;
 }
 
 /// Never 0, and not in use: they rise, so the next one is free unless they have gone all the way round past one that is
@@ -93,8 +102,12 @@ void Outbound::start(Publication& publication, Delivery&& delivery) {
   in_flight_bytes_ += publication.content().payload.size();
   enlist(id);
   const Wait wait = delivery.qos == Qos::at_least_once ? Wait::puback : Wait::pubrec;
-  in_flight_.push_back({std::move(delivery), id, wait, false});
+  in_flight_.push_back({std::move(delivery), id, wait});
   resend_from_ = in_flight_.size();
+  if (holds_ && wait == Wait::pubrec) {
+    in_flight_.back().held = Held::untold;
+    return count(in_flight_.back());
+  }
   if (!transmit(publication, in_flight_.back(), false)) complete(in_flight_.size() - 1);
 }
 
@@ -111,15 +124,18 @@ bool Outbound::transmit(Publication& publication, InFlight& entry, bool dup) {
     ++too_large_;
     return false;
   }
-  entry.counted = true;
-  ++outstanding_;
+  entry.sent = true;
+  count(entry);
   return true;
 }
 
 void Outbound::resend(SteadyTime now, TurnBuffer& buffer) {
   while (resend_from_ < in_flight_.size() && sink_->has_room()) {
     InFlight& entry = in_flight_[resend_from_];
-    if (entry.wait == Wait::pubcomp) {
+    if (entry.held != Held::no) {
+      if (outstanding_ >= receive_maximum_) return;
+      if (entry.wait != Wait::pubcomp) count(entry);
+    } else if (entry.wait == Wait::pubcomp) {
       sink_->send_pubrel(entry.id);  // needs no send quota  (4.9)
     } else {
       if (outstanding_ >= receive_maximum_) return;
@@ -129,7 +145,7 @@ void Outbound::resend(SteadyTime now, TurnBuffer& buffer) {
       if (expired) ++expired_;
       const bool may = expired || may_go(publication, entry.delivery);
       if (!may && entry.wait == Wait::puback) deny(entry.delivery);
-      if (expired || !may || !transmit(publication, entry, true)) {
+      if (expired || !may || !transmit(publication, entry, entry.sent)) {
         complete(resend_from_);
         continue;
       }
@@ -145,14 +161,15 @@ void Outbound::pump(const OutboundLimits& limits, SteadyTime now, TurnBuffer& bu
   while (!queue_.empty()) {
     const std::size_t bytes = queue_.front().message->payload().size();
     if (!window_open(bytes, limits)) return;
-    Delivery delivery = queue_.pop_front();
-    queued_bytes_ -= bytes;
+    Delivery delivery = take_first();
     if (delivery.message->expired(now)) {
       ++expired_;
+      over(delivery);
       continue;
     }
     Publication publication(delivery.message, now, buffer);
     if (!may_go(publication, delivery)) {
+      over(delivery);
       deny(delivery);
       continue;
     }
@@ -165,6 +182,7 @@ void Outbound::pump(const OutboundLimits& limits, SteadyTime now, TurnBuffer& bu
     header.retain = delivery.retain;
     if (delivery.subscription_identifier != 0) header.subscription_identifiers = {&delivery.subscription_identifier, 1};
     if (sink_->send_publish(publication, header) == PacketSink::Sent::too_large) ++too_large_;
+    over(delivery);
   }
 }
 
@@ -194,6 +212,7 @@ std::optional<std::size_t> Outbound::find(PacketId id) const {
 
 void Outbound::complete(std::size_t index) {
   const InFlight& entry = in_flight_[index];
+  over(entry.delivery);
   in_flight_bytes_ -= entry.delivery.message->payload().size();
   if (entry.counted) --outstanding_;
   if (index < resend_from_) --resend_from_;
@@ -219,7 +238,12 @@ Result<bool> Outbound::on_pubrec(PacketId id, mqtt::ReasonCode code) {
     return true;
   }
   entry.wait = Wait::pubcomp;
-  if (sink_) sink_->send_pubrel(id);
+  entry.told = false;
+  if (holds_) {
+    entry.held = Held::untold;
+  } else if (sink_) {
+    sink_->send_pubrel(id);
+  }
   return true;
 }
 
@@ -247,11 +271,74 @@ void Outbound::deny(const Delivery& delivery) {
   if (delivery.share == FilterId{}) return;
   if (!denied_) denied_ = std::make_unique<std::vector<Delivery>>();
   denied_->push_back(delivery);
+  denied_->back().row = 0;  // it is over here
 }
 
 std::vector<Delivery> Outbound::take_denied() {
   const auto denied = std::move(denied_);
   return denied ? std::move(*denied) : std::vector<Delivery>{};
+}
+
+// --- the store ---
+
+void Outbound::hold_until_stored(bool hold) {
+  holds_ = hold;
+  for (std::size_t i = 0; !hold && i < in_flight_.size(); ++i) in_flight_[i].held = Held::no;
+}
+
+void Outbound::note_gone(const Delivery& delivery) {
+  if (!gone_) gone_ = std::make_unique<std::vector<Gone>>();
+  gone_->push_back({delivery.row, delivery.message.message()});
+}
+
+std::vector<Outbound::Gone> Outbound::take_gone() {
+  const auto gone = std::move(gone_);
+  return gone ? std::move(*gone) : std::vector<Gone>{};
+}
+
+void Outbound::forget_rows() {
+  const auto forget = [this](Delivery& delivery) {
+    over(delivery);
+    delivery.row = 0;
+  };
+  for (std::size_t i = 0; i < in_flight_.size(); ++i) {
+    forget(in_flight_[i].delivery);
+    in_flight_[i].told = false;
+  }
+  for (std::size_t i = 0; i < queue_.size(); ++i) forget(queue_[i]);
+  told_in_queue_ = 0;
+}
+
+void Outbound::stored(SteadyTime now, TurnBuffer& buffer) {
+  for (std::size_t i = 0; i < in_flight_.size(); ++i) {
+    InFlight& entry = in_flight_[i];
+    if (entry.held != Held::told) continue;
+    entry.held = Held::no;
+    if (!sink_ || i >= resend_from_) continue;  // it is sent when its turn comes
+    if (entry.wait == Wait::pubcomp) {
+      sink_->send_pubrel(entry.id);
+      continue;
+    }
+    Publication publication(entry.delivery.message, now, buffer);
+    if (!transmit(publication, entry, entry.sent)) complete(i--);
+  }
+}
+
+void Outbound::restore(Delivery&& delivery, DeliveryState state) {
+  check(!sink_, "restored before its client comes");
+  const std::size_t bytes = delivery.message->payload().size();
+  if (state.stage == Wait::queued) {
+    queued_bytes_ += bytes;
+    expires_first_ = std::min(expires_first_, delivery.message->expires_at());
+    if (delivery.row != 0) ++told_in_queue_;
+    return queue_.push_back(std::move(delivery));
+  }
+  if (in_use(state.packet_id)) return over(delivery);  // a damaged file: the first one keeps it
+  in_flight_bytes_ += bytes;
+  enlist(state.packet_id);
+  in_flight_.push_back({std::move(delivery), state.packet_id, state.stage});
+  in_flight_.back().told = in_flight_.back().sent = true;
+  last_id_ = state.packet_id;
 }
 
 }  // namespace bramble

@@ -42,11 +42,22 @@ class PacketSink {
 /// One message on its way to one client: at the QoS and with the flags of one matching subscription.
 struct Delivery {
   LocalMessage message;
+  FilterId share{};                           ///< the $share group it was picked for; 0: none
+  std::uint64_t row = 0;                      ///< of the store's record of it; 0: there is none
   std::uint32_t subscription_identifier = 0;  ///< 0: none
+  std::uint32_t rights{};                     ///< those it was allowed by; Outbound's to count
   mqtt::Qos qos = mqtt::Qos::at_most_once;
   bool retain = false;
-  FilterId share{};        ///< the $share group it was picked for; 0: none
-  std::uint32_t rights{};  ///< those it was allowed by; Outbound's to count
+  bool late = false;  ///< of a PUBLISH of the round before the open one: told at once, on its own
+};
+static_assert(sizeof(Delivery) == 40, "what a queued message costs beside itself (docs/design.md, Memory)");
+
+/// How far a Delivery has come.
+struct DeliveryState {
+  /// queued: not sent yet. The others: it is in flight, and that is the acknowledgement it waits for.
+  enum class Stage : std::uint8_t { queued, puback, pubrec, pubcomp } stage = Stage::queued;
+  mqtt::PacketId packet_id = 0;  ///< 0 while queued
+  bool operator==(const DeliveryState&) const = default;
 };
 
 struct OutboundLimits {
@@ -93,6 +104,32 @@ class Outbound {
   std::uint64_t expired() const { return expired_; }
   std::uint64_t too_large() const { return too_large_; }
 
+  // --- what the store knows of it (docs/design.md, Rounds) ---
+  /// What was sent at QoS 2 must be on the disk first: the PUBLISH with its identifier, then that PUBREC has come.
+  void hold_until_stored(bool hold);
+  /// Calls tell(Delivery&, DeliveryState) for each delivery that the store does not know as it is. It gives a row to
+  /// one that has none.  Cost: those in flight, and those of the queue that have come since the last call.
+  template <class Tell>
+  void tell_changes(Tell tell);
+  /// The same for the one that was offered last, if it is late.
+  template <class Tell>
+  void tell_late(Tell tell);
+  /// What was told is on the disk: sends what was held for that.
+  void stored(SteadyTime now, TurnBuffer& buffer);
+  /// Has the row of a delivery that is over.
+  struct Gone {
+    std::uint64_t row = 0;
+    MessagePtr message;
+  };
+  std::vector<Gone> take_gone();  ///< since the last call
+  /// The store is to have nothing of it any more: all rows are gone.
+  void forget_rows();
+  bool has_gone() const { return gone_ != nullptr; }
+  /// As it was before a restart; in their order, those in flight first. Before the first open().
+  void restore(Delivery&& delivery, DeliveryState state);
+  /// Begins to count Packet Identifiers behind this one: clients may remember some that the store has not heard of.
+  void begin_ids_after(mqtt::PacketId id) { last_id_ = id; }
+
   /// The session ends: what was picked for a $share group and may go to another member: QoS 1 and whatever was never
   /// sent; not a QoS 2 message that was  [MQTT-4.8.2-5]
   std::vector<Delivery> take_shared();
@@ -101,15 +138,25 @@ class Outbound {
   bool has_denied() const { return denied_ != nullptr; }
 
  private:
-  enum class Wait : std::uint8_t { puback, pubrec, pubcomp };
+  using Wait = DeliveryState::Stage;
+  enum class Held : std::uint8_t { no, untold, told };
   struct InFlight {
     Delivery delivery;
     mqtt::PacketId id = 0;
     Wait wait = Wait::puback;
-    bool counted = false;  ///< in outstanding_: its PUBLISH was sent on this connection
+    bool counted = false;  ///< in outstanding_: its PUBLISH was sent on this connection, or is held for it
+    bool told = false;     ///< the store, that it is so far
+    bool sent = false;     ///< its PUBLISH, ever
+    Held held = Held::no;  ///< what is to be sent next waits for the store
   };
 
   std::optional<std::size_t> find(mqtt::PacketId id) const;
+  void over(const Delivery& delivery) {
+    if (delivery.row != 0) note_gone(delivery);
+  }
+  [[gnu::noinline]] void note_gone(const Delivery& delivery);
+  /// The next of the queue.
+  Delivery take_first();
   void complete(std::size_t index);
   bool may_go(Publication& publication, const Delivery& delivery) const {
     return delivery.rights == rights_ || sink_->may_get(publication);
@@ -118,6 +165,10 @@ class Outbound {
   void resend(SteadyTime now, TurnBuffer& buffer);
   /// False: the message is done already (too large).
   bool transmit(Publication& publication, InFlight& entry, bool dup);
+  void count(InFlight& entry) {
+    if (!entry.counted) ++outstanding_;
+    entry.counted = true;
+  }
   void start(Publication& publication, Delivery&& delivery);
   mqtt::PacketId next_id();
   bool in_use(mqtt::PacketId id) const { return lapped_ ? lapped_->test(id) : find(id).has_value(); }
@@ -139,8 +190,46 @@ class Outbound {
   mqtt::PacketId last_id_ = 0;                     ///< given
   std::uint32_t rights_ = 0;                       ///< which the client has now
   std::unique_ptr<std::vector<Delivery>> denied_;  ///< of groups
+  std::unique_ptr<std::vector<Gone>> gone_;
+  std::size_t told_in_queue_ = 0;  ///< have a row
+  bool holds_ = false;
   /// Those in use, while in_flight_ may not be in the order of its identifiers.
   std::unique_ptr<std::bitset<65'536>> lapped_;
 };
+
+template <class Tell>
+void Outbound::tell_changes(Tell tell) {
+  for (std::size_t i = 0; i < in_flight_.size(); ++i) {
+    InFlight& entry = in_flight_[i];
+    if (entry.told) continue;
+    tell(entry.delivery, DeliveryState{entry.wait, entry.id});
+    entry.told = true;
+    if (entry.held == Held::untold) entry.held = Held::told;
+  }
+  std::size_t first = queue_.size();
+  for (std::size_t untold = queue_.size() - told_in_queue_; untold != 0;) {
+    if (queue_[--first].row == 0) --untold;
+  }
+  for (std::size_t i = first; i < queue_.size(); ++i) {
+    if (queue_[i].row == 0) tell(queue_[i], DeliveryState{});
+  }
+  told_in_queue_ = queue_.size();
+}
+
+template <class Tell>
+void Outbound::tell_late(Tell tell) {
+  if (!in_flight_.empty() && in_flight_.back().delivery.late) {
+    InFlight& entry = in_flight_.back();
+    tell(entry.delivery, DeliveryState{entry.wait, entry.id});
+    entry.told = true;
+    entry.delivery.late = false;
+    if (entry.held == Held::untold) entry.held = Held::told;
+  }
+  if (!queue_.empty() && queue_.back().late) {
+    tell(queue_.back(), DeliveryState{});
+    queue_.back().late = false;
+    ++told_in_queue_;
+  }
+}
 
 }  // namespace bramble

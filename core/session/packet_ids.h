@@ -22,6 +22,14 @@ class PacketIds {
   bool take(mqtt::PacketId id);             ///< marks a known one, at restore; false if it is 0 or in use already
   bool release(mqtt::PacketId id);          ///< false: it was not in use
   bool in_use(mqtt::PacketId id) const;
+  /// Calls visit(PacketId) for each, rising. O(in use), or O(65535) when there are many.
+  template <class Visit>
+  void each(Visit visit) const {
+    for (const mqtt::PacketId id : few_) visit(id);
+    for (std::size_t id = 1; many_ && id <= kIds; ++id) {
+      if (in_use(static_cast<mqtt::PacketId>(id))) visit(static_cast<mqtt::PacketId>(id));
+    }
+  }
   std::size_t count() const { return many_ ? many_count_ : few_.size(); }
 
  private:

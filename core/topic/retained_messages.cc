@@ -19,6 +19,9 @@ constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 
 constexpr std::uint64_t free_after(std::uint32_t number) { return std::uint64_t{number} << 1 | 1; }
 
+/// What the broker says of itself is said anew after a restart.
+bool outlives(const ApplicationMessage& message) { return !message.topic().starts_with("$SYS/"); }
+
 void give_up_count(void* message) { MessagePtr::adopt(static_cast<const ApplicationMessage*>(message)); }
 
 }  // namespace
@@ -86,6 +89,7 @@ std::uint64_t RetainedMessages::set(ReactorId here, MessagePtr message) {
 void RetainedMessages::put(ReactorId here, Node& node, MessagePtr message) {
   const bool fresh = !node.message.load(std::memory_order_relaxed);
   if (fresh) node.slot.store(take_slot(), std::memory_order_relaxed);  // seen by who sees the message
+  if (notes_changes_ && outlives(*message)) note_change(node.slot.load(std::memory_order_relaxed));
   weigh(message->memory(), 0);
   // acq_rel: pairs with the acquire in message_of(): a whole message, and its slot.
   const ApplicationMessage* old = node.message.exchange(message.release(), std::memory_order_acq_rel);
@@ -99,6 +103,7 @@ void RetainedMessages::put(ReactorId here, Node& node, MessagePtr message) {
 }
 
 void RetainedMessages::take(ReactorId here, Node& node) {
+  if (notes_changes_ && outlives(*message_of(node))) note_change(node.slot.load(std::memory_order_relaxed));
   retire(here, node.message.exchange(nullptr, std::memory_order_acq_rel));
   give_slot(node.slot.load(std::memory_order_relaxed));
   prune(here, &node);
@@ -186,19 +191,69 @@ std::uint32_t RetainedMessages::take_slot() {
   }
   const std::uint32_t number = slots_end_.load(std::memory_order_relaxed);
   check(number < kSlotsMax, "more retained topics than slot numbers");
+  make_slot(number);
+  slots_end_.store(number + 1, std::memory_order_release);  // pairs with the acquire in begin(): its chunk is there
+  return number;
+}
+
+RetainedMessages::Slot& RetainedMessages::make_slot(std::uint32_t number) {
   const auto chunk = static_cast<std::uint32_t>(std::bit_width((number >> kChunkBits) + 1)) - 1;
   if (!chunks_[chunk].load(std::memory_order_relaxed)) {
     const std::size_t size = std::size_t{1} << (chunk + kChunkBits);
     chunks_[chunk].store(new Slot[size]{}, std::memory_order_release);
     weigh(size * sizeof(Slot), 0);
   }
-  slots_end_.store(number + 1, std::memory_order_release);  // pairs with the acquire in begin(): its chunk is there
-  return number;
+  return *slot(number);
 }
 
 void RetainedMessages::give_slot(std::uint32_t number) {
   slot(number)->store(free_after(free_slot_), std::memory_order_release);
   free_slot_ = number;
+}
+
+// --- for who keeps them
+
+void RetainedMessages::note_change(std::uint32_t slot) {
+  if (slot >= is_changed_.size()) is_changed_.resize(slot + 1);
+  if (is_changed_[slot]) return;
+  is_changed_[slot] = true;
+  changed_.push_back(slot);
+}
+
+bool RetainedMessages::take_changes(std::size_t most, std::vector<Change>& out) {
+  const std::lock_guard lock(mutex_);  // so nothing is retired: what a node refers to is there
+  for (; most > 0 && !changed_.empty(); --most) {
+    const std::uint32_t number = changed_.back();
+    changed_.pop_back();
+    is_changed_[number] = false;
+    const Node* const node = number < slots_end_.load(std::memory_order_relaxed) ? node_in(number) : nullptr;
+    const ApplicationMessage* const message = node ? message_of(*node) : nullptr;
+    const bool keep = message && outlives(*message);
+    out.push_back({number, keep ? MessagePtr::share(message) : MessagePtr()});
+  }
+  return !changed_.empty();
+}
+
+bool RetainedMessages::restore(std::uint32_t number, MessagePtr message) {
+  const ReactorId here{0};
+  if (number >= kSlotsMax || number < slots_end_.load(std::memory_order_relaxed) || find(message->topic()))
+    return false;
+  make_slot(number);
+  while (slots_end_.load(std::memory_order_relaxed) < number) {
+    const std::uint32_t between = slots_end_.load(std::memory_order_relaxed);
+    make_slot(between).store(free_after(free_slot_), std::memory_order_relaxed);
+    free_slot_ = between;
+    slots_end_.store(between + 1, std::memory_order_relaxed);
+  }
+  Node& node = walk_or_make(here, message->topic());
+  weigh(message->memory(), 0);
+  node.message.store(message.release(), std::memory_order_release);
+  node.slot.store(number, std::memory_order_relaxed);
+  const auto pointer = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(&node));
+  slot(number)->store(pointer, std::memory_order_release);
+  slots_end_.store(number + 1, std::memory_order_release);
+  count_.fetch_add(1, std::memory_order_relaxed);
+  return true;
 }
 
 // --- reading

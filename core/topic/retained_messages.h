@@ -75,6 +75,21 @@ class RetainedMessages {
   /// appends them to `removed`. True when the sweep came to the end and starts again from the beginning.
   bool expire(ReactorId here, SteadyTime now, Sweep& sweep, std::size_t slots, std::vector<Expired>& removed);
 
+  // --- for who keeps them ---
+  /// Notes from now on which slots have changed. Before reactors run.
+  void note_changes() { notes_changes_ = true; }
+  /// A topic has one slot, and a number, from its first message until that is removed without another.
+  struct Change {
+    std::uint32_t slot;
+    MessagePtr message;  ///< what is there now; null: nothing
+  };
+  /// Appends up to `most` of those that have changed since they were taken last. True: there are more. Any thread.
+  /// Cost: the mutex, for as long as it takes.
+  bool take_changes(std::size_t most, std::vector<Change>& out);
+  /// Puts a message where it was, in its slot; those between are free. Nothing is noted. Before reactors run, on one
+  /// thread, by rising slot. False: its topic has another slot already, or there is no such slot.
+  bool restore(std::uint32_t slot, MessagePtr message);
+
   std::size_t count() const { return count_.load(std::memory_order_relaxed); }
   std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }  ///< messages and what holds them
   std::size_t nodes() const { return nodes_; }  ///< of the tree, without the root. Only while nobody writes
@@ -97,6 +112,8 @@ class RetainedMessages {
   Node* node_in(std::uint32_t number) const;
   std::uint32_t take_slot();
   void give_slot(std::uint32_t number);
+  Slot& make_slot(std::uint32_t number);
+  void note_change(std::uint32_t slot);
   bool collect(Replay& replay) const;
 
   Quiescence& quiescence_;
@@ -112,6 +129,9 @@ class RetainedMessages {
   std::uint64_t version_ = 0;
   std::uint32_t free_slot_ = 0xFFFF'FFFF;  // the first of the chain; all ones: none
   std::size_t nodes_ = 0;
+  bool notes_changes_ = false;
+  std::vector<std::uint32_t> changed_;  ///< slots, each once
+  std::vector<bool> is_changed_;        ///< by slot
 };
 
 }  // namespace bramble

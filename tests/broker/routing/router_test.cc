@@ -85,7 +85,8 @@ class Scene {
  public:
   DeliveryRules rules;
   Sessions sessions{directory_, table_, subscribers_, rules};
-  Router router{turns_.mesh, table_, subscribers_, retained_};
+  Ledger ledger_;
+  Router router{turns_.mesh, table_, subscribers_, retained_, ledger_};
 };
 
 TEST_CASE("a backlog that grows while it is worked off delivers each message once, and in order") {

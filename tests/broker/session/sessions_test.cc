@@ -36,7 +36,8 @@ TEST_CASE("[MQTT-4.1.0-2] a session ends at its own expiry or at persistent_clie
     SessionDirectory directory{1};
     ShardSubscribers subscribers;
     DeliveryRules rules;
-    Sessions sessions{directory, table, subscribers, rules};
+    Ledger ledger;
+    Sessions sessions{directory, table, subscribers, rules, ledger};
     turns.run({[&](const OnReactor& here) {
       directory.claim("client", here.id());
       OwnedSession& session = sessions.create(here, "client");

@@ -191,5 +191,48 @@ TEST_CASE("retained messages agree with a plain map after any run of changes") {
   }
 }
 
+TEST_CASE("who keeps retained messages is told of each slot that has changed, once, with what is there now") {
+  Fixture f;
+  f.set("before", "not noted");
+  f.retained.note_changes();
+  f.set("a", "1");
+  f.set("a", "2");
+  f.set("b", "3");
+  f.set("b", "");
+  f.set("$SYS/uptime", "5");
+  std::vector<RetainedMessages::Change> changes;
+  CHECK(f.retained.take_changes(1, changes));
+  CHECK(!f.retained.take_changes(10, changes));
+  std::map<std::uint32_t, std::string> told;
+  for (const auto& change : changes) {
+    CHECK(told.emplace(change.slot, change.message ? std::string(change.message->payload()) : "none").second);
+  }
+  CHECK(told == std::map<std::uint32_t, std::string>{{1, "2"}, {2, "none"}});  // 2: what the broker says is not kept
+  changes.clear();
+  CHECK(!f.retained.take_changes(10, changes));
+  CHECK(changes.empty());
+}
+
+TEST_CASE("restored retained messages have their slots again, and those between are given to new ones") {
+  Fixture f;
+  CHECK(f.retained.restore(1, message("a/b", "1")));
+  CHECK(f.retained.restore(5000, message("c", "2")));
+  CHECK_FALSE(f.retained.restore(4000, message("d", "not rising")));
+  CHECK_FALSE(f.retained.restore(6000, message("c", "a topic twice")));
+  f.retained.note_changes();
+  CHECK(f.retained.count() == 2);
+  CHECK(f.replay("#") == std::map<std::string, std::string>{{"a/b", "1"}, {"c", "2"}});
+  for (int i = 0; i < 4999; ++i) f.set("new/" + std::to_string(i), "x");  // slots 0 and 2 to 4999
+  f.set("last", "x");
+  std::vector<RetainedMessages::Change> changes;
+  f.retained.take_changes(10'000, changes);
+  std::set<std::uint32_t> slots;
+  for (const auto& change : changes) CHECK(slots.insert(change.slot).second);
+  CHECK(slots.size() == 5000);
+  CHECK_FALSE(slots.contains(1));
+  CHECK_FALSE(slots.contains(5000));
+  CHECK(*slots.rbegin() == 5001);
+}
+
 }  // namespace
 }  // namespace bramble

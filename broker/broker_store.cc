@@ -1,0 +1,95 @@
+// The part of Broker that opens what outlives the process and takes over what is in it.
+#include <filesystem>
+#include <unordered_map>
+
+#include "broker/broker.h"
+#include "broker/log.h"
+
+namespace bramble {
+
+namespace {
+
+/// Deals the sessions out to the reactors, which make them when they run, and puts the retained messages where they
+/// were.
+class Restoration final : public Database::Reader {
+ public:
+  Restoration(unsigned reactors, SessionDirectory& directory, RetainedMessages& retained)
+      : by_reactor(reactors), directory_(directory), retained_(retained) {}
+
+  void session(KeptSession session) override {
+    const std::size_t reactor = next_++ % by_reactor.size();
+    directory_.claim(session.client_id, ReactorId{static_cast<std::uint16_t>(reactor)});
+    auto& mine = by_reactor[reactor];
+    places_.emplace(session.id, Place{reactor, mine.size()});
+    mine.push_back({std::move(session), {}, {}, {}});
+  }
+  void subscription(KeptSubscription subscription) override {
+    auto* const of = find(subscription.session);
+    if (of) of->subscriptions.push_back(std::move(subscription));
+  }
+  void receipt(const KeptReceipt& receipt) override {
+    auto* const of = find(receipt.session);
+    if (of) of->receipts.push_back(receipt.packet_id);
+  }
+  void retained(std::uint32_t slot, MessagePtr message) override { retained_.restore(slot, std::move(message)); }
+  void delivery(KeptDelivery delivery) override {
+    auto* const of = find(delivery.session);
+    if (of) of->deliveries.push_back(std::move(delivery));
+  }
+
+  std::vector<std::vector<Sessions::Restored>> by_reactor;
+
+ private:
+  struct Place {
+    std::size_t reactor = 0, index = 0;
+  };
+  Sessions::Restored* find(SessionId id) {
+    const auto found = places_.find(id);
+    return found == places_.end() ? nullptr : &by_reactor[found->second.reactor][found->second.index];
+  }
+
+  SessionDirectory& directory_;
+  RetainedMessages& retained_;
+  std::size_t next_ = 0;
+  std::unordered_map<SessionId, Place> places_;
+};
+
+/// What may be lost, in one line.
+std::string promise_in_words(const StoreOptions& options) {
+  if (options.promise() == Promise::commit) {
+    return "what is acknowledged is on the disk: nothing of it is lost, whatever happens (durability commit)";
+  }
+  return fmt::format("a crash or power cut loses what was acknowledged in the last {} s at most (durability interval)",
+                     options.durability_interval.count());
+}
+
+}  // namespace
+
+OrMessage<void> Broker::open_store() {
+  const StoreOptions& options = config_->store;
+  if (options.promise() == Promise::nothing) return {};
+  const auto file = std::filesystem::path(options.persistence_location) / "bramble.db";
+  auto database = Database::open(file);
+  if (!database) return tl::unexpected<std::string>(std::move(database.error()));
+  if (!(*database)->moved().empty()) log::write(LogType::error, "{}", (*database)->moved());
+  directory_.number_publishers_by((*database)->seed());
+
+  Restoration restoration(mesh_.size(), directory_, retained_);
+  const auto loaded = (*database)->load(restoration, Clocks::now(), [&](std::uint64_t records) {
+    log::write(LogType::notice, "{}: {} records read so far.", file.string(), records);
+  });
+  if (!loaded) return tl::unexpected(loaded.error());
+  log::write(LogType::notice, "{}: {} sessions, {} subscriptions, {} retained messages, {} queued messages; {}.",
+             file.string(), loaded->sessions, loaded->subscriptions, loaded->retained, loaded->deliveries,
+             promise_in_words(options));
+  if (loaded->left_out != 0) {
+    log::write(LogType::error, "{}: {} records could not be read and are left out.", file.string(), loaded->left_out);
+  }
+  Sessions::begin_ids_after(SessionId{loaded->last_session});
+  retained_.note_changes();
+  store_ = std::make_unique<Store>(std::move(*database), mesh_, retained_, options, loaded->last_row);
+  for (std::size_t i = 0; i < shards_.size(); ++i) shards_[i]->use(*store_, std::move(restoration.by_reactor[i]));
+  return {};
+}
+
+}  // namespace bramble

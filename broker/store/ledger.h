@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "broker/store/kept.h"
+
+namespace bramble {
+
+class Store;
+
+/// What one shard has yet to tell the store (docs/design.md, Rounds). A round takes whatever was changed while it was
+/// open; it is closed, then collected as a whole. What arrives of it after that, because another reactor handed it off
+/// before it closed the round, is late.
+/// Threads: its reactor.
+class Ledger {
+ public:
+  Ledger() = default;
+  Ledger(const Ledger&) = delete;
+  void use(Store& store);  ///< before reactors run; else nothing is kept
+
+  bool keeps() const { return store_ != nullptr; }
+  /// Acknowledgements wait for the disk.
+  bool commits() const { return commits_; }
+  /// The open one, from 1 on; 0: nothing is kept.
+  std::uint64_t round() const { return round_; }
+
+  /// The disk takes nothing: what needs it is not accepted.
+  bool failing() const { return store_ && store_failing(); }
+  /// That, or it is slow: what needs it should not come as fast as it does.
+  bool lags(SteadyTime now) const { return store_ && store_lags(now); }
+
+  /// What has changed in the open round, as far as it is not found out when it closes.
+  Part& part() { return part_; }
+  /// Something has: the round will be closed in time.
+  void changed() {
+    if (!noted_) note();
+  }
+  /// `session` has deliveries or receipts to tell. Once a round.
+  void touched(SessionId session) {
+    touched_.push_back(session);
+    changed();
+  }
+  /// So many deliveries more (or fewer) that the store does not know of. Very many close the round early.
+  void count(std::int64_t deliveries) {
+    untold_ += deliveries;
+    if (untold_ > kManyUntold) hurry();
+  }
+  /// An acknowledgement waits until the open round is on the disk. Gives the round.
+  std::uint64_t wait_for_round() {
+    if (!waited_for_) want();
+    return round_;
+  }
+
+  std::uint64_t next_row();
+  std::vector<SessionId> take_touched() { return std::exchange(touched_, {}); }
+
+  /// All of the round that is known here is in part(), and handed off. A new one is open.
+  void close();
+  /// The part of the round that was closed last, or what has been late since it was taken.
+  std::unique_ptr<Part> take_closed() { return std::exchange(closed_, std::make_unique<Part>()); }
+  /// Where a late delivery belongs.
+  Part& closed_part() { return *closed_; }
+
+  bool late = false;       ///< the message at hand is of the round that was closed last
+  bool passed_on = false;  ///< a late message went to another reactor, which has to tell it
+
+ private:
+  static constexpr std::int64_t kManyUntold = 16'384;
+
+  bool store_failing() const;
+  bool store_lags(SteadyTime now) const;
+  void note();
+  void want();
+  void hurry();
+
+  Store* store_ = nullptr;
+  bool commits_ = false;
+  bool noted_ = false;
+  bool waited_for_ = false;
+  std::uint64_t round_ = 0;
+  std::int64_t untold_ = 0;
+  std::uint64_t next_row_ = 0, rows_end_ = 0;
+  Part part_;
+  std::unique_ptr<Part> closed_ = std::make_unique<Part>();
+  std::vector<SessionId> touched_;
+};
+
+}  // namespace bramble

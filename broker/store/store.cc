@@ -1,0 +1,201 @@
+#include "broker/store/store.h"
+
+#include <algorithm>
+
+#include "broker/log.h"
+
+namespace bramble {
+
+namespace {
+
+constexpr Milliseconds kWindowMin{2}, kWindowMax{20};  // in which acknowledgements gather for one fsync
+constexpr Seconds kTryAgainEvery{1};
+constexpr int kLastTries = 3;  // of the last round
+constexpr std::size_t kRetainedAtATime = 256;
+
+}  // namespace
+
+Store::Store(std::unique_ptr<Database> database, Mesh& mesh, RetainedMessages& retained, const StoreOptions& options,
+             std::uint64_t last_row)
+    : database_(std::move(database)),
+      mesh_(mesh),
+      retained_(retained),
+      promise_(options.promise()),
+      interval_(options.durability_interval),
+      next_row_(last_row + 1) {}
+
+Store::~Store() = default;
+
+void Store::start() { thread_ = std::thread(&Store::run, this); }
+
+void Store::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  woken_.notify_all();
+  thread_.join();
+}
+
+// --- what reactors say
+
+void Store::changed() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(changed_, true)) return;
+    changed_at_ = std::chrono::steady_clock::now();
+  }
+  woken_.notify_all();
+}
+
+void Store::want_round() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(changed_, true)) changed_at_ = std::chrono::steady_clock::now();
+    wanted_ = true;
+  }
+  woken_.notify_all();
+}
+
+void Store::hurry_round() {
+  {
+    const std::lock_guard lock(mutex_);
+    hurried_ = true;
+  }
+  woken_.notify_all();
+}
+
+void Store::closed() {
+  {
+    const std::lock_guard lock(mutex_);
+    ++answers_;
+  }
+  woken_.notify_all();
+}
+
+void Store::give(std::unique_ptr<Part> part, bool passed_on) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!part->empty()) parts_.push_back(std::move(part));
+    passed_on_ |= passed_on;
+    ++answers_;
+  }
+  woken_.notify_all();
+}
+
+Store::Figures Store::figures() const {
+  const std::lock_guard lock(mutex_);
+  return figures_;
+}
+
+// --- the thread
+
+void Store::run() {
+  while (wait_for_cause()) round();
+  round();
+}
+
+/// Acknowledgements that wait gather for a moment, so that one fsync answers them all; on a slow disk for as long as
+/// that takes. What nobody waits for gathers for durability_interval.
+Milliseconds Store::window() const {
+  if (promise_ != Promise::commit) return interval_;
+  return std::clamp(std::chrono::duration_cast<Milliseconds>(commit_time_), kWindowMin, kWindowMax);
+}
+
+bool Store::wait_for_cause() {
+  std::unique_lock lock(mutex_);
+  woken_.wait(lock, [this] { return stopping_ || changed_ || hurried_; });
+  const auto at_once = [this] { return stopping_ || hurried_; };
+  woken_.wait_until(lock, changed_at_ + interval_, [&] { return at_once() || wanted_; });
+  if (wanted_) woken_.wait_for(lock, window(), at_once);
+  changed_ = wanted_ = hurried_ = false;
+  return !stopping_;
+}
+
+void Store::ask_all(RoundStep::What what) {
+  {
+    const std::lock_guard lock(mutex_);
+    answers_ = 0;
+  }
+  for (unsigned i = 0; i < mesh_.size(); ++i) mesh_[i].inbox().post(RoundStep{what, round_});
+}
+
+void Store::collect() {
+  const auto wait_for_all = [this] {
+    std::unique_lock lock(mutex_);
+    woken_.wait(lock, [this] { return answers_ == mesh_.size(); });
+    return std::exchange(passed_on_, false);
+  };
+  ask_all(RoundStep::What::close);
+  wait_for_all();
+  // each has handed off all that the round has for the others, before it said so: they find it before this
+  do {
+    ask_all(RoundStep::What::collect);
+  } while (wait_for_all());
+}
+
+void Store::take_retained() {
+  std::vector<RetainedMessages::Change> changes;
+  while (retained_.take_changes(kRetainedAtATime, changes)) {
+  }
+  for (auto& change : changes) retained_changes_.push_back({change.slot, std::move(change.message)});
+}
+
+void Store::round() {
+  ++round_;
+  collect();
+  take_retained();
+  write();
+  ask_all(RoundStep::What::stored);
+  database_->checkpoint();
+  const std::lock_guard lock(mutex_);
+  figures_.database = database_->figures();
+  ++figures_.rounds;
+  figures_.commit_time = commit_time_;
+}
+
+/// Until the disk takes it: the next round waits meanwhile, and what it will have to tell is in the sessions, whose
+/// limits bound it.
+void Store::write() {
+  int last_tries = kLastTries;
+  while (!try_to_write()) {
+    std::unique_lock lock(mutex_);
+    figures_.failing = true;
+    if (stopping_ && --last_tries == 0) {
+      lock.unlock();
+      log::write(LogType::error, "What has changed since the disk failed is lost: the broker stops without it.");
+      break;
+    }
+    woken_.wait_for(lock, kTryAgainEvery, [this] { return stopping_; });
+  }
+  const std::lock_guard lock(mutex_);
+  parts_.clear();
+  retained_changes_.clear();
+  figures_.failing = false;
+}
+
+bool Store::try_to_write() {
+  const Clocks clocks = Clocks::now();
+  writing_since_.store(clocks.steady, std::memory_order_relaxed);
+  const auto done = database_->commit(parts_, retained_changes_, clocks);
+  if (!done) {
+    report_failure(done.error());
+    return false;
+  }
+  commit_time_ = (commit_time_ * 7 + (std::chrono::steady_clock::now() - clocks.steady)) / 8;
+  writing_since_.store(SteadyTime::max(), std::memory_order_relaxed);
+  if (failing_.exchange(false, std::memory_order_relaxed)) {
+    log::write(LogType::notice, "The disk takes what is to be kept again: all of it is there.");
+  }
+  return true;
+}
+
+void Store::report_failure(const std::string& why) {
+  if (failing_.exchange(true, std::memory_order_relaxed)) return;
+  log::write(LogType::error,
+             "What is to be kept cannot be written: {}. It is tried again every second; until then nothing new is "
+             "acknowledged that would have to be kept.",
+             why);
+}
+
+}  // namespace bramble

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "broker/config/store_options.h"
+#include "broker/reactor/mesh.h"
+#include "broker/store/database.h"
+#include "core/topic/retained_messages.h"
+
+namespace bramble {
+
+/// The storage thread, and the rounds in which all reactors tell it what has changed since the one before. A round is
+/// one consistent cut through all reactors, and one transaction: a PUBLISH is in it with everything that it changed
+/// anywhere, or not at all (docs/design.md, Rounds). No reactor waits for the disk.
+/// Threads: construct, start and stop on main; the rest as said.
+class Store {
+ public:
+  Store(std::unique_ptr<Database> database, Mesh& mesh, RetainedMessages& retained, const StoreOptions& options,
+        std::uint64_t last_row);
+  ~Store();
+  Store(const Store&) = delete;
+
+  void start();
+  /// One more round with what there is, while the reactors still run; then the thread ends.
+  void stop();
+  /// A round now, in no time that anybody waits for.
+  void save_now() { hurry_round(); }
+
+  Promise promise() const { return promise_; }
+
+  // --- any reactor ---
+  void changed();      ///< something has, since the round that is open was opened: once a reactor and round
+  void want_round();   ///< somebody waits for it
+  void hurry_round();  ///< there is much
+  std::uint64_t take_rows(std::uint64_t count) { return next_row_.fetch_add(count, std::memory_order_relaxed); }
+  void closed();  ///< the caller has closed the round that it was asked to
+  /// And this is its part. `passed_on`: it has handed something of it to another reactor, who will ask to be heard
+  /// again.
+  void give(std::unique_ptr<Part> part, bool passed_on);
+  /// The disk does not take what it is given: what needs it should not be accepted.
+  bool failing() const { return failing_.load(std::memory_order_relaxed); }
+  /// Since when the round has been written that is written now, if one is; max: none. It may be that the disk is slow.
+  SteadyTime writing_since() const { return writing_since_.load(std::memory_order_relaxed); }
+
+  struct Figures {
+    Database::Figures database;
+    std::uint64_t rounds = 0;
+    Nanoseconds commit_time{0};  ///< smoothed
+    bool failing = false;
+  };
+  Figures figures() const;  ///< any thread
+
+ private:
+  void run();
+  /// Until a round is due. False: the last one.
+  bool wait_for_cause();
+  void round();
+  void ask_all(RoundStep::What what);
+  void collect();
+  void take_retained();
+  void write();
+  bool try_to_write();
+  void report_failure(const std::string& why);
+  Milliseconds window() const;
+
+  const std::unique_ptr<Database> database_;
+  Mesh& mesh_;
+  RetainedMessages& retained_;
+  const Promise promise_;
+  const Milliseconds interval_;
+  std::atomic<std::uint64_t> next_row_;
+  std::atomic<bool> failing_{false};
+  std::atomic<SteadyTime> writing_since_{SteadyTime::max()};
+
+  // the thread's own
+  std::uint64_t round_ = 0;
+  std::vector<RetainedChange> retained_changes_;
+  Nanoseconds commit_time_{0};
+  std::thread thread_;
+
+  mutable std::mutex mutex_;  // guards, for a moment each time:
+  std::condition_variable woken_;
+  bool changed_ = false, wanted_ = false, hurried_ = false, stopping_ = false;
+  SteadyTime changed_at_{};
+  unsigned answers_ = 0;
+  bool passed_on_ = false;
+  std::vector<std::unique_ptr<Part>> parts_;
+  Figures figures_;
+};
+
+}  // namespace bramble
