@@ -64,8 +64,9 @@ bool obey(int signal, Broker& broker, const CommandLine& command_line, FileWatch
   } else if (signal == SIGRTMIN) {
     if (const auto reopened = log::reopen(); !reopened) log::write(LogType::error, "{}", reopened.error());
   } else if (signal == SIGUSR1) {
-    log::write(LogType::notice, broker.save_now() ? "SIGUSR1: what has changed goes to the disk now."
-                                                  : "SIGUSR1: nothing is kept on disk, so there is nothing to save.");
+    const char* const done = broker.save_now() ? "what has changed goes to the disk now"
+                                               : "nothing is kept on disk, so there is nothing to save";
+    log::write(LogType::notice, "SIGUSR1: {}.", done);
   } else if (signal == SIGUSR2) {
     broker.print_subscriptions();
   }

@@ -94,7 +94,21 @@ std::vector<std::string> listener_errors(const Config& config, const ListenerOpt
   return errors;
 }
 
+void warn_of_store_options(Config& config) {
+  for (const char* const name : {"autosave_interval", "autosave_on_changes"}) {
+    if (!config.origins.contains(name)) continue;
+    config.warnings.push_back(config.at(name) + "has no effect: durability_interval alone says how long what is "
+                                                "acknowledged may wait for the disk");
+  }
+  if (config.store.persistence) return;
+  for (const char* const name : {"durability", "durability_interval", "persistence_file", "persistence_location"}) {
+    if (!config.origins.contains(name)) continue;
+    config.warnings.push_back(config.at(name) + "has no effect without `persistence true`: nothing is kept");
+  }
+}
+
 void add_warnings(Config& config) {
+  warn_of_store_options(config);
   for (const ListenerOptions& listener : config.listeners) {
     if (!listener.optional) warn_of_no_effect(config, listener);
     const bool by_certificate = listener.tls.use_identity_as_username || listener.tls.use_subject_as_username;
@@ -110,9 +124,6 @@ void add_warnings(Config& config) {
                               ": clients without a user name are refused, and no password_file says who else may. "
                               "`bramble-passwd -c FILE USER` makes one; `allow_anonymous true` lets everyone in who "
                               "reaches the port");
-  }
-  if (config.store.persistence) {
-    config.warnings.push_back(config.at("persistence") + "nothing is kept across restarts yet");
   }
 }
 

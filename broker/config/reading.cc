@@ -105,11 +105,7 @@ void Reading::read(const ConfigLine& line) {
   if (name == "per_listener_settings") return read_per_listener_settings(line);
   if (read_of_listener(line, name) || read_of_login(line, name) || read_plugin(line)) return;
   if (read_into(config_.broker, kBrokerOptions, line, name, kWholeBroker)) return;
-  if (read_into(config_.store, kStoreOptions, line, name, kWholeBroker)) {
-    if (name != "persistence")
-      add_warning(line.where, line.name + ": has no effect: nothing is kept across restarts yet");
-    return;
-  }
+  if (read_into(config_.store, kStoreOptions, line, name, kWholeBroker)) return;
   read_other(line);
 }
 

@@ -43,6 +43,7 @@ auto OwnedSession::counted(const OnReactor& here, Change change) {
 void OwnedSession::note_changes(std::int64_t more) {
   Ledger& ledger = sessions_.ledger();
   if (!std::exchange(told_->touched, true)) ledger.touched(id_);
+  if (outbound_->holds_untold()) ledger.wait_for_round();
   auto gone = outbound_->has_gone() ? outbound_->take_gone() : std::vector<Outbound::Gone>{};
   for (auto& each : gone) ledger.part().removed.push_back({each.row, std::move(each.message)});
   ledger.count(more + static_cast<std::int64_t>(gone.size()));

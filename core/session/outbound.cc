@@ -106,6 +106,7 @@ void Outbound::start(Publication& publication, Delivery&& delivery) {
   resend_from_ = in_flight_.size();
   if (holds_ && wait == Wait::pubrec) {
     in_flight_.back().held = Held::untold;
+    holds_untold_ = true;
     return count(in_flight_.back());
   }
   if (!transmit(publication, in_flight_.back(), false)) complete(in_flight_.size() - 1);
@@ -241,6 +242,7 @@ Result<bool> Outbound::on_pubrec(PacketId id, mqtt::ReasonCode code) {
   entry.told = false;
   if (holds_) {
     entry.held = Held::untold;
+    holds_untold_ = true;
   } else if (sink_) {
     sink_->send_pubrel(id);
   }

@@ -107,6 +107,8 @@ class Outbound {
   // --- what the store knows of it (docs/design.md, Rounds) ---
   /// What was sent at QoS 2 must be on the disk first: the PUBLISH with its identifier, then that PUBREC has come.
   void hold_until_stored(bool hold);
+  /// Something is, and was not told yet.
+  bool holds_untold() const { return holds_untold_; }
   /// Calls tell(Delivery&, DeliveryState) for each delivery that the store does not know as it is. It gives a row to
   /// one that has none.  Cost: those in flight, and those of the queue that have come since the last call.
   template <class Tell>
@@ -193,12 +195,14 @@ class Outbound {
   std::unique_ptr<std::vector<Gone>> gone_;
   std::size_t told_in_queue_ = 0;  ///< have a row
   bool holds_ = false;
+  bool holds_untold_ = false;
   /// Those in use, while in_flight_ may not be in the order of its identifiers.
   std::unique_ptr<std::bitset<65'536>> lapped_;
 };
 
 template <class Tell>
 void Outbound::tell_changes(Tell tell) {
+  holds_untold_ = false;
   for (std::size_t i = 0; i < in_flight_.size(); ++i) {
     InFlight& entry = in_flight_[i];
     if (entry.told) continue;

@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+"""Kills the broker again and again while clients publish, subscribe and come and go, and looks after each restart and at
+the end whether everything that was acknowledged is there, once at QoS 2, the retained values and the subscriptions too.
+
+    tests/crash/kill.py [--kills 50] [--durability commit|interval] [--seed N] [--threads N] [--broker FILE]
+
+With `interval` the same holds but for what was acknowledged within durability_interval (1 s) before a kill.
+The last line is `N passed, N failed`."""
+import argparse
+import asyncio
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from client import Changer, GONE, Publisher, Subscriber
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+INTERVAL = 1.0
+SLACK = 0.7  # between the end of the interval and the end of its fsync, on a busy machine
+PATIENCE = 60
+
+
+class Broker:
+    def __init__(self, program, folder, durability, threads):
+        self.program, self.folder = program, folder
+        self.config = os.path.join(folder, "b.conf")
+        user = "user root\n" if os.geteuid() == 0 else ""
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(f"listener 0 127.0.0.1\nallow_anonymous true\n{user}threads {threads}\npersistence true\n"
+                       f"persistence_location {folder}\ndurability {durability}\nmax_queued_messages 0\n"
+                       "sys_interval 0\nconnection_messages false\n")
+        self.kills = []
+
+    async def start(self):
+        began = time.monotonic()
+        self.log = open(os.path.join(self.folder, "log"), "ab+")
+        at = self.log.seek(0, 2)
+        self.out = open(os.path.join(self.folder, "out"), "wb+")
+        self.process = subprocess.Popen([self.program, "-c", self.config], stdout=self.out, stderr=self.log)
+        while True:
+            self.log.seek(at)
+            said = self.log.read().decode()
+            found = re.search(r"listens on 127\.0\.0\.1:(\d+)", said)
+            if found:
+                break
+            if self.process.poll() is not None or time.monotonic() - began > PATIENCE:
+                sys.exit(f"the broker does not start:\n{said}\n0 passed, 1 failed")
+            await asyncio.sleep(0.01)
+        self.port = int(found.group(1))
+        self.log.seek(0, 2)
+
+    def kill(self):
+        self.kills.append(time.monotonic())
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    async def subscriptions(self, client):
+        """As SIGUSR2 has them."""
+        at = self.log.seek(0, 2)
+        self.process.send_signal(signal.SIGUSR2)
+        while True:
+            self.log.seek(at)
+            if b"were printed" in self.log.read():
+                break
+            await asyncio.sleep(0.01)
+        self.out.seek(0)
+        found = set()
+        for line in self.out.read().decode().splitlines():
+            of, _, who = line.rsplit(" ", 2)
+            if who == client:
+                found.add(of)
+        self.out.seek(0)
+        self.out.truncate()
+        return found
+
+    def near_kill(self, when):
+        return any(kill - INTERVAL - SLACK < when <= kill for kill in self.kills)
+
+
+class Run:
+    def __init__(self, options):
+        self.options = options
+        self.random = random.Random(options.seed)
+        self.folder = tempfile.mkdtemp(prefix="bramble-crash-")
+        self.broker = Broker(options.broker, self.folder, options.durability, options.threads)
+        self.strict = options.durability == "commit"
+        topics = [f"q/{i}" for i in range(4)]
+        self.publishers = [Publisher(f"pub-{qos}-{i}", qos, [f"{t}/{qos}/{i}" for t in topics])
+                           for qos in (1, 2) for i in range(2)]
+        self.setters = [Publisher(f"set-{qos}", qos, [f"r/{qos}/{k}" for k in range(8)], retain=True) for qos in (1, 2)]
+        self.subscribers = [Subscriber(f"sub-{i}", ["q/#"]) for i in range(3)]
+        self.sharers = [Subscriber(f"share-{i}", ["$share/group/q/#"]) for i in range(2)]
+        self.changer = Changer("changer", [f"t/{k}" for k in range(5)])
+        self.clients = [*self.publishers, *self.setters, *self.subscribers, *self.sharers, self.changer]
+        self.steady = [*self.publishers, *self.setters, self.changer]
+        self.open = asyncio.Event()  # clients may come
+        self.faults = []
+        self.checks = 0
+
+    def check(self, good, words):
+        self.checks += 1
+        if not good:
+            self.faults.append(words)
+            print("FAILED:", words, flush=True)
+
+    async def live(self, client, comes_and_goes):
+        """Connects again whenever it can; one that comes and goes stays away for a while now and then."""
+        while True:
+            await self.open.wait()
+            try:
+                await client.connect(self.broker.port)
+                if client.connections > 1:
+                    self.check(client.session_was_there or not self.strict, f"{client.name}: its session is lost")
+                served = asyncio.create_task(client.serve())
+                if comes_and_goes:
+                    await asyncio.wait([served], timeout=self.random.uniform(0.05, 0.5))
+                    client.drop()
+                await served
+            except GONE:
+                client.drop()
+            await asyncio.sleep(self.random.uniform(0.1, 0.4) if comes_and_goes else 0.02)
+
+    async def until(self, condition, words):
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            if time.monotonic() > end:
+                self.check(False, f"in {PATIENCE} s: {words}")
+                return
+            await asyncio.sleep(0.02)
+
+    async def after_restart(self):
+        """Before anybody changes anything: nobody is connected yet."""
+        there = await self.broker.subscriptions(self.changer.name)
+        for of, on in self.changer.sure.items():
+            if of == self.changer.unsure or (not self.strict and self.broker.near_kill(self.changer.when[of])):
+                continue
+            self.check((of in there) == on, f"changer: {of} is {'not ' * on}there, and was acknowledged otherwise")
+        values = await self.retained()
+        for setter in self.setters:
+            for topic in setter.topics:
+                sure = [number for (of, number), when in setter.acknowledged.items()
+                        if of == topic and (self.strict or not self.broker.near_kill(when))]
+                last = max(sure, default=0)
+                self.check(last <= values.get(topic, 0) <= setter.last.get(topic, 0),
+                           f"{topic} is {values.get(topic)}, and {last} was acknowledged")
+
+    async def retained(self):
+        reader = Subscriber(f"reader-{self.random.random()}", ["r/#"], qos=0)
+        await reader.connect(self.broker.port)
+        serving = asyncio.create_task(reader.serve())
+        wanted = sum(1 for setter in self.setters for topic in setter.topics
+                     if any(of == topic for of, _ in setter.acknowledged))
+        end = time.monotonic() + (10 if self.strict else 1)
+        while len(reader.got) < wanted and time.monotonic() < end:
+            await asyncio.sleep(0.01)
+        reader.send(b"\xe0\0")
+        reader.drop()
+        await serving
+        return {topic: number for topic, number in reader.got}
+
+    async def run(self):
+        print(f"seed {self.options.seed}, {self.options.durability}, {self.options.kills} kills, in {self.folder}")
+        await self.broker.start()
+        self.open.set()
+        lives = []
+        for each in (*self.subscribers, *self.sharers):
+            lives.append(asyncio.create_task(self.live(each, True)))
+        await self.until(lambda: all(each.subscribed.is_set() for each in (*self.subscribers, *self.sharers)),
+                         "all subscribe")
+        await asyncio.sleep(0 if self.strict else INTERVAL + SLACK)
+        for each in self.steady:
+            lives.append(asyncio.create_task(self.live(each, False)))
+        for _ in range(self.options.kills):
+            await asyncio.sleep(self.random.uniform(0.1, 1.0) if self.strict else self.random.uniform(0.5, 3.0))
+            self.broker.kill()
+            for each in self.clients:
+                each.drop()
+            self.open.clear()
+            await self.broker.start()
+            await self.after_restart()
+            self.open.set()
+        await self.finish()
+        for each in lives:
+            each.cancel()
+        await asyncio.gather(*lives, return_exceptions=True)
+        self.broker.process.terminate()
+        self.check(self.broker.process.wait(30) == 0, "the broker ends well")
+
+    async def finish(self):
+        for each in self.steady:
+            each.stopping = True
+        await self.until(lambda: all(each.done() for each in (*self.publishers, *self.setters)),
+                         "all that was sent is acknowledged")
+        readers = (*self.subscribers, *self.sharers)
+        quiet = lambda: all(time.monotonic() - each.last_came > 3 for each in readers)
+        await self.until(quiet, "all has been delivered")
+        for subscriber in self.subscribers:
+            self.compare(subscriber.name, subscriber.got, subscriber.came)
+        together, came = {}, {}
+        for sharer in self.sharers:
+            for key, times in sharer.got.items():
+                together[key] = together.get(key, 0) + times
+                came[key] = min(came.get(key, sharer.came[key]), sharer.came[key])
+        self.compare("the $share group", together, came)
+
+    def compare(self, name, got, came):
+        lost, doubled, sent = [], [], 0
+        for publisher in self.publishers:
+            for key, when in publisher.acknowledged.items():
+                sent += 1
+                excused = not self.strict and self.broker.near_kill(when)
+                if key not in got and not excused:
+                    lost.append(key)
+                # what its client had said of it is lost with the last interval, too
+                excused |= not self.strict and key in came and self.broker.near_kill(came[key])
+                if publisher.qos == 2 and got.get(key, 0) > 1 and not excused:
+                    doubled.append(key)
+        self.check(not lost, f"{name}: {len(lost)} of {sent} acknowledged messages are lost: {lost[:5]}")
+        self.check(not doubled, f"{name}: {len(doubled)} of {sent} messages came twice at QoS 2: {doubled[:5]}")
+        print(f"{name}: {sum(got.values())} received, {sent} acknowledged", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kills", type=int, default=int(os.environ.get("BRAMBLE_KILLS", "50")))
+    parser.add_argument("--durability", choices=("commit", "interval"), default="commit")
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--broker", default=os.environ.get("BRAMBLE_BIN", f"{ROOT}/build/release/bin/bramble"))
+    run = Run(parser.parse_args())
+    asyncio.run(run.run())
+    print(f"{run.checks - len(run.faults)} passed, {len(run.faults)} failed")
+    if run.faults:
+        print(f"kept: {run.folder}", file=sys.stderr)
+        sys.exit(1)
+    shutil.rmtree(run.folder)
+
+
+if __name__ == "__main__":
+    main()
