@@ -104,9 +104,8 @@ void Outbound::start(Publication& publication, Delivery&& delivery) {
   const Wait wait = delivery.qos == Qos::at_least_once ? Wait::puback : Wait::pubrec;
   in_flight_.push_back({std::move(delivery), id, wait});
   resend_from_ = in_flight_.size();
-  if (holds_ && wait == Wait::pubrec) {
-    in_flight_.back().held = Held::untold;
-    holds_untold_ = true;
+  if (to_be_held(in_flight_.back())) {
+    hold(in_flight_.back());
     return count(in_flight_.back());
   }
   if (!transmit(publication, in_flight_.back(), false)) complete(in_flight_.size() - 1);
@@ -214,6 +213,7 @@ std::optional<std::size_t> Outbound::find(PacketId id) const {
 void Outbound::complete(std::size_t index) {
   const InFlight& entry = in_flight_[index];
   over(entry.delivery);
+  if (entry.held != Held::no && entry.wait != Wait::pubcomp) --held_publishes_;
   in_flight_bytes_ -= entry.delivery.message->payload().size();
   if (entry.counted) --outstanding_;
   if (index < resend_from_) --resend_from_;
@@ -238,11 +238,11 @@ Result<bool> Outbound::on_pubrec(PacketId id, mqtt::ReasonCode code) {
     complete(*index);  // the client will not have it: the identifier is free again  (4.3.3)
     return true;
   }
+  let_go(entry);
   entry.wait = Wait::pubcomp;
   entry.told = false;
   if (holds_) {
-    entry.held = Held::untold;
-    holds_untold_ = true;
+    hold(entry);
   } else if (sink_) {
     sink_->send_pubrel(id);
   }
@@ -285,7 +285,7 @@ std::vector<Delivery> Outbound::take_denied() {
 
 void Outbound::hold_until_stored(bool hold) {
   holds_ = hold;
-  for (std::size_t i = 0; !hold && i < in_flight_.size(); ++i) in_flight_[i].held = Held::no;
+  for (std::size_t i = 0; !hold && i < in_flight_.size(); ++i) let_go(in_flight_[i]);
 }
 
 void Outbound::note_gone(const Delivery& delivery) {
@@ -314,8 +314,9 @@ void Outbound::forget_rows() {
 void Outbound::stored(SteadyTime now, TurnBuffer& buffer) {
   for (std::size_t i = 0; i < in_flight_.size(); ++i) {
     InFlight& entry = in_flight_[i];
+    if (entry.held == Held::untold && entry.wait != Wait::pubcomp) return;  // those behind it wait for it
     if (entry.held != Held::told) continue;
-    entry.held = Held::no;
+    let_go(entry);
     if (!sink_ || i >= resend_from_) continue;  // it is sent when its turn comes
     if (entry.wait == Wait::pubcomp) {
       sink_->send_pubrel(entry.id);

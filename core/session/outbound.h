@@ -105,7 +105,8 @@ class Outbound {
   std::uint64_t too_large() const { return too_large_; }
 
   // --- what the store knows of it (docs/design.md, Rounds) ---
-  /// What was sent at QoS 2 must be on the disk first: the PUBLISH with its identifier, then that PUBREC has come.
+  /// What is sent at QoS 2 must be on the disk first: the PUBLISH with its identifier, then that PUBREC has come.
+  /// Behind such a PUBLISH those at QoS 1 wait too, so that messages keep their order.
   void hold_until_stored(bool hold);
   /// Something is, and was not told yet.
   bool holds_untold() const { return holds_untold_; }
@@ -167,6 +168,18 @@ class Outbound {
   void resend(SteadyTime now, TurnBuffer& buffer);
   /// False: the message is done already (too large).
   bool transmit(Publication& publication, InFlight& entry, bool dup);
+  bool to_be_held(const InFlight& entry) const {
+    return holds_ && (entry.wait == Wait::pubrec || held_publishes_ != 0);
+  }
+  void hold(InFlight& entry) {
+    entry.held = Held::untold;
+    if (entry.wait != Wait::pubcomp) ++held_publishes_;
+    holds_untold_ = true;
+  }
+  void let_go(InFlight& entry) {
+    if (entry.held != Held::no && entry.wait != Wait::pubcomp) --held_publishes_;
+    entry.held = Held::no;
+  }
   void count(InFlight& entry) {
     if (!entry.counted) ++outstanding_;
     entry.counted = true;
@@ -194,6 +207,7 @@ class Outbound {
   std::unique_ptr<std::vector<Delivery>> denied_;  ///< of groups
   std::unique_ptr<std::vector<Gone>> gone_;
   std::size_t told_in_queue_ = 0;  ///< have a row
+  std::size_t held_publishes_ = 0;
   bool holds_ = false;
   bool holds_untold_ = false;
   /// Those in use, while in_flight_ may not be in the order of its identifiers.

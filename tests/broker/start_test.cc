@@ -279,14 +279,14 @@ TEST_CASE("a configuration that the account may not read is told with the accoun
 
 TEST_CASE("--test-config ends with status 0, says what a start would warn of, and what the configuration means") {
   const Folder folder;
-  folder.write("my.conf", kNoWishes + "persistence true\n");
+  folder.write("my.conf", kNoWishes + "durability commit\n");
   Process broker(folder, {"--test-config", "-c", "my.conf"});
   CHECK(broker.status() == 0);
   const std::string said = broker.said();
-  CHECK(said.starts_with("my.conf:3: persistence: nothing is kept across restarts yet\n"));
+  CHECK(said.starts_with("my.conf:3: durability: has no effect without `persistence true`: nothing is kept\n"));
   CHECK(said.find("\n\nport 0 of 127.0.0.1 (my.conf:1)\n") != std::string::npos);
   CHECK(said.find("this machine only") != std::string::npos);
-  CHECK(said.find("my.conf:3: persistence: Mosquitto keeps") != std::string::npos);
+  CHECK(said.find("my.conf:3: durability: ") != std::string::npos);
 }
 
 TEST_CASE("a start without configuration says where it listens, with how many reactors, and what to try") {

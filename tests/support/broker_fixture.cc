@@ -69,6 +69,13 @@ bool ended_within(pid_t pid, int milliseconds) {
   return yes;
 }
 
+/// Every test can be run with the store, too: BRAMBLE_TEST_DURABILITY=commit, or interval.
+std::string durability(const std::string& folder) {
+  const char* const wanted = std::getenv("BRAMBLE_TEST_DURABILITY");
+  if (!wanted) return {};
+  return "persistence true\npersistence_location " + folder + "\ndurability " + wanted + "\n";
+}
+
 [[noreturn]] void run(const std::string& path, const std::string& folder) {
   const int log = ::open((folder + "/log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0666);
   ::dup2(log, STDOUT_FILENO);
@@ -108,10 +115,11 @@ void Broker::start(Where where) {
 }
 
 void Broker::write_config() const {
-  std::ofstream(folder_ + "/bramble.conf") << "log_dest stderr\n"
-                                           << (::geteuid() == 0 ? "user root\n" : "")  // keep what LSan needs
-                                           << "listener " << port_ << " 127.0.0.1\nallow_anonymous true\n"
-                                           << (is_bramble() ? "threads 2\n" : "") << options_ << "\n";
+  std::ofstream(folder_ + "/bramble.conf")
+      << "log_dest stderr\n"
+      << (::geteuid() == 0 ? "user root\n" : "")  // keep what LSan needs
+      << "listener " << port_ << " 127.0.0.1\nallow_anonymous true\n"
+      << (is_bramble() ? "threads 2\n" + durability(folder_) : "") << options_ << "\n";
 }
 
 void Broker::reconfigure(const std::string& options, Where where) {

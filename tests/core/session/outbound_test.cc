@@ -61,7 +61,10 @@ struct Scene {
                         std::uint32_t expiry = mqtt::kNoExpiry) {
     const ApplicationMessage::Facts facts{qos, false, expiry, clock.now(), {}};
     Publication publication({"topic", {}, payload}, facts, clock.now(), buffer);
-    Delivery delivery{publication.local(), 0, qos, false, share};
+    Delivery delivery;
+    delivery.message = publication.local();
+    delivery.qos = qos;
+    delivery.share = share;
     return out.offer(publication, std::move(delivery), limits);
   }
   void offer_all(const std::string& payloads, Qos qos = Qos::at_least_once) {
