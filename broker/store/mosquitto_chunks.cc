@@ -26,23 +26,9 @@ constexpr std::uint64_t kBodyBytesMax = 32 + 3 * 65'535 + std::uint64_t{mqtt::kR
 constexpr std::size_t kClientBytes = 20;        // of its struct in format 6, but for padding at its end
 constexpr std::size_t kClientPaddedBytes = 24;  // where a number of 8 bytes lies at a multiple of 8; i386 has it not so
 
-tl::unexpected<std::string> wrong(std::string message) { return tl::unexpected<std::string>(std::move(message)); }
+constexpr std::int64_t kSecondsMax = 7'000'000'000;  // since 1970: the clock ends a little later
 
-OrMessage<std::FILE*> open_for_reading(const std::string& path, std::uint64_t& size) {
-  // O_NONBLOCK: a pipe in the file's place would wait for a writer
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  const int error = errno;
-  if (descriptor < 0) {
-    return wrong(path + ": cannot be read: " + std::generic_category().message(error) + "; " + read_remedy(error));
-  }
-  struct stat status {};
-  if (::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode)) {
-    size = static_cast<std::uint64_t>(status.st_size);
-    if (std::FILE* const file = ::fdopen(descriptor, "rb")) return file;
-  }
-  ::close(descriptor);
-  return wrong(path + ": is no file that can be read; name Mosquitto's database");
-}
+tl::unexpected<std::string> wrong(std::string message) { return tl::unexpected<std::string>(std::move(message)); }
 
 std::uint64_t little_endian(ByteReader& reader) {
   const std::string_view bytes = reader.take(8);
@@ -84,12 +70,28 @@ bool read_properties(std::string_view bytes, std::string& going_on, std::uint32_
 }  // namespace
 
 OrMessage<ChunkFile> ChunkFile::open(const std::filesystem::path& path) {
-  std::uint64_t size = 0;
-  const auto opened = open_for_reading(path.string(), size);
-  if (!opened) return wrong(opened.error());
-  ChunkFile file(*opened, size);
+  ChunkFile file;
+  if (auto opened = file.open_file(path.string()); !opened) return wrong(std::move(opened.error()));
   if (auto head = file.read_head(path.string()); !head) return wrong(std::move(head.error()));
   return file;
+}
+
+OrMessage<void> ChunkFile::open_file(const std::string& path) {
+  // O_NONBLOCK: a pipe in the file's place would wait for a writer
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  const int error = errno;
+  if (descriptor < 0) {
+    return wrong(path + ": cannot be read: " + std::generic_category().message(error) + "; " + read_remedy(error));
+  }
+  struct stat status {};
+  if (::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode)) file_.reset(::fdopen(descriptor, "rb"));
+  if (!file_) {
+    ::close(descriptor);
+    return wrong(path + ": is no file that can be read; name Mosquitto's database");
+  }
+  left_ = static_cast<std::uint64_t>(status.st_size);
+  saved_at_ = WallTime(Seconds(std::clamp<std::int64_t>(status.st_mtim.tv_sec, 0, kSecondsMax)));
+  return {};
 }
 
 bool ChunkFile::read(char* to, std::size_t size) {

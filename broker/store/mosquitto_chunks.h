@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "core/base/result.h"
+#include "core/base/time.h"
 #include "core/mqtt/types.h"
 
 /// What mosquitto.db, the file of Mosquitto's `persistence`, is made of: 15 bytes that say so, a checksum that is
@@ -40,6 +41,7 @@ class ChunkFile {
   static OrMessage<ChunkFile> open(const std::filesystem::path& path);
 
   unsigned format() const { return format_; }
+  WallTime saved_at() const { return saved_at_; }
   enum class Next : std::uint8_t {
     chunk,
     too_large,  ///< one that Mosquitto would not write: it is passed over
@@ -53,13 +55,15 @@ class ChunkFile {
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
-  ChunkFile(std::FILE* file, std::uint64_t size) : file_(file), left_(size) {}
+  ChunkFile() = default;
+  OrMessage<void> open_file(const std::string& path);
   bool read(char* to, std::size_t size);
   OrMessage<void> read_head(const std::string& path);
   Next unfinished() const { return std::ferror(file_.get()) != 0 ? Next::unreadable : Next::cut_off; }
 
   std::unique_ptr<std::FILE, Close> file_;
-  std::uint64_t left_;  // bytes of the file, by its size
+  std::uint64_t left_ = 0;  // bytes of the file, by its size
+  WallTime saved_at_{};
   unsigned format_ = 0;
   std::string body_;
 };

@@ -45,11 +45,12 @@ std::optional<WallTime> away_since(const mosquitto::Client& client, WallTime now
   return client.ends_at < now_s + lasts ? WallTime(Seconds(client.ends_at - lasts)) : now;
 }
 
-std::uint32_t expiry_seconds(std::int64_t expires_at, WallTime now) {
-  const std::int64_t now_s = seconds_of(now);
+/// Message Expiry Interval of a message that came at `arrived`.
+std::uint32_t expiry_seconds(std::int64_t expires_at, WallTime arrived) {
+  const std::int64_t arrived_s = seconds_of(arrived);
   if (expires_at <= 0) return mqtt::kNoExpiry;
-  if (expires_at <= now_s) return 0;
-  return static_cast<std::uint32_t>(std::min<std::int64_t>(expires_at - now_s, mqtt::kNoExpiry - 1));
+  if (expires_at <= arrived_s) return 0;
+  return static_cast<std::uint32_t>(std::min<std::int64_t>(expires_at - arrived_s, mqtt::kNoExpiry - 1));
 }
 
 /// Nothing: it cannot be, at this QoS. What was never sent is queued, whether or not it was about to be.
@@ -72,7 +73,9 @@ std::optional<DeliveryState> delivery_state(const mosquitto::ClientMessage& of) 
 /// What a file has, until all of it is known.
 class Contents {
  public:
-  Contents(const Clocks& clocks, const PublisherNames& names) : clocks_(clocks), names_(names) {}
+  /// `saved_at`: no message is younger.
+  Contents(const Clocks& clocks, WallTime saved_at, const PublisherNames& names)
+      : clocks_(clocks), arrived_(std::min(saved_at, clocks.wall)), names_(names) {}
 
   void leave_out() { ++loaded_.left_out; }
   /// False: it is damaged.
@@ -101,6 +104,7 @@ class Contents {
   void retain(Stored& stored);
 
   const Clocks clocks_;
+  const WallTime arrived_;  // all messages, as far as anybody knows
   const PublisherNames& names_;
   std::map<std::string, Named, std::less<>> clients_;
   std::vector<Named*> sessions_;
@@ -162,8 +166,8 @@ bool Contents::take_message(const mosquitto::Message& message) {
   if (!is_new) return false;
   ApplicationMessage::Facts facts{.qos = message.qos,
                                   .retain = message.retain,
-                                  .expiry_seconds = expiry_seconds(message.expires_at, clocks_.wall),
-                                  .arrived = clocks_.steady};
+                                  .expiry_seconds = expiry_seconds(message.expires_at, arrived_),
+                                  .arrived = clocks_.steady_at(arrived_)};
   std::string source;
   if (!message.client_id.empty()) {
     if (names_.id) facts.publisher = names_.id(message.client_id);
@@ -328,7 +332,7 @@ OrMessage<Database::Loaded> read_mosquitto_database(const std::filesystem::path&
                                                     Database::Reader& reader, const PublisherNames& names) {
   auto file = ChunkFile::open(path);
   if (!file) return tl::unexpected<std::string>(std::move(file.error()));
-  Contents contents(clocks, names);
+  Contents contents(clocks, file->saved_at(), names);
   for (Chunk chunk;;) {
     const auto next = file->next(chunk);
     if (next == ChunkFile::Next::end) break;

@@ -20,8 +20,9 @@ struct MosquittoPublisher {
 
 /// What the broker writes into messages about who published them. What is null leaves that out.
 struct PublisherNames {
-  std::function<PublisherId(std::string_view client_id)> id;               ///< SessionDirectory::publisher_id
-  std::function<std::string(const MosquittoPublisher& publisher)> source;  ///< RetainSource::encode, if it is retained
+  std::function<PublisherId(std::string_view client_id)> id;  ///< SessionDirectory::publisher_id
+  std::function<std::string(const MosquittoPublisher& publisher)>
+      source;  ///< RetainSource::encode, of what is retained
 };
 
 /// Reads mosquitto.db, which is what `persistence true` of Mosquitto 1.6, 2.0 and 2.1 writes, and tells `reader` what
@@ -30,6 +31,7 @@ struct PublisherNames {
 /// - All clients are away; a client's user name is what Mosquitto itself reads. (2.0 writes for a client without one
 ///   now and then that of another; it counts until the client is back.)
 /// - A message that was sent keeps its Packet Identifier and its place before those that were not.
+/// - Messages count as if they had come when the file was saved; what was left of their expiry then is left.
 /// - What has ended or expired meanwhile is left out, and what is retained below $SYS. So is a session whose Session
 ///   Expiry Interval is 0: it ended with its connection.
 /// - Mosquitto does not write subscriptions to $share: clients that had some subscribe again when they come. What waits
