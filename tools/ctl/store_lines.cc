@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "core/base/bytes.h"
 #include "core/base/hash.h"
 #include "core/topic/topic.h"
 #include "tools/bench/output/json.h"

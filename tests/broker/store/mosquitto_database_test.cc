@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "broker/session/retain_source.h"
+#include "broker/session/mosquitto_source.h"
 #include "tests/broker/store/collected.h"
 #include "tests/broker/store/mosquitto_bytes.h"
 #include "tests/support/random.h"
@@ -30,18 +30,12 @@ using testing::TextFile;
 using Queue = std::vector<std::string>;
 
 constexpr const char* kReal = "tests/broker/store/mosquitto_2_0.db";  // made by tests/tools/mosquitto_files.py
-constexpr std::int64_t kRealMadeAt = 1795888882;                      // about; its messages live for years
+constexpr std::int64_t kRealMadeAt = 1795889599;                      // about; its messages live for years
 
 Clocks at(std::int64_t seconds) { return {SteadyTime(Seconds(1'000'000)), WallTime(Seconds(seconds))}; }
 
 PublisherNames names() {
-  return {.id = [](std::string_view client_id) { return PublisherId{client_id.size()}; },
-          .source =
-              [](const MosquittoPublisher& publisher) {
-                std::string out;
-                RetainSource{publisher.port, publisher.client_id, publisher.user}.encode(out);
-                return out;
-              }};
+  return {.id = [](std::string_view client_id) { return PublisherId{client_id.size()}; }, .source = source_of};
 }
 
 struct Read {
