@@ -1,0 +1,147 @@
+#include "broker/store/database_file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+#include <vector>
+
+#include "broker/config/file_remedy.h"
+#include "core/base/bytes.h"
+
+namespace bramble {
+
+namespace {
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+std::string cannot_open(const std::string& path, int error) {
+  return fmt::format("cannot open {}: {}; {}", path, reason(error), write_remedy(path, error));
+}
+
+/// False: somebody else has it. A file system without such locks leaves it to SQLite's.
+bool lock(int descriptor) { return ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; }
+
+bool names(const std::string& path, int descriptor) {
+  struct stat named {};
+  struct stat held {};
+  return ::stat(path.c_str(), &named) == 0 && ::fstat(descriptor, &held) == 0 && named.st_ino == held.st_ino &&
+         named.st_dev == held.st_dev;
+}
+
+std::uint64_t size_of(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
+bool exists(const std::string& path) {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
+}  // namespace
+
+void sync_folder(const std::filesystem::path& file) {
+  const std::string folder = file.parent_path().empty() ? "." : file.parent_path().string();
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
+std::string in_use(const std::string& path) {
+  return fmt::format("{} is in use by another process (another bramble?): stop that one, or name another file", path);
+}
+
+OrMessage<DatabaseFile> DatabaseFile::take(const std::filesystem::path& path) {
+  const std::string name = path.string();
+  const int descriptor = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+  if (descriptor < 0) return tl::unexpected(cannot_open(name, errno));
+  struct stat status {};
+  ::fstat(descriptor, &status);
+  DatabaseFile file(name, descriptor, status.st_size == 0);
+  if (!S_ISREG(status.st_mode)) return tl::unexpected(fmt::format("{} is no file: name another", name));
+  // Another name in the meantime: who had the lock has put a new file there, and is still at work.
+  if (!lock(descriptor) || !file.in_place()) return tl::unexpected(in_use(name));
+  file.remove_fresh();
+  if (file.created()) {
+    ::fchmod(descriptor, 0600);  // one that somebody has made for us, too
+    sync_folder(path);
+  }
+  return file;
+}
+
+DatabaseFile::~DatabaseFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+bool DatabaseFile::in_place() const { return names(path_, descriptor_); }
+
+std::uint64_t DatabaseFile::bytes() const { return size_of(path_) + size_of(log_path()); }
+
+OrMessage<std::string> DatabaseFile::make_fresh() const {
+  remove_fresh();
+  const int descriptor = ::open(fresh_path().c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (descriptor < 0) return tl::unexpected(cannot_open(fresh_path(), errno));
+  ::close(descriptor);
+  return fresh_path();
+}
+
+void DatabaseFile::remove_fresh() const {
+  ::unlink(fresh_path().c_str());
+  ::unlink((fresh_path() + "-wal").c_str());
+}
+
+std::string DatabaseFile::free_name() const {
+  for (int number = 1;; ++number) {
+    std::string name = fmt::format("{}.damaged-{}", path_, number);
+    if (!exists(name) && !exists(name + "-wal")) return name;
+  }
+}
+
+std::string DatabaseFile::failed(const char* what) const {
+  const int error = errno;
+  return fmt::format("cannot {} {}: {}", what, path_, reason(error));
+}
+
+// The log goes first: beside a new file it would be taken for that one's.
+OrMessage<std::string> DatabaseFile::replace() {
+  const int descriptor = ::open(fresh_path().c_str(), O_RDWR | O_CLOEXEC);
+  if (descriptor < 0) return tl::unexpected(cannot_open(fresh_path(), errno));
+  lock(descriptor);
+  const std::string aside = free_name();
+  const bool moved = (size_of(log_path()) == 0 || std::rename(log_path().c_str(), (aside + "-wal").c_str()) == 0) &&
+                     (::link(path_.c_str(), aside.c_str()) == 0 || std::rename(path_.c_str(), aside.c_str()) == 0);
+  if (!moved || std::rename(fresh_path().c_str(), path_.c_str()) != 0) {
+    std::string line = failed("move aside");
+    ::close(descriptor);
+    return tl::unexpected(std::move(line));
+  }
+  ::unlink(log_path().c_str());  // an empty one
+  sync_folder(path_);
+  ::close(std::exchange(descriptor_, descriptor));
+  return aside;
+}
+
+std::uint64_t DatabaseFile::pages_in_log(int frames) const {
+  constexpr off_t kHeader = 32;
+  constexpr off_t kFrame = 24 + 4096;
+  const int descriptor = ::open(log_path().c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return 0;
+  std::vector<std::uint32_t> pages;
+  for (int frame = 0; frame < frames; ++frame) {
+    char page[4];
+    if (::pread(descriptor, page, sizeof page, kHeader + frame * kFrame) != sizeof page) break;
+    pages.push_back(ByteReader({page, sizeof page}).u32());
+  }
+  ::close(descriptor);
+  std::sort(pages.begin(), pages.end());
+  return static_cast<std::uint64_t>(std::unique(pages.begin(), pages.end()) - pages.begin());
+}
+
+}  // namespace bramble

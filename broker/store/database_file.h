@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <utility>
+
+#include "core/base/result.h"
+
+namespace bramble {
+
+/// The file as the file system has it, and its lock. It is locked apart from SQLite's own lock (which goes with SQLite's
+/// connection): so another Bramble is kept out even while the connection is made anew or one file put for another.
+/// Threads: one at a time.  Lifetime: longer than any connection to it, for to close it here would take SQLite's lock.
+class DatabaseFile {
+ public:
+  /// Makes it, empty, if there is none; only its owner may read it.
+  /// Errors: a line that says what to do: it cannot be opened, or somebody has it open.
+  static OrMessage<DatabaseFile> take(const std::filesystem::path& path);
+  DatabaseFile(DatabaseFile&& other) noexcept
+      : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)), created_(other.created_) {}
+  DatabaseFile& operator=(DatabaseFile&&) = delete;
+  ~DatabaseFile();
+
+  const std::string& path() const { return path_; }
+  std::string log_path() const { return path_ + "-wal"; }
+  bool created() const { return created_; }  ///< it was not there, or empty
+  /// The name still means the file that was taken.
+  bool in_place() const;
+  std::uint64_t bytes() const;  ///< with its log
+
+  /// An empty file beside it, to be filled and then given to replace().
+  OrMessage<std::string> make_fresh() const;
+  void remove_fresh() const;
+  /// The fresh file takes the name; what had it is kept, with its log, under the name that is given back. No connection
+  /// to either may be open. The name always means one of the two, if the file system can link.
+  OrMessage<std::string> replace();
+
+  /// How many different pages the first `frames` of the log are of: so many a checkpoint writes.
+  std::uint64_t pages_in_log(int frames) const;
+
+ private:
+  DatabaseFile(std::string path, int descriptor, bool created)
+      : path_(std::move(path)), descriptor_(descriptor), created_(created) {}
+  std::string fresh_path() const { return path_ + ".new"; }
+  std::string free_name() const;
+  std::string failed(const char* what) const;
+
+  std::string path_;
+  int descriptor_;
+  bool created_;
+};
+
+/// The name of a file in the folder is on the disk when this returns; where that cannot be asked for, it may not be.
+void sync_folder(const std::filesystem::path& file);
+/// What to say of a file that somebody else has open.
+std::string in_use(const std::string& path);
+
+}  // namespace bramble

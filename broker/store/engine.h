@@ -1,0 +1,61 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "broker/log.h"
+#include "broker/store/database.h"
+#include "broker/store/database_file.h"
+#include "broker/store/record_writer.h"
+#include "broker/store/statement.h"
+
+namespace bramble {
+
+/// What stands behind a Database: its file, the connection to it, and what to do when one of them fails.
+/// Threads and lifetime: as Database.
+class Database::Engine {
+ public:
+  explicit Engine(DatabaseFile file) : file_(std::move(file)) {}
+  Engine(const Engine&) = delete;
+
+  /// After which it can be used.  Errors: a line for whoever starts the broker.
+  OrMessage<void> begin();
+  OrMessage<Loaded> load(Reader& reader, const Clocks& clocks, const std::function<void(std::uint64_t)>& progress);
+  OrMessage<void> commit(RecordWriter::Round round);
+  void checkpoint();
+  Figures figures() const;
+
+  bool created() const { return file_.created(); }
+  const std::string& moved() const { return moved_; }
+  std::uint64_t seed() const { return seed_; }
+
+ private:
+  Trouble connect();
+  Trouble refuse_or_upgrade();
+  Trouble prepare();
+  void disconnect();
+  OrMessage<void> begin_anew(const Trouble& trouble);
+  Trouble connect_again();
+  Trouble attempt(const RecordWriter::Round& round);
+  bool transact(const RecordWriter::Round& round);
+  Trouble rebuild();
+  Trouble fill(const std::string& fresh);
+  Trouble swap_files();
+  std::string line(const char* what, const Trouble& trouble) const;
+
+  DatabaseFile file_;
+  Connection connection_;
+  std::optional<RecordWriter> writer_;
+  std::string moved_;
+  std::uint64_t seed_ = 0;
+
+  int failures_ = 0;              ///< commits since the last that worked
+  bool marks_in_doubt_ = false;   ///< records may be missing that marks say are there
+  std::uint64_t next_message_ = 0;  ///< kept while there is no writer_; 0: as the file says
+
+  Figures done_;  ///< what connections and writers have done that are gone; its file_bytes do not count
+  log::LinePerMinute checkpoint_lines_;
+};
+
+}  // namespace bramble

@@ -1,0 +1,51 @@
+#include "broker/store/rebuild.h"
+
+#include <fmt/format.h>
+#include <string>
+
+#include "broker/store/schema.h"
+#include "broker/store/table_scan.h"
+
+namespace bramble {
+
+namespace {
+
+std::string insertion(const TableRow& table, int columns) {
+  std::string sql = fmt::format("INSERT OR REPLACE INTO {} VALUES(?1", table.name);
+  for (int column = 2; column <= columns; ++column) sql += fmt::format(", ?{}", column);
+  return sql + ")";
+}
+
+bool copy(const TableRow& table, const Connection& from, const Connection& to) {
+  TableScan scan(from, table, "*");  // the key twice, then
+  const Statement* row = scan.next();
+  if (row == nullptr) return true;
+  Statement insert(to, insertion(table, row->columns() - 1));
+  for (; row != nullptr; row = scan.next()) {
+    for (int column = 1; column < row->columns(); ++column) insert.bind_column(column, *row, column);
+    if (!insert.run()) return false;
+  }
+  return true;
+}
+
+bool copy_all(const Connection& from, Connection& to) {
+  if (!to.run("BEGIN IMMEDIATE")) return false;
+  if (const auto seed = meta(from, "seed"); seed && !set_meta(to, "seed", *seed)) return false;
+  for (const TableRow& table : kTables) {
+    if (!copy(table, from, to)) return false;
+  }
+  return to.run("COMMIT") && to.checkpoint(true);
+}
+
+}  // namespace
+
+Trouble copy_readable(const Connection& damaged, Connection& fresh) {
+  if (!set_up(fresh)) return fresh.trouble();
+  if (Trouble trouble = upgrade(fresh, 0, upgrade_steps())) return trouble;
+  if (copy_all(damaged, fresh)) return {};
+  Trouble trouble = fresh.trouble();
+  if (fresh.in_transaction()) fresh.run("ROLLBACK");
+  return trouble;
+}
+
+}  // namespace bramble

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "broker/store/statement.h"
+#include "core/base/result.h"
+
+namespace bramble {
+
+/// A table of the file, as who copies or walks all of them needs it.
+struct TableRow {
+  const char* name;
+  const char* key;  ///< its integer key; of a table whose key has two parts, the first
+  bool unique;      ///< one row a key
+};
+inline constexpr TableRow kTables[] = {
+    {"session", "sid", true}, {"sub", "sid", false}, {"q2in", "sid", false},
+    {"retained", "slot", true}, {"msg", "id", true},   {"q", "g", true},
+};
+
+/// What makes format `to` of the format before it. The first makes it of an empty file.
+struct UpgradeStep {
+  std::int64_t to;
+  const char* sql;
+};
+/// By rising `to`; the last one is the format that this version writes.
+std::span<const UpgradeStep> upgrade_steps();
+std::int64_t current_format();
+/// As the file says; 0: it is empty.
+std::int64_t format_of(const Connection& connection);
+
+/// Walks the steps from `from` on, in one transaction. With trouble the file is as it was.
+Trouble upgrade(Connection& connection, std::int64_t from, std::span<const UpgradeStep> steps);
+
+/// What is set on each connection before it is used: the lock, the log, how much is remembered. Takes the lock.
+/// False: the connection says why.
+bool set_up(Connection& connection);
+/// The file is one of ours, or empty. Another program's has its own mark, or tables and none.
+bool is_ours(const Connection& connection);
+
+/// The row `name` of the table meta.
+std::optional<std::int64_t> meta(const Connection& connection, const char* name);
+bool set_meta(Connection& connection, const char* name, std::int64_t value);
+/// Who wrote the file last: a version of Bramble.
+std::string written_by(const Connection& connection);
+bool set_written_by(Connection& connection);
+
+}  // namespace bramble

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "broker/store/schema.h"
+#include "broker/store/statement.h"
+
+namespace bramble {
+
+/// Some keys of a table, both ends included.
+struct KeyRange {
+  const TableRow* table = nullptr;
+  std::int64_t first = 0, last = 0;
+};
+
+/// The rows of a table by rising key, round what cannot be read: where SQLite gives up, the walk begins anew at the
+/// first key behind it that can be read. Between two damaged places that lie near each other good rows may be left out
+/// (at most as many keys as the first place took), since the second is only seen when it is run into.
+/// Threads: those of the connection.
+class TableScan {
+ public:
+  /// `columns` of a table of kTables. What next() gives has the key in column 0, and then those.
+  TableScan(const Connection& connection, const TableRow& table, std::string_view columns);
+
+  /// The next row, good until the next call; null: there is none.
+  const Statement* next();
+  const std::vector<KeyRange>& gaps() const { return gaps_; }
+
+ private:
+  bool readable(std::int64_t from);
+  void skip();
+
+  const TableRow& table_;
+  Statement rows_;
+  std::int64_t from_ = 0;  ///< no row before this key is wanted any more
+  bool at_end_ = false;
+  std::vector<KeyRange> gaps_;
+};
+
+const TableRow& table(std::string_view name);
+
+/// Removes them, in one transaction.
+Trouble remove(Connection& connection, const std::vector<KeyRange>& ranges);
+
+}  // namespace bramble
