@@ -47,7 +47,7 @@ class Store(WithFolder):
         return self.own
 
     def exported(self, folder):
-        return [json.loads(line) for line in self.done("export", folder).splitlines()]
+        return [json.loads(line) for line in self.done("export", folder).split("\n")[:-1]]
 
     def lines(self, text):
         path = os.path.join(self.own, "lines")
@@ -104,8 +104,8 @@ class FromMosquitto(Store):
         with open(cut, "wb") as out:
             out.write(self.bytes[:-1])
         said = self.done("import", cut, "--to", self.own)
-        self.assertIn("2 retained messages", said.replace("3 retained", "2 retained"))
-        self.assertIn(f"{cut}: 1 record is damaged and left out\n", said)
+        self.assertIn(" 2 retained messages", said)
+        self.assertIn(f"{cut}: 1 record damaged and left out\n", said)
 
     def test_another_format_is_refused_by_its_number(self):
         other = os.path.join(self.own, "old.db")
@@ -174,7 +174,7 @@ class Looking(Store):
     def test_inspect_says_how_much_there_is_and_who_waits_for_most(self):
         said = self.done("inspect", self.made())
         self.assertTrue(said.startswith(f"{self.db}\n"), said)
-        for part in (r"size +\d+ bytes", r"sessions +4, 4 with their client away", r"subscriptions +5, 0 shared",
+        for part in (r"format +1, written by bramble \d", r"size +\d+ bytes", r"sessions +4, 4 with their client away", r"subscriptions +5, 0 shared",
                      r"retained +3 messages, \d+ bytes of payload", r"waiting +15 messages, 3 in flight, \d+ bytes",
                      r"not released +2 messages at QoS 2", r"oldest waiting +2\d{3}-\d\d-\d\d \d\d:\d\d:\d\d UTC, topic ",
                      r"CLIENT +MESSAGES +BYTES +AWAY SINCE\nslow +5 +33 +2\d{3}-"):
@@ -193,7 +193,7 @@ class Looking(Store):
         before = self.bytes_of(self.db)
         done = call("store", "check", self.own)
         self.assertEqual((done.returncode, done.stderr), (1, ""))
-        self.assertEqual(done.stdout, f"{self.db}: 1 record cannot be read\n")
+        self.assertEqual(done.stdout, f"{self.db}: 1 deliveries have no session\n{self.db}: 1 record cannot be used\n")
         self.assertEqual(self.bytes_of(self.db), before)
         self.assertEqual(self.there(), ["bramble.db"])
 
@@ -203,7 +203,7 @@ class Looking(Store):
             other.execute("PRAGMA locking_mode = EXCLUSIVE")
             other.execute("BEGIN EXCLUSIVE")
             for verb in ("inspect", "check", "export"):
-                self.refused(call("store", verb, self.own), 1, f"{self.db}: is in use by another process; stop the broker")
+                self.refused(call("store", verb, self.own), 1, f"{self.db} is in use by another process")
             other.execute("ROLLBACK")
         other.close()
         self.done("check", self.own)
@@ -221,9 +221,10 @@ class Refused(Store):
     def test_what_is_no_database_is_left_where_it_is(self):
         text = self.lines("no database\n")
         for verb in ("inspect", "check", "export"):
-            self.refused(call("store", verb, text), 1, f"{text}: is no database of Bramble")
-            self.refused(call("store", verb, self.mosquitto_db), 1, "is no database of Bramble; bramble-ctl store import")
-            self.refused(call("store", verb, self.own), 1, f"{self.db}: No such file")
+            self.refused(call("store", verb, text), 1, f"cannot read {text}: file is not a database")
+            self.refused(call("store", verb, self.mosquitto_db), 1, 
+                         "is Mosquitto's database; make one of it with bramble-ctl store import")
+            self.refused(call("store", verb, self.own), 1, f"cannot read {self.db}: there is no such file")
         self.refused(call("store", "import", text, "--to", self.own), 1, f"{text}: is neither a database of Mosquitto nor")
         self.refused(call("store", "import", "/nonexistent", "--to", self.own), 1, "/nonexistent: is neither")
         self.assertEqual(self.there(), ["lines"])

@@ -143,7 +143,7 @@ def fill(broker):
     acks(broker, source)
     sender = broker.client("sender", user="eve").subscribe("pending/#", 2)
     sender.publish("pending/field", b"not released", qos=2, packet_id=77)
-    sender.publish("pending/kept", b"not released, retained", qos=2, retain=True, packet_id=78)
+    sender.publish("pending/kept", b"not released, retained", qos=2, retain=True, packet_id=78).end()
     source.end()
 
 

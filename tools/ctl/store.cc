@@ -4,17 +4,17 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
-#include <functional>
 #include <iostream>
 #include <optional>
+#include <utility>
 
 #include "broker/session/mosquitto_source.h"
+#include "broker/store/database_check.h"
 #include "broker/store/importing.h"
 #include "tools/ctl/commands.h"
 #include "tools/ctl/store_export.h"
 #include "tools/ctl/store_lines.h"
 #include "tools/ctl/store_summary.h"
-#include "tools/ctl/table.h"
 
 namespace bramble::ctl {
 
@@ -62,66 +62,6 @@ std::string database_at(const std::string& named) {
   return fs::is_directory(named, unknown) ? (fs::path(named) / kDatabase).string() : named;
 }
 
-OrMessage<std::unique_ptr<Database>> open(const std::string& file) {
-  std::error_code error;
-  if (!fs::is_regular_file(file, error)) {
-    return wrong(file + ": " + (error ? error.message() : "is no file") + "; name a database, or the folder it is in");
-  }
-  return Database::open(file);
-}
-
-/// Tells all of it to one reader. `say` gets what was loaded and gives the exit status.
-int read(const std::string& file, const std::function<Database::Reader&(Database& from, const Clocks& clocks)>& reader,
-         const std::function<int(Database& from, const Database::Loaded& loaded)>& say) {
-  const Clocks clocks = Clocks::now();
-  const auto database = open(file);
-  if (!database) return fail(kFailed, database.error());
-  if (!(*database)->moved().empty()) return fail(kFailed, (*database)->moved());
-  const auto loaded = (*database)->load(reader(**database, clocks), clocks, {});
-  if (!loaded) return fail(kFailed, loaded.error());
-  return say(**database, *loaded);
-}
-
-int inspect(const std::string& file) {
-  std::optional<StoreSummary> summary;
-  return read(
-      file, [&](Database& /*from*/, const Clocks& clocks) -> Database::Reader& { return summary.emplace(clocks); },
-      [&](const Database& from, const Database::Loaded& loaded) {
-        const std::string head = fmt::format("{}\n  {:<14} {} bytes\n", file, "size", from.figures().file_bytes);
-        return print(head + summary->text(loaded)) ? kDone : kFailed;
-      });
-}
-
-int check(const std::string& file) {
-  StoreCheck check;
-  return read(
-      file, [&](Database& /*from*/, const Clocks& /*clocks*/) -> Database::Reader& { return check; },
-      [&](const Database& /*from*/, const Database::Loaded& loaded) {
-        std::string text;
-        for (const std::string& each : check.findings()) text += file + ": " + each + "\n";
-        const std::uint64_t more = check.found() - check.findings().size();
-        if (more > 0) text += fmt::format("{}: and {} more\n", file, more);
-        if (loaded.left_out > 0) text += fmt::format("{}: {} records cannot be read\n", file, loaded.left_out);
-        if (text.empty()) return print(file + ": nothing is wrong\n") ? kDone : kFailed;
-        print(text);
-        return kFailed;
-      });
-}
-
-int write_lines(const std::string& file) {
-  std::optional<StoreExport> lines;
-  return read(
-      file,
-      [&](const Database& from, const Clocks& clocks) -> Database::Reader& {
-        return lines.emplace(from, clocks, [](std::string_view line) { return print(line); });
-      },
-      [&](const Database& /*from*/, const Database::Loaded& loaded) {
-        if (!lines->printed()) return kFailed;
-        if (loaded.left_out == 0) return kDone;
-        return fail(kFailed, fmt::format("{}: {} records cannot be read and are left out", file, loaded.left_out));
-      });
-}
-
 /// What a file begins with.
 std::string begin_of(const std::string& file) {
   std::error_code unknown;
@@ -132,6 +72,67 @@ std::string begin_of(const std::string& file) {
   in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   bytes.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
   return bytes;
+}
+
+/// Mosquitto's database is not looked at; nobody else's can be taken for ours.
+int refuse(const std::string& file) {
+  return fail(kFailed, file + ": is Mosquitto's database; make one of it with bramble-ctl store import");
+}
+
+std::string counted(std::uint64_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+int inspect(const std::string& file) {
+  const Clocks clocks = Clocks::now();
+  const auto contents = inspect_database(file);
+  if (!contents) return fail(kFailed, contents.error());
+  StoreSummary summary(clocks);
+  const auto loaded = read_database(
+      file, clocks, [&](std::uint64_t /*seed*/) -> auto& { return summary; });
+  if (!loaded) return fail(kFailed, loaded.error());
+  return print(file + "\n" + summary.text(*contents, *loaded)) ? kDone : kFailed;
+}
+
+/// Takes what is read, and looks at nothing of it.
+class Nobody final : public Database::Reader {
+ public:
+  void session(KeptSession) override {}
+  void subscription(KeptSubscription) override {}
+  void receipt(const KeptReceipt&) override {}
+  void retained(std::uint32_t, MessagePtr) override {}
+  void delivery(KeptDelivery) override {}
+};
+
+int check(const std::string& file) {
+  const auto found = check_database(file);
+  if (!found) return fail(kFailed, found.error());
+  Nobody nobody;
+  const auto loaded = read_database(
+      file, Clocks::now(), [&](std::uint64_t /*seed*/) -> auto& { return nobody; });
+  if (!loaded) return fail(kFailed, loaded.error());
+  std::string text;
+  for (const std::string& each : *found) text += file + ": " + each + "\n";
+  if (loaded->left_out > 0) text += file + ": " + counted(loaded->left_out, "record") + " cannot be used\n";
+  const bool whole = text.empty();
+  return print(whole ? file + ": nothing is wrong\n" : text) && whole ? kDone : kFailed;
+}
+
+int write_lines(const std::string& file) {
+  constexpr std::size_t kBytesAtOnce = 1 << 16;
+  const Clocks clocks = Clocks::now();
+  std::optional<StoreExport> lines;
+  std::string waiting;
+  const auto take = [&](std::string_view line) {
+    waiting += line;
+    return waiting.size() < kBytesAtOnce || print(std::exchange(waiting, {}));
+  };
+  const auto loaded = read_database(
+      file, clocks, [&](std::uint64_t seed) -> auto& { return lines.emplace(seed, clocks, take); });
+  if (!loaded) return fail(kFailed, loaded.error());
+  if (!lines->printed() || !print(waiting)) return kFailed;
+  if (loaded->left_out == 0) return kDone;
+  return fail(kFailed, file + ": " + counted(loaded->left_out, "record") + " cannot be used and left out");
 }
 
 OrMessage<Database::Loaded> import_lines(const std::string& file, const fs::path& to, const Clocks& clocks) {
@@ -173,7 +174,7 @@ int import(const Words& words) {
       fmt::format("{}: {} sessions, {} subscriptions, {} retained messages, {} waiting messages\n", to.string(),
                   loaded->sessions, loaded->subscriptions, loaded->retained, loaded->deliveries);
   if (loaded->left_out > 0) {
-    text += fmt::format("{}: {} records are damaged and left out\n", words.file, loaded->left_out);
+    text += words.file + ": " + counted(loaded->left_out, "record") + " damaged and left out\n";
   }
   return print(text) ? kDone : kFailed;
 }
@@ -202,7 +203,9 @@ int store(const std::vector<std::string>& words) {
   const auto* const verb = std::ranges::find(kVerbs, parsed->verb, [](const auto& each) { return each.first; });
   if (verb == std::end(kVerbs)) return fail(kBadWords, "store inspect, check, export or import (store --help)");
   if (!parsed->to.empty()) return fail(kBadWords, "--to: only of store import");
-  return verb->second(database_at(parsed->file));
+  const std::string file = database_at(parsed->file);
+  if (begin_of(file).starts_with(kMosquittoMagic)) return refuse(file);
+  return verb->second(file);
 }
 
 }  // namespace bramble::ctl

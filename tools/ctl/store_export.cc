@@ -59,9 +59,6 @@ Json will_of(const Will& will) {
 
 }  // namespace
 
-StoreExport::StoreExport(const Database& database, const Clocks& clocks, std::function<bool(std::string_view)> print)
-    : seed_(database.seed()), clocks_(clocks), print_(std::move(print)) {}
-
 void StoreExport::print(Json::Object record) {
   if (printed_) printed_ = print_(Json(std::move(record)).dump() + "\n");
 }

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "broker/store/database.h"
 #include "tools/bench/output/json.h"
@@ -19,8 +20,9 @@ namespace bramble::ctl {
 /// Threads: one.
 class StoreExport final : public Database::Reader {
  public:
-  /// `print` gets a line, with its end; false: it cannot be written, and no more is.
-  StoreExport(const Database& database, const Clocks& clocks, std::function<bool(std::string_view)> print);
+  /// `seed`: the database's. `print` gets a line, with its end; false: it cannot be written, and no more is.
+  StoreExport(std::uint64_t seed, const Clocks& clocks, std::function<bool(std::string_view)> print)
+      : seed_(seed), clocks_(clocks), print_(std::move(print)) {}
 
   bool printed() const { return printed_; }
 

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <span>
 
-#include "core/topic/topic.h"
 #include "tools/ctl/table.h"
 
 namespace bramble::ctl {
@@ -72,10 +71,12 @@ std::string StoreSummary::longest_queues() const {
   return "\n" + table(rows);
 }
 
-std::string StoreSummary::text(const Database::Loaded& loaded) const {
+std::string StoreSummary::text(const DatabaseContents& contents, const Database::Loaded& loaded) const {
   constexpr const char* kLine = "  {:<14} {}\n";
   std::string text =
-      fmt::format(kLine, "sessions", fmt::format("{}, {} with their client away", loaded.sessions, away_));
+      fmt::format(kLine, "format", fmt::format("{}, written by bramble {}", contents.format, contents.written_by));
+  text += fmt::format(kLine, "size", counted(contents.file_bytes, "byte"));
+  text += fmt::format(kLine, "sessions", fmt::format("{}, {} with their client away", loaded.sessions, away_));
   text += fmt::format(kLine, "subscriptions", fmt::format("{}, {} shared", loaded.subscriptions, shared_));
   text += fmt::format(kLine, "retained",
                       counted(loaded.retained, "message") + ", " + counted(retained_bytes_, "byte") + " of payload");
@@ -87,42 +88,9 @@ std::string StoreSummary::text(const Database::Loaded& loaded) const {
     text += fmt::format(kLine, "oldest waiting",
                         calendar(clocks_.wall_at(oldest_)) + ", topic " + printable(oldest_topic_));
   }
-  if (loaded.left_out > 0) text += fmt::format(kLine, "left out", counted(loaded.left_out, "record") + ": damaged");
+  if (loaded.left_out > 0)
+    text += fmt::format(kLine, "left out", counted(loaded.left_out, "record") + " that cannot be used");
   return text + longest_queues();
-}
-
-void StoreCheck::find(std::string what) {
-  if (++found_ <= kFindingsMax) findings_.push_back(std::move(what));
-}
-
-void StoreCheck::session(KeptSession session) {
-  if (session.client_id.empty()) find(fmt::format("session {} has no client id", session.id.value));
-  if (!client_ids_.emplace(session.client_id, session.id).second) {
-    find(fmt::format("'{}' has two sessions", printable(session.client_id)));
-  }
-  sessions_[session.id] = std::move(session.client_id);
-}
-
-void StoreCheck::subscription(KeptSubscription subscription) {
-  if (TopicFilter::parse(subscription.filter)) return;
-  find(fmt::format("'{}' is subscribed to what is no Topic Filter: {}", printable(sessions_[subscription.session]),
-                   printable(subscription.filter)));
-}
-
-void StoreCheck::receipt(const KeptReceipt& receipt) {
-  if (receipt.packet_id == 0) find("a message at QoS 2 has come without a Packet Identifier");
-}
-
-void StoreCheck::retained(std::uint32_t slot, MessagePtr message) {
-  const std::string topic = printable(message->topic());
-  if (message->payload().empty()) find(fmt::format("slot {} retains an empty message of {}", slot, topic));
-  if (!topics_.emplace(message->topic()).second) find(fmt::format("two messages are retained of {}", topic));
-}
-
-void StoreCheck::delivery(KeptDelivery delivery) {
-  if (delivery.state.packet_id == 0 || in_flight_.emplace(delivery.session, delivery.state.packet_id).second) return;
-  find(fmt::format("'{}' has two messages in flight with the Packet Identifier {}",
-                   printable(sessions_[delivery.session]), delivery.state.packet_id));
 }
 
 }  // namespace bramble::ctl
