@@ -27,7 +27,7 @@ constexpr CrossCheck kCrossChecks[] = {
     {"SELECT count(*) - count(DISTINCT topic) FROM retained", "retained messages are on a topic that has another"},
 };
 
-std::string cannot_read(const std::filesystem::path& file, const Connection& connection) {
+std::string cannot_read(const std::filesystem::path& file, const SqlConnection& connection) {
   const Trouble trouble = connection.trouble();
   if (trouble.fault == Fault::in_use) return in_use(file);
   return fmt::format("cannot read {}: {}", file.string(), trouble.why);
@@ -43,13 +43,13 @@ std::string log_of(const std::filesystem::path& file) { return file.string() + "
 
 /// A file without a log is looked at as it lies there; with one, what counts may be in the log alone, which takes the
 /// lock to read.
-OrMessage<Connection> open_to_inspect(const std::filesystem::path& file) {
+OrMessage<SqlConnection> open_to_inspect(const std::filesystem::path& file) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) {
     return tl::unexpected(fmt::format("cannot read {}: there is no such file", file.string()));
   }
   const bool logged = std::filesystem::exists(log_of(file), error);
-  Connection connection(file.string(), logged ? Connection::Access::inspect : Connection::Access::inspect_file);
+  SqlConnection connection(file.string(), logged ? SqlConnection::Access::inspect : SqlConnection::Access::inspect_file);
   if (!connection.open() || !connection.run("PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON;"
                                             "PRAGMA temp_store = MEMORY; SELECT count(*) FROM sqlite_schema")) {
     return tl::unexpected(cannot_read(file, connection));
@@ -62,11 +62,11 @@ OrMessage<Connection> open_to_inspect(const std::filesystem::path& file) {
   return connection;
 }
 
-std::uint64_t count(const Connection& connection, const char* table) {
+std::uint64_t count(const SqlConnection& connection, const char* table) {
   return static_cast<std::uint64_t>(integer_of(connection, fmt::format("SELECT count(*) FROM {}", table)));
 }
 
-void check_pages(const Connection& connection, Lines& found) {
+void check_pages(const SqlConnection& connection, Lines& found) {
   Statement statement(connection, "PRAGMA integrity_check(100)");
   auto step = statement.step();
   for (; step == Statement::Step::row; step = statement.step()) {
@@ -75,7 +75,7 @@ void check_pages(const Connection& connection, Lines& found) {
   if (step == Statement::Step::failed) found.push_back(connection.trouble().why);
 }
 
-void check_rows(const Connection& connection, const CrossCheck& check, Lines& found) {
+void check_rows(const SqlConnection& connection, const CrossCheck& check, Lines& found) {
   Statement statement(connection, check.sql);
   if (statement.step() != Statement::Step::row) {
     found.push_back(connection.trouble().why);

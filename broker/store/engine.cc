@@ -47,7 +47,7 @@ OrMessage<void> Database::Engine::begin_anew(const Trouble& trouble) {
 }
 
 Trouble Database::Engine::connect() {
-  connection_ = Connection(file_.path(), Connection::Access::write);
+  connection_ = SqlConnection(file_.path(), SqlConnection::Access::write);
   if (!connection_.open() || !set_up(connection_)) return connection_.trouble();
   if (Trouble trouble = refuse_or_upgrade()) return trouble;
   return prepare();
@@ -87,7 +87,7 @@ void Database::Engine::disconnect() {
     writer_.reset();
   }
   done_.bytes_written += connection_.pages_logged() * kFrameBytes;
-  connection_ = Connection();
+  connection_ = SqlConnection();
 }
 
 OrMessage<Database::Loaded> Database::Engine::load(Reader& reader, const Clocks& clocks,
@@ -155,7 +155,7 @@ Trouble Database::Engine::rebuild() {
 
 /// Its log is empty in the end: the damaged file is whole without it, and it cannot be taken for the new one's.
 Trouble Database::Engine::fill(const std::string& fresh) {
-  Connection to(fresh, Connection::Access::write);
+  SqlConnection to(fresh, SqlConnection::Access::write);
   if (!to.open()) return to.trouble();
   if (Trouble trouble = copy_readable(connection_, to)) return trouble;
   return connection_.checkpoint(true) ? Trouble{} : connection_.trouble();

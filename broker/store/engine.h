@@ -45,7 +45,7 @@ class Database::Engine {
   std::string line(const char* what, const Trouble& trouble) const;
 
   DatabaseFile file_;
-  Connection connection_;
+  SqlConnection connection_;
   std::optional<RecordWriter> writer_;
   std::string moved_;
   std::uint64_t seed_ = 0;

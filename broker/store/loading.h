@@ -16,7 +16,7 @@ namespace bramble {
 /// Cost: 0.6 us for each message and its delivery (bench/micro/store.cc).
 class Loading {
  public:
-  Loading(const Connection& connection, Database::Reader& reader, const Clocks& clocks,
+  Loading(const SqlConnection& connection, Database::Reader& reader, const Clocks& clocks,
           const std::function<void(std::uint64_t)>& progress)
       : connection_(connection), reader_(reader), clocks_(clocks), progress_(progress) {}
 
@@ -49,7 +49,7 @@ class Loading {
   MessagePtr message(std::uint64_t id);
   void leave_out(const TableRow& table, std::int64_t key);
 
-  const Connection& connection_;
+  const SqlConnection& connection_;
   Database::Reader& reader_;
   Clocks clocks_;
   const std::function<void(std::uint64_t)>& progress_;

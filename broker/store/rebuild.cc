@@ -16,7 +16,7 @@ std::string insertion(const TableRow& table, int columns) {
   return sql + ")";
 }
 
-bool copy(const TableRow& table, const Connection& from, const Connection& to) {
+bool copy(const TableRow& table, const SqlConnection& from, const SqlConnection& to) {
   TableScan scan(from, table, "*");  // the key twice, then
   const Statement* row = scan.next();
   if (row == nullptr) return true;
@@ -28,7 +28,7 @@ bool copy(const TableRow& table, const Connection& from, const Connection& to) {
   return true;
 }
 
-bool copy_all(const Connection& from, Connection& to) {
+bool copy_all(const SqlConnection& from, SqlConnection& to) {
   if (!to.run("BEGIN IMMEDIATE")) return false;
   if (const auto seed = meta(from, "seed"); seed && !set_meta(to, "seed", *seed)) return false;
   for (const TableRow& table : kTables) {
@@ -39,7 +39,7 @@ bool copy_all(const Connection& from, Connection& to) {
 
 }  // namespace
 
-Trouble copy_readable(const Connection& damaged, Connection& fresh) {
+Trouble copy_readable(const SqlConnection& damaged, SqlConnection& fresh) {
   if (!set_up(fresh)) return fresh.trouble();
   if (Trouble trouble = upgrade(fresh, 0, upgrade_steps())) return trouble;
   if (copy_all(damaged, fresh)) return {};

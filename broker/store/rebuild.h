@@ -7,6 +7,6 @@ namespace bramble {
 /// Fills `fresh`, an empty file, with all that can be read of `damaged`, row by row as it is: damage that lies in
 /// indexes, in pages that nobody uses or between the tables is gone then.  Trouble: of writing.
 /// Threads: those of the connections.  Cost: as reading and writing everything.
-Trouble copy_readable(const Connection& damaged, Connection& fresh);
+Trouble copy_readable(const SqlConnection& damaged, SqlConnection& fresh);
 
 }  // namespace bramble

@@ -36,7 +36,7 @@ void gather(std::span<const std::unique_ptr<Part>> parts, std::vector<Row> Part:
 }  // namespace
 
 // REPLACE throughout: a round that has failed may be on the disk all the same, and is then written over.
-RecordWriter::RecordWriter(const Connection& connection)
+RecordWriter::RecordWriter(const SqlConnection& connection)
     : connection_(connection),
       bytes_max_(connection.bytes_max()),
       end_session_(connection, "DELETE FROM session WHERE sid = ?1"),

@@ -15,7 +15,7 @@ namespace bramble {
 /// Cost: 1.9 us a delivery of 200 bytes that comes and 1.4 us one that goes (bench/micro/store.cc).
 class RecordWriter {
  public:
-  explicit RecordWriter(const Connection& connection);
+  explicit RecordWriter(const SqlConnection& connection);
 
   struct Round {
     std::span<const std::unique_ptr<Part>> parts;
@@ -60,7 +60,7 @@ class RecordWriter {
     const ApplicationMessage* message;
     ApplicationMessage::StoreMark before;
   };
-  const Connection& connection_;
+  const SqlConnection& connection_;
   std::vector<Touched> touched_;
   std::uint64_t next_message_ = 1;
   std::uint64_t next_message_before_ = 1;

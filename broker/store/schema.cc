@@ -28,7 +28,7 @@ constexpr UpgradeStep kSteps[] = {{1, kFormat1}};
 
 // The lock comes before the log, so that the log's index is in our memory and not in a file that processes share. The
 // log is moved into the file by Database::checkpoint(), never by SQLite inside a commit that somebody waits for
-// (Connection sees to that).
+// (SqlConnection sees to that).
 constexpr char kPragmas[] = R"sql(
   PRAGMA page_size = 4096;
   PRAGMA locking_mode = EXCLUSIVE;
@@ -42,13 +42,13 @@ constexpr char kPragmas[] = R"sql(
   PRAGMA trusted_schema = OFF;
 )sql";
 
-bool mark(Connection& connection, std::int64_t format) {
+bool mark(SqlConnection& connection, std::int64_t format) {
   return connection.run(fmt::format("PRAGMA user_version = {}", format).c_str()) &&
          connection.run(fmt::format("PRAGMA application_id = {}", kApplicationId).c_str()) &&
          set_meta(connection, "format", format) && set_written_by(connection);
 }
 
-bool take(Connection& connection, std::int64_t from, std::span<const UpgradeStep> steps) {
+bool take(SqlConnection& connection, std::int64_t from, std::span<const UpgradeStep> steps) {
   for (const UpgradeStep& step : steps) {
     if (step.to > from && !connection.run(step.sql)) return false;
   }
@@ -61,41 +61,41 @@ std::span<const UpgradeStep> upgrade_steps() { return kSteps; }
 
 std::int64_t current_format() { return upgrade_steps().back().to; }
 
-std::int64_t format_of(const Connection& connection) { return integer_of(connection, "PRAGMA user_version"); }
+std::int64_t format_of(const SqlConnection& connection) { return integer_of(connection, "PRAGMA user_version"); }
 
-Trouble upgrade(Connection& connection, std::int64_t from, std::span<const UpgradeStep> steps) {
+Trouble upgrade(SqlConnection& connection, std::int64_t from, std::span<const UpgradeStep> steps) {
   if (connection.run("BEGIN IMMEDIATE") && take(connection, from, steps)) return {};
   Trouble trouble = connection.trouble();
   if (connection.in_transaction()) connection.run("ROLLBACK");
   return trouble;
 }
 
-bool set_up(Connection& connection) {
+bool set_up(SqlConnection& connection) {
   // The lock is taken by the first that needs it: this one, and it stays for as long as the connection is open.
   return connection.run(kPragmas) && connection.run("BEGIN IMMEDIATE; COMMIT");
 }
 
-bool is_ours(const Connection& connection) {
+bool is_ours(const SqlConnection& connection) {
   if (integer_of(connection, "PRAGMA application_id") == kApplicationId) return true;
   return integer_of(connection, "SELECT count(*) FROM sqlite_schema") == 0 && format_of(connection) == 0;
 }
 
-std::optional<std::int64_t> meta(const Connection& connection, const char* name) {
+std::optional<std::int64_t> meta(const SqlConnection& connection, const char* name) {
   Statement statement(connection, "SELECT v FROM meta WHERE k = ?1");
   statement.bind_text(1, name);
   if (statement.step() != Statement::Step::row || statement.null(0)) return std::nullopt;
   return statement.integer(0);
 }
 
-bool set_meta(Connection& connection, const char* name, std::int64_t value) {
+bool set_meta(SqlConnection& connection, const char* name, std::int64_t value) {
   return Statement(connection, "INSERT OR REPLACE INTO meta VALUES(?1, ?2)").bind_text(1, name).bind(2, value).run();
 }
 
-std::string written_by(const Connection& connection) {
+std::string written_by(const SqlConnection& connection) {
   return text_of(connection, "SELECT v FROM meta WHERE k = 'written_by'");
 }
 
-bool set_written_by(Connection& connection) {
+bool set_written_by(SqlConnection& connection) {
   Statement statement(connection, "INSERT OR REPLACE INTO meta VALUES('written_by', ?1)");
   return statement.bind_text(1, BRAMBLE_VERSION).run();
 }

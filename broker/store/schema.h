@@ -30,22 +30,22 @@ struct UpgradeStep {
 std::span<const UpgradeStep> upgrade_steps();
 std::int64_t current_format();
 /// As the file says; 0: it is empty.
-std::int64_t format_of(const Connection& connection);
+std::int64_t format_of(const SqlConnection& connection);
 
 /// Walks the steps from `from` on, in one transaction. With trouble the file is as it was.
-Trouble upgrade(Connection& connection, std::int64_t from, std::span<const UpgradeStep> steps);
+Trouble upgrade(SqlConnection& connection, std::int64_t from, std::span<const UpgradeStep> steps);
 
 /// What is set on each connection before it is used: the lock, the log, how much is remembered. Takes the lock.
 /// False: the connection says why.
-bool set_up(Connection& connection);
+bool set_up(SqlConnection& connection);
 /// The file is one of ours, or empty. Another program's has its own mark, or tables and none.
-bool is_ours(const Connection& connection);
+bool is_ours(const SqlConnection& connection);
 
 /// The row `name` of the table meta.
-std::optional<std::int64_t> meta(const Connection& connection, const char* name);
-bool set_meta(Connection& connection, const char* name, std::int64_t value);
+std::optional<std::int64_t> meta(const SqlConnection& connection, const char* name);
+bool set_meta(SqlConnection& connection, const char* name, std::int64_t value);
 /// Who wrote the file last: a version of Bramble.
-std::string written_by(const Connection& connection);
-bool set_written_by(Connection& connection);
+std::string written_by(const SqlConnection& connection);
+bool set_written_by(SqlConnection& connection);
 
 }  // namespace bramble

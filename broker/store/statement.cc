@@ -53,7 +53,7 @@ int note_log_pages(void* into, sqlite3*, const char*, int pages) {
 
 }  // namespace
 
-Connection::Connection(const std::string& file, Access access) {
+SqlConnection::SqlConnection(const std::string& file, Access access) {
   const bool immutable = access == Access::inspect_file;
   const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
                     (immutable ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE);
@@ -64,13 +64,13 @@ Connection::Connection(const std::string& file, Access access) {
   sqlite3_wal_hook(handle_, note_log_pages, log_pages_.get());  // in place of SQLite's own checkpoints, too
 }
 
-Connection::~Connection() { check(sqlite3_close(handle_) == SQLITE_OK, "a statement outlives its connection"); }
+SqlConnection::~SqlConnection() { check(sqlite3_close(handle_) == SQLITE_OK, "a statement outlives its connection"); }
 
-bool Connection::run(const char* sql) { return sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) == SQLITE_OK; }
+bool SqlConnection::run(const char* sql) { return sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) == SQLITE_OK; }
 
-bool Connection::in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
+bool SqlConnection::in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
 
-bool Connection::checkpoint(bool shorten) {
+bool SqlConnection::checkpoint(bool shorten) {
   int in_log = 0, moved = 0;
   const int mode = shorten ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
   if (sqlite3_wal_checkpoint_v2(handle_, nullptr, mode, &in_log, &moved) != SQLITE_OK || in_log != moved) return false;
@@ -78,24 +78,24 @@ bool Connection::checkpoint(bool shorten) {
   return true;
 }
 
-std::uint64_t Connection::pages_logged() const {
+std::uint64_t SqlConnection::pages_logged() const {
   int pages = 0, highest = 0;
   if (handle_) sqlite3_db_status(handle_, SQLITE_DBSTATUS_CACHE_WRITE, &pages, &highest, 0);
   return static_cast<std::uint64_t>(pages);
 }
 
-void Connection::leave_log() { sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr); }
+void SqlConnection::leave_log() { sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr); }
 
-std::uint64_t Connection::changed() const { return static_cast<std::uint64_t>(sqlite3_changes64(handle_)); }
+std::uint64_t SqlConnection::changed() const { return static_cast<std::uint64_t>(sqlite3_changes64(handle_)); }
 
-std::uint64_t Connection::bytes_max() const {
+std::uint64_t SqlConnection::bytes_max() const {
   constexpr int kHead = 256;  // what SQLite puts before the columns, and our numbers
   return static_cast<std::uint64_t>(std::max(0, sqlite3_limit(handle_, SQLITE_LIMIT_LENGTH, -1) - kHead));
 }
 
-Fault Connection::fault() const { return handle_ ? fault_of(sqlite3_extended_errcode(handle_)) : Fault::disk; }
+Fault SqlConnection::fault() const { return handle_ ? fault_of(sqlite3_extended_errcode(handle_)) : Fault::disk; }
 
-Trouble Connection::trouble() const {
+Trouble SqlConnection::trouble() const {
   if (handle_ == nullptr) return {Fault::disk, "out of memory"};
   Trouble trouble{fault(), sqlite3_errmsg(handle_)};
   const int system = sqlite3_system_errno(handle_);
@@ -104,7 +104,7 @@ Trouble Connection::trouble() const {
   return trouble;
 }
 
-Statement::Statement(const Connection& connection, std::string sql)
+Statement::Statement(const SqlConnection& connection, std::string sql)
     : connection_(connection.handle()), sql_(std::move(sql)) {
   prepare();
 }
@@ -173,12 +173,12 @@ std::string_view Statement::bytes(int column) const {
 
 int Statement::columns() const { return sqlite3_column_count(handle_); }
 
-std::int64_t integer_of(const Connection& connection, std::string sql, std::int64_t otherwise) {
+std::int64_t integer_of(const SqlConnection& connection, std::string sql, std::int64_t otherwise) {
   Statement statement(connection, std::move(sql));
   return statement.step() == Statement::Step::row ? statement.integer(0) : otherwise;
 }
 
-std::string text_of(const Connection& connection, std::string sql) {
+std::string text_of(const SqlConnection& connection, std::string sql) {
   Statement statement(connection, std::move(sql));
   return statement.step() == Statement::Step::row ? std::string(statement.bytes(0)) : std::string();
 }

@@ -32,24 +32,24 @@ struct Trouble {
 
 /// One open SQLite file. What fails says so by its return value; trouble() then tells of the last call.
 /// Threads: one at a time.  Lifetime: its Statements must be gone before it goes.
-class Connection {
+class SqlConnection {
  public:
   enum class Access : std::uint8_t {
     write,        ///< the file must be there
     inspect,      ///< as `write` to the locks, but nothing is written, not even at the end
     inspect_file  ///< looks at the file alone, without its log and without locks
   };
-  Connection() = default;
-  Connection(const std::string& file, Access access);
-  Connection(Connection&& other) noexcept
+  SqlConnection() = default;
+  SqlConnection(const std::string& file, Access access);
+  SqlConnection(SqlConnection&& other) noexcept
       : handle_(std::exchange(other.handle_, nullptr)), code_(other.code_), log_pages_(std::move(other.log_pages_)) {}
-  Connection& operator=(Connection&& other) noexcept {
+  SqlConnection& operator=(SqlConnection&& other) noexcept {
     std::swap(handle_, other.handle_);
     std::swap(code_, other.code_);
     std::swap(log_pages_, other.log_pages_);
     return *this;
   }
-  ~Connection();
+  ~SqlConnection();
 
   bool open() const { return handle_ != nullptr && code_ == 0; }
   /// One or more statements, without their rows.
@@ -86,7 +86,7 @@ class Statement {
 
   Statement() = default;
   /// One that cannot be prepared (the file's tables are not what they should be) fails at each step.
-  Statement(const Connection& connection, std::string sql);
+  Statement(const SqlConnection& connection, std::string sql);
   Statement(Statement&& other) noexcept
       : connection_(other.connection_), sql_(std::move(other.sql_)), handle_(std::exchange(other.handle_, nullptr)) {}
   Statement& operator=(Statement&& other) noexcept {
@@ -123,7 +123,7 @@ class Statement {
 };
 
 /// The first column of the first row; `otherwise` if there is none, or it failed.
-std::int64_t integer_of(const Connection& connection, std::string sql, std::int64_t otherwise = 0);
-std::string text_of(const Connection& connection, std::string sql);
+std::int64_t integer_of(const SqlConnection& connection, std::string sql, std::int64_t otherwise = 0);
+std::string text_of(const SqlConnection& connection, std::string sql);
 
 }  // namespace bramble

@@ -16,7 +16,7 @@ std::int64_t plus(std::int64_t key, std::int64_t more) { return key > kLastKey -
 
 }  // namespace
 
-TableScan::TableScan(const Connection& connection, const TableRow& table, std::string_view columns)
+TableScan::TableScan(const SqlConnection& connection, const TableRow& table, std::string_view columns)
     : table_(table),
       rows_(connection, fmt::format("SELECT {0}, {1} FROM {2} WHERE {0} >= ?1 ORDER BY {0}", table.key, columns,
                                     table.name)) {
@@ -70,7 +70,7 @@ const TableRow& table(std::string_view name) {
 
 namespace {
 
-bool remove_of(Connection& connection, const TableRow& table, const std::vector<KeyRange>& ranges) {
+bool remove_of(SqlConnection& connection, const TableRow& table, const std::vector<KeyRange>& ranges) {
   Statement statement(connection, fmt::format("DELETE FROM {0} WHERE {1} BETWEEN ?1 AND ?2", table.name, table.key));
   return std::all_of(ranges.begin(), ranges.end(), [&](const KeyRange& range) {
     return range.table != &table || statement.bind(1, range.first).bind(2, range.last).run();
@@ -79,7 +79,7 @@ bool remove_of(Connection& connection, const TableRow& table, const std::vector<
 
 }  // namespace
 
-Trouble remove(Connection& connection, const std::vector<KeyRange>& ranges) {
+Trouble remove(SqlConnection& connection, const std::vector<KeyRange>& ranges) {
   if (ranges.empty()) return {};
   bool done = connection.run("BEGIN IMMEDIATE");
   for (const TableRow& table : kTables) done = done && remove_of(connection, table, ranges);

@@ -23,7 +23,7 @@ struct KeyRange {
 class TableScan {
  public:
   /// `columns` of a table of kTables. What next() gives has the key in column 0, and then those.
-  TableScan(const Connection& connection, const TableRow& table, std::string_view columns);
+  TableScan(const SqlConnection& connection, const TableRow& table, std::string_view columns);
 
   /// The next row, good until the next call; null: there is none.
   const Statement* next();
@@ -43,6 +43,6 @@ class TableScan {
 const TableRow& table(std::string_view name);
 
 /// Removes them, in one transaction.
-Trouble remove(Connection& connection, const std::vector<KeyRange>& ranges);
+Trouble remove(SqlConnection& connection, const std::vector<KeyRange>& ranges);
 
 }  // namespace bramble

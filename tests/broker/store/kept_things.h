@@ -29,7 +29,7 @@ class Folder {
 };
 
 /// What load() gave.
-struct Kept : Database::Reader {
+struct Kept final : Database::Reader {
   void session(KeptSession session) override { sessions.push_back(std::move(session)); }
   void subscription(KeptSubscription subscription) override { subscriptions.push_back(std::move(subscription)); }
   void receipt(const KeptReceipt& receipt) override { receipts.push_back(receipt); }
