@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -60,13 +62,39 @@ OrMessage<void> check_absent(const fs::path& file) {
   return {};
 }
 
+fs::path folder_of(const fs::path& file) { return file.has_parent_path() ? file.parent_path() : fs::path("."); }
+
+/// As long as it lives, nobody else makes a database in the folder. A file system without such locks says nothing.
+class FolderLock {
+ public:
+  explicit FolderLock(const fs::path& folder)
+      : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
+        taken_(descriptor_ >= 0 && (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)) {}
+  FolderLock(const FolderLock&) = delete;
+  ~FolderLock() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  bool taken() const { return taken_; }
+
+ private:
+  const int descriptor_;
+  const bool taken_;
+};
+
+/// Root makes it for the account that the folder is of, which the broker runs as.
+void give_to_owner_of_folder(const fs::path& file) {
+  struct stat folder {};
+  if (::geteuid() != 0 || ::stat(folder_of(file).c_str(), &folder) != 0) return;
+  static_cast<void>(::lchown(file.c_str(), folder.st_uid, folder.st_gid));
+}
+
 /// The new name is nobody else's: where the file system can say so, it looks once more.
 OrMessage<void> give_name(const fs::path& made, const fs::path& file) {
   if (::renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, file.c_str(), RENAME_NOREPLACE) != 0) {
     if (errno != EINVAL && errno != ENOSYS) return wrong(why(file, errno));
     if (::rename(made.c_str(), file.c_str()) != 0) return wrong(why(file, errno));
   }
-  return sync(file.has_parent_path() ? file.parent_path() : fs::path("."));
+  return sync(folder_of(file));
 }
 
 /// For a database that has to be empty.
@@ -161,6 +189,8 @@ OrMessage<Database::Loaded> import_mosquitto(const fs::path& mosquitto_db, Datab
 
 OrMessage<Database::Loaded> make_database(const fs::path& file, const Clocks& clocks, const Fill& fill) {
   const fs::path made = beside(file, ".importing");
+  const FolderLock lock(folder_of(file));
+  if (!lock.taken()) return wrong(folder_of(file).string() + ": somebody makes a database there, or it is no folder");
   if (auto absent = check_absent(file); !absent) return wrong(std::move(absent.error()));
   if (auto removed = remove_all_of(made); !removed) return wrong(std::move(removed.error()));
   auto loaded = make(made, clocks, fill);
@@ -168,6 +198,7 @@ OrMessage<Database::Loaded> make_database(const fs::path& file, const Clocks& cl
   // It is one file only when its log is in it, which SQLite sees to when it is closed.
   if (loaded && fs::exists(beside(made, "-wal"), unknown)) loaded = wrong(made.string() + ": its log is not in it");
   OrMessage<void> done;
+  if (loaded) give_to_owner_of_folder(made);
   if (loaded) done = sync(made);
   if (loaded && done) done = give_name(made, file);
   if (loaded && done) return loaded;

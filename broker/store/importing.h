@@ -29,6 +29,7 @@ class Importing final : public Database::Reader {
 
  private:
   static constexpr std::uint64_t kRecordsMax = 10'000, kBytesMax = 16 << 20;  // of a commit, about
+  Part& part();
   void count(std::size_t bytes);
   void commit();
 
@@ -38,7 +39,6 @@ class Importing final : public Database::Reader {
   std::vector<RetainedChange> retained_;
   std::uint64_t records_ = 0, bytes_ = 0;
   std::string error_;
-  Part& part();
 };
 
 /// RetainSource::encode, if the caller knows listeners.
@@ -51,6 +51,7 @@ OrMessage<Database::Loaded> import_mosquitto(const std::filesystem::path& mosqui
 
 /// Makes a database at `file`, where there is none, with all that `fill` puts into it, or none: it is filled under the
 /// name FILE.importing, which the next try begins anew, and gets its own when it is complete and on the disk.
+/// Root makes it for the account that the folder belongs to. One at a time in a folder.
 /// Errors: a line: there is one already, what `fill` said, the disk.
 using Fill = std::function<OrMessage<Database::Loaded>(Database& into)>;
 OrMessage<Database::Loaded> make_database(const std::filesystem::path& file, const Clocks& clocks, const Fill& fill);
