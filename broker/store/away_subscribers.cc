@@ -47,6 +47,7 @@ std::vector<const KeptSubscription*> AwaySubscribers::of(std::string_view topic,
     if (matches(filter, topic)) take(filter, *subscription);
   }
   std::vector<const KeptSubscription*> all;
+  found_ += found.size();
   if (given_up()) return all;
   all.reserve(found.size());
   for (const auto& [key, subscription] : found) all.push_back(subscription);

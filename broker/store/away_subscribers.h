@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "broker/store/kept.h"
@@ -21,15 +22,15 @@ class AwaySubscribers {
   /// publisher's own.
   /// Cost: O(1) for filters without wildcards, each of the others is looked at.
   std::vector<const KeptSubscription*> of(std::string_view topic, SessionId publisher);
-  /// More was to be looked at than any file holds that Mosquitto has written: from then on it finds none.
-  bool given_up() const { return looked_ > kLooksMax; }
+  /// More was to be looked at, or found, than any file holds that Mosquitto has written: from then on it finds none.
+  bool given_up() const { return looked_ > kLooksMax || found_ > kFoundMax; }
 
  private:
-  static constexpr std::uint64_t kLooksMax = 50'000'000;
+  static constexpr std::uint64_t kLooksMax = 50'000'000, kFoundMax = 1'000'000;
 
   std::multimap<std::string_view, const KeptSubscription*> by_filter_;  // share name taken off
   std::vector<std::pair<std::string_view, const KeptSubscription*>> with_wildcards_;
-  std::uint64_t looked_ = 0;
+  std::uint64_t looked_ = 0, found_ = 0;
 };
 
 }  // namespace bramble

@@ -350,6 +350,35 @@ TEST_CASE("a chunk that says it is longer than the file takes no memory, and end
   CHECK(loaded.sessions == 1);
 }
 
+TEST_CASE("a file in which everybody waits for everything ends at a limit, and what is left out is counted") {
+  constexpr int kEach = 1'100;
+  std::string file = mosquitto_head(6) + client_6("c", "", 0) + client_6("from", "", 0);
+  for (std::uint32_t i = 1; i <= kEach; ++i) {
+    file += subscribed("c", "#", 1, 0, i);
+    file += stored({.id = i, .topic = "t", .payload = "x", .qos = 2});
+    file += client_message({.client_id = "from",
+                            .message = i,
+                            .packet_id = static_cast<std::uint16_t>(i),
+                            .qos = 2,
+                            .state = 7,
+                            .direction = 0});
+  }
+  struct Counting final : Database::Reader {
+    std::uint64_t deliveries = 0;
+    void session(KeptSession) override {}
+    void subscription(KeptSubscription) override {}
+    void receipt(const KeptReceipt&) override {}
+    void retained(std::uint32_t, MessagePtr) override {}
+    void delivery(KeptDelivery) override { ++deliveries; }
+  } counting;
+  const TextFile mosquitto(file);
+  const auto loaded = read_mosquitto_database(mosquitto.path(), at(1000), counting);
+  REQUIRE(loaded.has_value());
+  CHECK(counting.deliveries == loaded->deliveries);
+  CHECK(loaded->deliveries == 1'000'000 / kEach * kEach);
+  CHECK(loaded->left_out == kEach - 1'000'000 / kEach);
+}
+
 TEST_CASE("a file that is cut off anywhere gives what is before that, or an error") {
   const std::string whole = bytes_of(kReal);
   const TextFile file(whole);
