@@ -98,8 +98,9 @@ Fault SqlConnection::fault() const { return handle_ ? fault_of(sqlite3_extended_
 Trouble SqlConnection::trouble() const {
   if (handle_ == nullptr) return {Fault::disk, "out of memory"};
   Trouble trouble{fault(), sqlite3_errmsg(handle_)};
-  const int system = sqlite3_system_errno(handle_);
-  if (trouble.fault == Fault::disk && system != 0) trouble.why += std::string(" (") + std::strerror(system) + ")";
+  const int code = sqlite3_errcode(handle_) & 0xFF;
+  const int system = code == SQLITE_IOERR || code == SQLITE_CANTOPEN ? sqlite3_system_errno(handle_) : 0;
+  if (system != 0) trouble.why += std::string(" (") + std::strerror(system) + ")";
   if (trouble.fault == Fault::none) trouble.fault = Fault::other;
   return trouble;
 }
