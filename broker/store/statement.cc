@@ -84,7 +84,9 @@ std::uint64_t SqlConnection::pages_logged() const {
   return static_cast<std::uint64_t>(pages);
 }
 
-void SqlConnection::leave_log() { sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr); }
+void SqlConnection::leave_log() {
+  if (handle_) sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
 
 std::uint64_t SqlConnection::changed() const { return static_cast<std::uint64_t>(sqlite3_changes64(handle_)); }
 

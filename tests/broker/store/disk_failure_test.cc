@@ -110,8 +110,9 @@ TEST_CASE("a round that was said to have failed, but is on the disk when the con
   write(it.folder / "copy-wal", log);
   it.check_after(reload(it.folder / "copy"));  // so a process that ends here finds it
   REQUIRE_FALSE(try_commit(*it.database, it.next));
-  // The third tries with a new connection, which finds the round in the log. Something new is in it as well: `old` is
-  // wanted again, whose record that round has removed.
+  // The third tries with a new connection, which finds the round in the log, and fails in its own sync. The fourth has
+  // something new in it as well: `old` is wanted again, whose record that round has removed.
+  REQUIRE_FALSE(try_commit(*it.database, it.next));
   it.disk.mend();
   it.next.push_back(std::make_unique<Part>());
   it.next[1]->deliveries = deliveries(delivery(6, 1, it.old));
