@@ -49,6 +49,7 @@ class Database::Engine {
   std::optional<RecordWriter> writer_;
   std::string moved_;
   std::uint64_t seed_ = 0;
+  std::uint64_t lost_ = 0;  ///< places that a rebuild could not read
 
   int failures_ = 0;              ///< commits since the last that worked
   bool marks_in_doubt_ = false;   ///< records may be missing that marks say are there

@@ -38,6 +38,8 @@ Trouble upgrade(SqlConnection& connection, std::int64_t from, std::span<const Up
 /// What is set on each connection before it is used: the lock, the log, how much is remembered. Takes the lock.
 /// False: the connection says why.
 bool set_up(SqlConnection& connection);
+/// What is left of a file that has lost its end can then be read, which SQLite else refuses.
+void read_all_the_same(SqlConnection& connection);
 /// The file is one of ours, or empty. Another program's has its own mark, or tables and none.
 bool is_ours(const SqlConnection& connection);
 
