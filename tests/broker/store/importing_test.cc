@@ -8,6 +8,7 @@
 
 #include "broker/session/mosquitto_source.h"
 #include "broker/session/session_directory.h"
+#include "broker/store/database_check.h"
 #include "tests/broker/store/collected.h"
 #include "tests/broker/store/mosquitto_bytes.h"
 #include "tests/support/text_file.h"
@@ -175,6 +176,28 @@ TEST_CASE("a source that cannot be read, or a folder that is not there, makes no
   CHECK(folder.files().empty());
   CHECK(error_of(import_into_new(kReal, folder.path / "no" / "bramble.db", Clocks::now())).find("is no folder") !=
         std::string::npos);
+}
+
+TEST_CASE("to read a database changes nothing of it, and what cannot be used is counted") {
+  const Folder folder;
+  REQUIRE(import_into_new(kReal, folder.db(), Clocks::now()).has_value());
+  const auto [all, loaded, seed] = load(folder.db(), Clocks::now());
+  const auto before = fs::last_write_time(folder.db());
+  Collected read;
+  std::uint64_t read_seed = 0;
+  const auto reader = [&](std::uint64_t with) -> Database::Reader& { return read_seed = with, read; };
+  const auto result = read_database(folder.db(), Clocks::now(), reader);
+  REQUIRE_MESSAGE(result.has_value(), result.error());
+  CHECK(read.in_order);
+  CHECK(read_seed == seed);
+  CHECK(result->sessions == loaded.sessions);
+  CHECK(result->deliveries == loaded.deliveries);
+  CHECK(read.queue_of("slow") == all.queue_of("slow"));
+  CHECK(fs::last_write_time(folder.db()) == before);
+  CHECK(folder.files() == Files{"bramble.db"});
+  const auto open = Database::open(folder.db());
+  REQUIRE(open.has_value());
+  CHECK(error_of(read_database(folder.db(), Clocks::now(), reader)).find("is in use") != std::string::npos);
 }
 
 }  // namespace bramble
