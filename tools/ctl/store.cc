@@ -74,8 +74,7 @@ std::string begin_of(const std::string& file) {
   return bytes;
 }
 
-/// Mosquitto's database is not looked at; nobody else's can be taken for ours.
-int refuse(const std::string& file) {
+int refuse_mosquitto(const std::string& file) {
   return fail(kFailed, file + ": is Mosquitto's database; make one of it with bramble-ctl store import");
 }
 
@@ -204,7 +203,7 @@ int store(const std::vector<std::string>& words) {
   if (verb == std::end(kVerbs)) return fail(kBadWords, "store inspect, check, export or import (store --help)");
   if (!parsed->to.empty()) return fail(kBadWords, "--to: only of store import");
   const std::string file = database_at(parsed->file);
-  if (begin_of(file).starts_with(kMosquittoMagic)) return refuse(file);
+  if (begin_of(file).starts_with(kMosquittoMagic)) return refuse_mosquitto(file);
   return verb->second(file);
 }
 

@@ -1,83 +1,31 @@
 #include "broker/store/mosquitto_database.h"
 
 #include <doctest/doctest.h>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "broker/session/mosquitto_source.h"
-#include "tests/broker/store/collected.h"
 #include "tests/broker/store/mosquitto_bytes.h"
-#include "tests/support/random.h"
-#include "tests/support/text_file.h"
+#include "tests/broker/store/mosquitto_reading.h"
 
 namespace bramble {
 
 namespace {
 
 using namespace std::string_literals;
-using testing::chunk;
+using testing::at;
+using testing::bytes_of;
 using testing::client_5;
 using testing::client_6;
 using testing::client_message;
 using testing::Collected;
+using testing::kReal;
+using testing::kRealMadeAt;
 using testing::mosquitto_head;
+using testing::read_bytes;
+using testing::read_file;
 using testing::stored;
 using testing::subscribed;
 using testing::TextFile;
 using Queue = std::vector<std::string>;
-
-constexpr const char* kReal = "tests/broker/store/mosquitto_2_0.db";  // made by tests/tools/mosquitto_files.py
-constexpr std::int64_t kRealMadeAt = 1795889599;                      // about; its messages live for years
-
-Clocks at(std::int64_t seconds) { return {SteadyTime(Seconds(1'000'000)), WallTime(Seconds(seconds))}; }
-
-PublisherNames names() {
-  return {.id = [](std::string_view client_id) { return PublisherId{client_id.size()}; }, .source = source_of};
-}
-
-struct Read {
-  Collected all;
-  Database::Loaded loaded;
-};
-
-Read read_file(const std::string& path, const Clocks& clocks) {
-  Read result;
-  const auto loaded = read_mosquitto_database(path, clocks, result.all, names());
-  REQUIRE_MESSAGE(loaded.has_value(), loaded.error());
-  CHECK(result.all.in_order);
-  result.loaded = *loaded;
-  return result;
-}
-
-Read read_bytes(const std::string& bytes, std::int64_t now = 1000) {
-  const TextFile file(bytes);
-  return read_file(file.path(), at(now));
-}
-
-std::string refused(const std::string& path) {
-  Collected none;
-  const auto loaded = read_mosquitto_database(path, at(0), none);
-  REQUIRE_FALSE(loaded.has_value());
-  return loaded.error();
-}
-
-std::string refused_bytes(const std::string& bytes) {
-  const TextFile file(bytes);
-  const std::string said = refused(file.path());
-  REQUIRE(said.starts_with(file.path() + ": "));
-  return said.substr(file.path().size() + 2);
-}
-
-std::string bytes_of(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  REQUIRE(in);
-  std::ostringstream out;
-  out << in.rdbuf();
-  return out.str();
-}
 
 const ApplicationMessage* retained_on(const Collected& all, std::string_view topic) {
   for (const auto& [slot, message] : all.retained_messages) {
@@ -268,7 +216,7 @@ TEST_CASE("a message that was about to be sent waits; one that was sent before i
   CHECK(loaded.left_out == 2);
 }
 
-TEST_CASE("[MQTT-4.3.3-13] an unreleased message goes once to each client, one of a group, and to none at QoS 0") {
+TEST_CASE("an unreleased message goes once to each client, one of a group, and to none at QoS 0") {
   const auto [all, loaded] = read_bytes(
       mosquitto_head(6) +
       stored({.id = 1, .topic = "a/b", .payload = "x", .client_id = "from", .qos = 2, .retain = 1}) +
@@ -307,105 +255,6 @@ TEST_CASE("an unreleased message without a payload takes away what was retained;
   CHECK(loaded.left_out == 0);
   CHECK(loaded.retained == 0);
   CHECK(all.receipts.size() == 1);
-}
-
-TEST_CASE("what is damaged, or belongs to nobody, is left out and counted, and the rest is read") {
-  const std::string good = stored({.id = 1, .topic = "t", .payload = "good"}) + client_6("c", "", 0);
-  const std::string waits = client_message({.client_id = "c", .message = 1});
-  const auto [all, loaded] = read_bytes(
-      mosquitto_head(6) + good + good + stored({.id = 5, .topic = "a/#", .payload = "x"}) +
-      stored({.id = 6, .topic = "t", .payload = "x", .properties = "\2\x7F\1"}) +
-      stored({.id = 7, .topic = "t", .payload = "x", .qos = 3}) + client_6("", "", 0) + client_6("bad\xFF", "", 0) +
-      chunk(9, "of a type to come") + chunk(2, "short") + chunk(6, "") + subscribed("c", "a#", 1) +
-      subscribed("nobody", "a", 1) + testing::retained(99) + client_message({.client_id = "c", .message = 99}) +
-      client_message({.client_id = "nobody", .message = 1}) + waits);
-  CHECK(loaded.left_out == 15);
-  CHECK(all.sessions.size() == 1);
-  CHECK(all.queue_of("c") == Queue{"good"});
-}
-
-TEST_CASE("what cannot be read at all is refused with a line that names the file and says what it is") {
-  CHECK(refused("/nonexistent/mosquitto.db").starts_with("/nonexistent/mosquitto.db: cannot be read: No such file"));
-  CHECK(refused("/tmp").starts_with("/tmp: is no file that can be read"));
-  CHECK(refused_bytes("") == "is empty, so it is no database of Mosquitto");
-  CHECK(refused_bytes("SQLite format 3 and more than that").starts_with("is no database of Mosquitto; name the file"));
-  CHECK(refused_bytes("\0\xB5\0mosquitto"s).starts_with("is no database of Mosquitto"));
-  CHECK(refused_bytes(mosquitto_head(4)).starts_with("is of format 4, of Mosquitto before 1.6, and only 5 and 6 can"));
-  CHECK(refused_bytes(mosquitto_head(7)).starts_with("is of format 7, of a Mosquitto that is newer than this"));
-  CHECK(refused_bytes(mosquitto_head(6, 4)).starts_with("is of a Mosquitto that numbers messages in another way"));
-}
-
-TEST_CASE("a pipe in the file's place is not waited for") {
-  const TextFile file("");
-  const std::string pipe = file.path() + ".pipe";
-  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
-  CHECK(refused(pipe).find("is no file that can be read") != std::string::npos);
-  ::unlink(pipe.c_str());
-}
-
-TEST_CASE("a chunk that says it is longer than the file takes no memory, and ends it") {
-  const auto [all, loaded] = read_bytes(mosquitto_head(6) + client_6("c", "", 0) + testing::big_endian(2, 4) +
-                                        testing::big_endian(0xFFFF'FFFF, 4) + "x" + client_6("d", "", 0));
-  CHECK(loaded.left_out == 1);
-  CHECK(loaded.sessions == 1);
-}
-
-TEST_CASE("a file in which everybody waits for everything ends at a limit, and what is left out is counted") {
-  constexpr int kEach = 1'100;
-  std::string file = mosquitto_head(6) + client_6("c", "", 0) + client_6("from", "", 0);
-  for (std::uint32_t i = 1; i <= kEach; ++i) {
-    file += subscribed("c", "#", 1, 0, i);
-    file += stored({.id = i, .topic = "t", .payload = "x", .qos = 2});
-    file += client_message({.client_id = "from",
-                            .message = i,
-                            .packet_id = static_cast<std::uint16_t>(i),
-                            .qos = 2,
-                            .state = 7,
-                            .direction = 0});
-  }
-  struct Counting final : Database::Reader {
-    std::uint64_t deliveries = 0;
-    void session(KeptSession) override {}
-    void subscription(KeptSubscription) override {}
-    void receipt(const KeptReceipt&) override {}
-    void retained(std::uint32_t, MessagePtr) override {}
-    void delivery(KeptDelivery) override { ++deliveries; }
-  } counting;
-  const TextFile mosquitto(file);
-  const auto loaded = read_mosquitto_database(mosquitto.path(), at(1000), counting);
-  REQUIRE(loaded.has_value());
-  CHECK(counting.deliveries == loaded->deliveries);
-  CHECK(loaded->deliveries == 1'000'000 / kEach * kEach);
-  CHECK(loaded->left_out == kEach - 1'000'000 / kEach);
-}
-
-TEST_CASE("a file that is cut off anywhere gives what is before that, or an error") {
-  const std::string whole = bytes_of(kReal);
-  const TextFile file(whole);
-  for (std::size_t size = whole.size(); size-- > 0;) {
-    std::filesystem::resize_file(file.path(), size);
-    Collected all;
-    const auto loaded = read_mosquitto_database(file.path(), at(kRealMadeAt), all, names());
-    REQUIRE(loaded.has_value() == (size >= 23));
-    REQUIRE(all.in_order);
-  }
-}
-
-TEST_CASE("a file with any bits turned over gives something, or an error") {
-  testing::Random random(testing::test_seed());
-  const std::string whole = bytes_of(kReal);
-  for (int round = 0; round < 2'000; ++round) {
-    std::string damaged = whole;
-    for (std::uint64_t flips = random.between(1, 8); flips > 0; --flips) {
-      const auto place = random.one_in(2) ? random.below(whole.size()) : random.below(4) + 8 * random.below(20);
-      damaged[place] = static_cast<char>(damaged[place] ^ (1 << random.below(8)));
-    }
-    const TextFile file(damaged);
-    Collected all;
-    const auto loaded = read_mosquitto_database(file.path(), at(kRealMadeAt), all, names());
-    REQUIRE(all.in_order);
-    if (loaded) REQUIRE(loaded->deliveries == all.deliveries.size());
-  }
 }
 
 }  // namespace bramble
