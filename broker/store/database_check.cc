@@ -49,7 +49,8 @@ OrMessage<SqlConnection> open_to_inspect(const std::filesystem::path& file) {
     return tl::unexpected(fmt::format("cannot read {}: there is no such file", file.string()));
   }
   const bool logged = std::filesystem::exists(log_of(file), error);
-  SqlConnection connection(file.string(), logged ? SqlConnection::Access::inspect : SqlConnection::Access::inspect_file);
+  SqlConnection connection(file.string(),
+                           logged ? SqlConnection::Access::inspect : SqlConnection::Access::inspect_file);
   if (!connection.open() || !connection.run("PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON;"
                                             "PRAGMA temp_store = MEMORY; SELECT count(*) FROM sqlite_schema")) {
     return tl::unexpected(cannot_read(file, connection));

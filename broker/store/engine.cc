@@ -52,23 +52,28 @@ OrMessage<void> Database::Engine::begin_anew(const Trouble& trouble) {
 
 Trouble Database::Engine::connect() {
   connection_ = SqlConnection(file_.path(), SqlConnection::Access::write);
-  if (!connection_.open() || !set_up(connection_)) return connection_.trouble();
-  if (Trouble trouble = refuse_or_upgrade()) return trouble;
+  if (!connection_.open()) return connection_.trouble();
+  if (Trouble trouble = refuse()) return trouble;
+  if (!set_up(connection_)) return connection_.trouble();
+  const std::int64_t format = format_of(connection_);
+  if (format < current_format()) {
+    if (Trouble trouble = upgrade(connection_, format, upgrade_steps())) return trouble;
+  }
   return prepare();
 }
 
-Trouble Database::Engine::refuse_or_upgrade() {
+/// What is not ours to touch. That it cannot be read is for others to say.
+Trouble Database::Engine::refuse() {
+  lock_first(connection_);
   if (!is_ours(connection_)) {
     return refusal(fmt::format("{} is another program's database: name another file", file_.path()));
   }
   const std::int64_t format = format_of(connection_);
-  if (format > current_format()) {
-    return refusal(fmt::format(
-        "{} has format {}, written by bramble {}; this is bramble {}, which knows formats up to {}: start the newer "
-        "one, or move the file away to begin with nothing",
-        file_.path(), format, written_by(connection_), BRAMBLE_VERSION, current_format()));
-  }
-  return format < current_format() ? upgrade(connection_, format, upgrade_steps()) : Trouble{};
+  if (format <= current_format()) return {};
+  return refusal(fmt::format(
+      "{} has format {}, written by bramble {}; this is bramble {}, which knows formats up to {}: start the newer one, "
+      "or move the file away to begin with nothing",
+      file_.path(), format, written_by(connection_), BRAMBLE_VERSION, current_format()));
 }
 
 Trouble Database::Engine::prepare() {

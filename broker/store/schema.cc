@@ -28,11 +28,10 @@ constexpr UpgradeStep kSteps[] = {{1, kFormat1}};
 
 // The lock comes before the log, so that the log's index is in our memory and not in a file that processes share. The
 // log is moved into the file by Database::checkpoint(), never by SQLite inside a commit that somebody waits for
-// (SqlConnection sees to that). cell_size_check is off, as it is by default: it refuses a damaged page at the first look
-// and takes it at the second.
+// (SqlConnection sees to that). cell_size_check is off, as it is by default: it refuses a damaged page at the first
+// look and takes it at the second.
 constexpr char kPragmas[] = R"sql(
   PRAGMA page_size = 4096;
-  PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   PRAGMA journal_size_limit = 8400000;
@@ -70,9 +69,11 @@ Trouble upgrade(SqlConnection& connection, std::int64_t from, std::span<const Up
   return trouble;
 }
 
+bool lock_first(SqlConnection& connection) { return connection.run("PRAGMA locking_mode = EXCLUSIVE"); }
+
 bool set_up(SqlConnection& connection) {
   // The lock is taken by the first that needs it: this one, and it stays for as long as the connection is open.
-  return connection.run(kPragmas) && connection.run("BEGIN IMMEDIATE; COMMIT");
+  return lock_first(connection) && connection.run(kPragmas) && connection.run("BEGIN IMMEDIATE; COMMIT");
 }
 
 void read_all_the_same(SqlConnection& connection) {

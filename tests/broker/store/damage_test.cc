@@ -239,10 +239,11 @@ TEST_CASE("what belongs to nothing is left out once, and is gone then") {
 TEST_CASE("records that make no sense are left out, and the rest is there") {
   const Folder folder;
   fill(folder / "db");
-  sql(folder / "db", "UPDATE msg SET facts = x'03' WHERE id = 1; UPDATE msg SET topic = 'a/#' WHERE id = 2;"
-                     "UPDATE q SET st = -1 WHERE g = 3; UPDATE q SET share = '$share//' WHERE g = 4;"
-                     "UPDATE session SET will = x'00' WHERE sid = 9; UPDATE sub SET filter = '#/a' WHERE sid = 9;"
-                     "UPDATE retained SET topic = NULL WHERE slot = 9; UPDATE session SET gone_at = 1 << 62");
+  sql(folder / "db",
+      "UPDATE msg SET facts = x'03' WHERE id = 1; UPDATE msg SET topic = 'a/#' WHERE id = 2;"
+      "UPDATE q SET st = -1 WHERE g = 3; UPDATE q SET share = '$share//' WHERE g = 4;"
+      "UPDATE session SET will = x'00' WHERE sid = 9; UPDATE sub SET filter = '#/a' WHERE sid = 9;"
+      "UPDATE retained SET topic = NULL WHERE slot = 9; UPDATE session SET gone_at = 1 << 62");
   const Kept kept = reload(folder / "db");
   CHECK(kept.sessions.size() == 300);
   CHECK(kept.subscriptions.size() == 299);

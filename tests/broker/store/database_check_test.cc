@@ -60,10 +60,10 @@ TEST_CASE("what does not fit together is said, a line each") {
   const Folder folder;
   commit(*open(folder / "db"), something(), {{4, message("r")}, {5, message("s")}});
   sql(folder / "db", "DELETE FROM session; DELETE FROM msg WHERE id = 1; INSERT INTO msg VALUES(9, 't', '', '')");
-  CHECK(*check_database(folder / "db") ==
-        Lines{"1 deliveries have no message", "2 deliveries have no session", "1 subscriptions have no session",
-              "1 QoS 2 receipts have no session", "1 messages wait for nobody",
-              "1 retained messages are on a topic that has another"});
+  CHECK(*check_database(folder / "db") == Lines{"1 deliveries have no message", "2 deliveries have no session",
+                                                "1 subscriptions have no session", "1 QoS 2 receipts have no session",
+                                                "1 messages wait for nobody",
+                                                "1 retained messages are on a topic that has another"});
 }
 
 TEST_CASE("a page that cannot be read is found") {
@@ -79,7 +79,8 @@ TEST_CASE("a page that cannot be read is found") {
 
 TEST_CASE("a file that is not there, or is something else, is said to be so") {
   const Folder folder;
-  CHECK(check_database(folder / "none").error() == "cannot read " + (folder / "none").string() + ": there is no such file");
+  CHECK(check_database(folder / "none").error() ==
+        "cannot read " + (folder / "none").string() + ": there is no such file");
   CHECK_FALSE(std::filesystem::exists(folder / "none"));
   write(folder / "text", std::string(5'000, 't'));
   CHECK(inspect_database(folder / "text").error() ==

@@ -163,7 +163,8 @@ class World {
     const auto& waiting = waiting_.at(row);
     const auto stage = static_cast<DeliveryState::Stage>(random_.between(1, 3));
     const DeliveryState state{stage, static_cast<mqtt::PacketId>(row)};
-    if (std::any_of(part.changed.begin(), part.changed.end(), [&](const auto& each) { return each.row == row; })) return;
+    if (std::any_of(part.changed.begin(), part.changed.end(), [&](const auto& each) { return each.row == row; }))
+      return;
     part.changed.push_back({row, state});
     now_.deliveries[row] = words(waiting.session, state, waiting.message->payload());
   }
@@ -188,7 +189,9 @@ class World {
 
 }  // namespace
 
-TEST_CASE("whenever the power goes, the file has all of every round that was committed, and of the one after all or nothing") {
+TEST_CASE(
+    "whenever the power goes, the file has all of every round that was committed, and of the one after all or "
+    "nothing") {
   constexpr std::size_t kRounds = 400;
   constexpr std::size_t kCuts = 250;
   FaultyDisk disk;
