@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "broker/store/database_file.h"
+#include "broker/store/loading.h"
 #include "broker/store/schema.h"
 #include "broker/store/statement.h"
 
@@ -48,7 +49,8 @@ OrMessage<SqlConnection> open_to_inspect(const std::filesystem::path& file) {
     return tl::unexpected(fmt::format("cannot read {}: there is no such file", file.string()));
   }
   const bool logged = std::filesystem::exists(log_of(file), error);
-  SqlConnection connection(file.string(), logged ? SqlConnection::Access::inspect : SqlConnection::Access::inspect_file);
+  SqlConnection connection(file.string(),
+                           logged ? SqlConnection::Access::inspect : SqlConnection::Access::inspect_file);
   if (!connection.open() || !connection.run("PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON;"
                                             "PRAGMA temp_store = MEMORY; SELECT count(*) FROM sqlite_schema")) {
     return tl::unexpected(cannot_read(file, connection));
@@ -106,6 +108,17 @@ OrMessage<Lines> check_database(const std::filesystem::path& file) {
   check_pages(*connection, found);
   for (const CrossCheck& check : kCrossChecks) check_rows(*connection, check, found);
   return found;
+}
+
+OrMessage<Database::Loaded> read_database(const std::filesystem::path& file, const Clocks& clocks,
+                                          const std::function<Database::Reader&(std::uint64_t seed)>& reader) {
+  const auto connection = open_to_inspect(file);
+  if (!connection) return tl::unexpected(connection.error());
+  const std::function<void(std::uint64_t)> nobody;
+  const auto seed = static_cast<std::uint64_t>(meta(*connection, "seed").value_or(0));
+  Loading loading(*connection, reader(seed), clocks, nobody);
+  loading.run();
+  return loading.loaded();
 }
 
 }  // namespace bramble

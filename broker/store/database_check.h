@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "broker/store/database.h"
 #include "core/base/result.h"
 
 namespace bramble {
@@ -24,5 +26,10 @@ OrMessage<DatabaseContents> inspect_database(const std::filesystem::path& file);
 
 /// What is wrong with it, a line each; nothing: it is in order.  Cost: reads all of it more than once.
 OrMessage<std::vector<std::string>> check_database(const std::filesystem::path& file);
+
+/// As Database::load() does, but what cannot be read stays where it is. `reader` is asked for once, with the seed of
+/// the database, and gets all of it.
+OrMessage<Database::Loaded> read_database(const std::filesystem::path& file, const Clocks& clocks,
+                                          const std::function<Database::Reader&(std::uint64_t seed)>& reader);
 
 }  // namespace bramble

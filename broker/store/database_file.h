@@ -9,9 +9,10 @@
 
 namespace bramble {
 
-/// The file as the file system has it, and its lock. It is locked apart from SQLite's own lock (which goes with SQLite's
-/// connection): so another Bramble is kept out even while the connection is made anew or one file put for another.
-/// Threads: one at a time.  Lifetime: longer than any connection to it, for to close it here would take SQLite's lock.
+/// The file as the file system has it, and its lock. It is locked apart from SQLite's own lock (which goes with
+/// SQLite's connection): so another Bramble is kept out even while the connection is made anew or one file put for
+/// another. Threads: one at a time.  Lifetime: longer than any connection to it, for to close it here would take
+/// SQLite's lock.
 class DatabaseFile {
  public:
   /// Makes it, empty, if there is none; only its owner may read it.

@@ -28,8 +28,12 @@ Trouble refusal(std::string line) { return {Fault::refused, std::move(line)}; }
 
 OrMessage<void> Database::Engine::begin() {
   Trouble trouble = connect();
-  if (trouble.fault == Fault::damaged) trouble = rebuild();
+  if (trouble.fault == Fault::damaged) {
+    read_all_the_same(connection_);
+    trouble = rebuild();
+  }
   if (!trouble) return {};
+  connection_.leave_log();
   disconnect();
   if (trouble.fault == Fault::damaged || trouble.fault == Fault::not_sqlite) return begin_anew(trouble);
   return tl::unexpected(line("cannot open", trouble));
@@ -48,23 +52,28 @@ OrMessage<void> Database::Engine::begin_anew(const Trouble& trouble) {
 
 Trouble Database::Engine::connect() {
   connection_ = SqlConnection(file_.path(), SqlConnection::Access::write);
-  if (!connection_.open() || !set_up(connection_)) return connection_.trouble();
-  if (Trouble trouble = refuse_or_upgrade()) return trouble;
+  if (!connection_.open()) return connection_.trouble();
+  if (Trouble trouble = refuse()) return trouble;
+  if (!set_up(connection_)) return connection_.trouble();
+  const std::int64_t format = format_of(connection_);
+  if (format < current_format()) {
+    if (Trouble trouble = upgrade(connection_, format, upgrade_steps())) return trouble;
+  }
   return prepare();
 }
 
-Trouble Database::Engine::refuse_or_upgrade() {
+/// What is not ours to touch. That it cannot be read is for others to say.
+Trouble Database::Engine::refuse() {
+  lock_first(connection_);
   if (!is_ours(connection_)) {
     return refusal(fmt::format("{} is another program's database: name another file", file_.path()));
   }
   const std::int64_t format = format_of(connection_);
-  if (format > current_format()) {
-    return refusal(fmt::format(
-        "{} has format {}, written by bramble {}; this is bramble {}, which knows formats up to {}: start the newer "
-        "one, or move the file away to begin with nothing",
-        file_.path(), format, written_by(connection_), BRAMBLE_VERSION, current_format()));
-  }
-  return format < current_format() ? upgrade(connection_, format, upgrade_steps()) : Trouble{};
+  if (format <= current_format()) return {};
+  return refusal(fmt::format(
+      "{} has format {}, written by bramble {}; this is bramble {}, which knows formats up to {}: start the newer one, "
+      "or move the file away to begin with nothing",
+      file_.path(), format, written_by(connection_), BRAMBLE_VERSION, current_format()));
 }
 
 Trouble Database::Engine::prepare() {
@@ -97,11 +106,14 @@ OrMessage<Database::Loaded> Database::Engine::load(Reader& reader, const Clocks&
   writer_->next_message(std::max(writer_->next_message(), loading.last_message() + 1));
   // What is left out must not be there at the next start either: its numbers may be others' by then. Where nothing is
   // damaged it only takes up room, and may wait for a disk that has some.
+  Loaded loaded = loading.loaded();
+  loaded.left_out += lost_;
   Trouble trouble = loading.damaged() ? rebuild() : Trouble{};
+  lost_ = 0;  // loading has counted them
   if (!trouble) trouble = remove(connection_, loading.left_out());
   marks_in_doubt_ = false;  // they are of what has just been read
   if (trouble && loading.damaged()) return tl::unexpected(line("cannot write what is left of", trouble));
-  return loading.loaded();
+  return loaded;
 }
 
 OrMessage<void> Database::Engine::commit(RecordWriter::Round round) {
@@ -157,7 +169,7 @@ Trouble Database::Engine::rebuild() {
 Trouble Database::Engine::fill(const std::string& fresh) {
   SqlConnection to(fresh, SqlConnection::Access::write);
   if (!to.open()) return to.trouble();
-  if (Trouble trouble = copy_readable(connection_, to)) return trouble;
+  if (Trouble trouble = copy_readable(connection_, to, lost_)) return trouble;
   return connection_.checkpoint(true) ? Trouble{} : connection_.trouble();
 }
 

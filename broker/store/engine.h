@@ -32,7 +32,7 @@ class Database::Engine {
 
  private:
   Trouble connect();
-  Trouble refuse_or_upgrade();
+  Trouble refuse();
   Trouble prepare();
   void disconnect();
   OrMessage<void> begin_anew(const Trouble& trouble);
@@ -49,9 +49,10 @@ class Database::Engine {
   std::optional<RecordWriter> writer_;
   std::string moved_;
   std::uint64_t seed_ = 0;
+  std::uint64_t lost_ = 0;  ///< places that a rebuild could not read
 
-  int failures_ = 0;              ///< commits since the last that worked
-  bool marks_in_doubt_ = false;   ///< records may be missing that marks say are there
+  int failures_ = 0;                ///< commits since the last that worked
+  bool marks_in_doubt_ = false;     ///< records may be missing that marks say are there
   std::uint64_t next_message_ = 0;  ///< kept while there is no writer_; 0: as the file says
 
   Figures done_;  ///< what connections and writers have done that are gone; its file_bytes do not count

@@ -16,8 +16,8 @@ std::string insertion(const TableRow& table, int columns) {
   return sql + ")";
 }
 
-bool copy(const TableRow& table, const SqlConnection& from, const SqlConnection& to) {
-  TableScan scan(from, table, "*");  // the key twice, then
+/// False: it could not be written.
+bool copy(const TableRow& table, TableScan& scan, const SqlConnection& to) {
   const Statement* row = scan.next();
   if (row == nullptr) return true;
   Statement insert(to, insertion(table, row->columns() - 1));
@@ -28,21 +28,23 @@ bool copy(const TableRow& table, const SqlConnection& from, const SqlConnection&
   return true;
 }
 
-bool copy_all(const SqlConnection& from, SqlConnection& to) {
+bool copy_all(const SqlConnection& from, SqlConnection& to, std::uint64_t& lost) {
   if (!to.run("BEGIN IMMEDIATE")) return false;
   if (const auto seed = meta(from, "seed"); seed && !set_meta(to, "seed", *seed)) return false;
   for (const TableRow& table : kTables) {
-    if (!copy(table, from, to)) return false;
+    TableScan scan(from, table, "*");  // so that it gives the key twice
+    if (!copy(table, scan, to)) return false;
+    lost += scan.gaps().size();
   }
   return to.run("COMMIT") && to.checkpoint(true);
 }
 
 }  // namespace
 
-Trouble copy_readable(const SqlConnection& damaged, SqlConnection& fresh) {
+Trouble copy_readable(const SqlConnection& damaged, SqlConnection& fresh, std::uint64_t& lost) {
   if (!set_up(fresh)) return fresh.trouble();
   if (Trouble trouble = upgrade(fresh, 0, upgrade_steps())) return trouble;
-  if (copy_all(damaged, fresh)) return {};
+  if (copy_all(damaged, fresh, lost)) return {};
   Trouble trouble = fresh.trouble();
   if (fresh.in_transaction()) fresh.run("ROLLBACK");
   return trouble;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "broker/store/statement.h"
 
 namespace bramble {
@@ -7,6 +9,6 @@ namespace bramble {
 /// Fills `fresh`, an empty file, with all that can be read of `damaged`, row by row as it is: damage that lies in
 /// indexes, in pages that nobody uses or between the tables is gone then.  Trouble: of writing.
 /// Threads: those of the connections.  Cost: as reading and writing everything.
-Trouble copy_readable(const SqlConnection& damaged, SqlConnection& fresh);
+Trouble copy_readable(const SqlConnection& damaged, SqlConnection& fresh, std::uint64_t& lost);
 
 }  // namespace bramble

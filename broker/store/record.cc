@@ -44,7 +44,8 @@ mqtt::Qos qos_of(std::int64_t bits) { return static_cast<mqtt::Qos>(bits & kQosB
 void write_facts(const ApplicationMessage& message, const Clocks& clocks, std::string& to) {
   const auto& facts = message.facts();
   const std::uint8_t flags = flags_of(facts.qos, facts.retain, facts.expiry_seconds);
-  to.resize(1 + 8 + 8 + ((flags & kExpiryBit) != 0 ? 4 : 0) + 2 + message.source().size() + message.properties().size());
+  to.resize(1 + 8 + 8 + ((flags & kExpiryBit) != 0 ? 4 : 0) + 2 + message.source().size() +
+            message.properties().size());
   ByteWriter writer(to.data());
   writer.u8(flags);
   write_u64(writer, static_cast<std::uint64_t>(milliseconds_of(clocks.wall_at(facts.arrived))));
@@ -64,16 +65,16 @@ MessagePtr read_message(std::string_view topic, std::string_view payload, std::s
   const std::string_view source = reader.prefixed();
   const std::string_view properties = reader.rest();
   if (reader.failed() || !valid(flags) || !arrived || !TopicName::parse(topic)) return {};
-  return MessagePtr::make(
-      {topic, {{properties}}, payload},
-      {qos_of(flags), (flags & kRetainBit) != 0, expiry, clocks.steady_at(*arrived), publisher}, source);
+  return MessagePtr::make({topic, {{properties}}, payload},
+                          {qos_of(flags), (flags & kRetainBit) != 0, expiry, clocks.steady_at(*arrived), publisher},
+                          source);
 }
 
 // flags, delay, expiry, topic, source, properties, payload
 std::string write_will(const Will& will) {
-  std::string bytes(1 + 4 + 4 + 2 + will.topic.size() + 2 + will.source.size() + 4 + will.properties.size() + 4 +
-                        will.payload.size(),
-                    '\0');
+  std::string bytes(
+      1 + 4 + 4 + 2 + will.topic.size() + 2 + will.source.size() + 4 + will.properties.size() + 4 + will.payload.size(),
+      '\0');
   ByteWriter writer(bytes.data());
   writer.u8(flags_of(will.qos, will.retain, mqtt::kNoExpiry));
   writer.u32(static_cast<std::uint32_t>(will.delay.count()));
@@ -101,9 +102,7 @@ std::optional<Will> read_will(std::string_view bytes) {
   return will;
 }
 
-std::int64_t milliseconds_of(WallTime at) {
-  return std::chrono::floor<Milliseconds>(at.time_since_epoch()).count();
-}
+std::int64_t milliseconds_of(WallTime at) { return std::chrono::floor<Milliseconds>(at.time_since_epoch()).count(); }
 
 std::optional<WallTime> instant_of(std::int64_t milliseconds) {
   constexpr std::int64_t kYear = 31'556'952'000;  // two centuries either way also fit both clocks' nanoseconds

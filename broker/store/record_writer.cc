@@ -195,7 +195,8 @@ bool RecordWriter::put_retained(const RetainedChange& change, const Clocks& cloc
   return run(put_retained_.bind_blob(4, facts_));
 }
 
-/// SQLite as it usually is takes records of 10^9 bytes, and a PUBLISH has at most 268 million; it can be built otherwise.
+/// SQLite as it usually is takes records of 10^9 bytes, and a PUBLISH has at most 268 million; it can be built
+/// otherwise.
 bool RecordWriter::fits(const ApplicationMessage& message) {
   if (message.memory() <= bytes_max_) [[likely]]
     return true;

@@ -28,17 +28,16 @@ constexpr UpgradeStep kSteps[] = {{1, kFormat1}};
 
 // The lock comes before the log, so that the log's index is in our memory and not in a file that processes share. The
 // log is moved into the file by Database::checkpoint(), never by SQLite inside a commit that somebody waits for
-// (SqlConnection sees to that).
+// (SqlConnection sees to that). cell_size_check is off, as it is by default: it refuses a damaged page at the first
+// look and takes it at the second.
 constexpr char kPragmas[] = R"sql(
   PRAGMA page_size = 4096;
-  PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   PRAGMA journal_size_limit = 8400000;
   PRAGMA cache_size = -8192;
   PRAGMA temp_store = MEMORY;
   PRAGMA mmap_size = 0;
-  PRAGMA cell_size_check = ON;
   PRAGMA trusted_schema = OFF;
 )sql";
 
@@ -70,9 +69,16 @@ Trouble upgrade(SqlConnection& connection, std::int64_t from, std::span<const Up
   return trouble;
 }
 
+bool lock_first(SqlConnection& connection) { return connection.run("PRAGMA locking_mode = EXCLUSIVE"); }
+
 bool set_up(SqlConnection& connection) {
   // The lock is taken by the first that needs it: this one, and it stays for as long as the connection is open.
-  return connection.run(kPragmas) && connection.run("BEGIN IMMEDIATE; COMMIT");
+  return lock_first(connection) && connection.run(kPragmas) && connection.run("BEGIN IMMEDIATE; COMMIT");
+}
+
+void read_all_the_same(SqlConnection& connection) {
+  connection.run("PRAGMA writable_schema = ON");
+  set_up(connection);
 }
 
 bool is_ours(const SqlConnection& connection) {

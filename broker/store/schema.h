@@ -17,7 +17,7 @@ struct TableRow {
   bool unique;      ///< one row a key
 };
 inline constexpr TableRow kTables[] = {
-    {"session", "sid", true}, {"sub", "sid", false}, {"q2in", "sid", false},
+    {"session", "sid", true},   {"sub", "sid", false}, {"q2in", "sid", false},
     {"retained", "slot", true}, {"msg", "id", true},   {"q", "g", true},
 };
 
@@ -35,9 +35,13 @@ std::int64_t format_of(const SqlConnection& connection);
 /// Walks the steps from `from` on, in one transaction. With trouble the file is as it was.
 Trouble upgrade(SqlConnection& connection, std::int64_t from, std::span<const UpgradeStep> steps);
 
+/// From the first look at it on, the file is locked, and the log's index is in our memory.
+bool lock_first(SqlConnection& connection);
 /// What is set on each connection before it is used: the lock, the log, how much is remembered. Takes the lock.
 /// False: the connection says why.
 bool set_up(SqlConnection& connection);
+/// What is left of a file that has lost its end can then be read, which SQLite else refuses.
+void read_all_the_same(SqlConnection& connection);
 /// The file is one of ours, or empty. Another program's has its own mark, or tables and none.
 bool is_ours(const SqlConnection& connection);
 

@@ -84,7 +84,9 @@ std::uint64_t SqlConnection::pages_logged() const {
   return static_cast<std::uint64_t>(pages);
 }
 
-void SqlConnection::leave_log() { sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr); }
+void SqlConnection::leave_log() {
+  if (handle_) sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
 
 std::uint64_t SqlConnection::changed() const { return static_cast<std::uint64_t>(sqlite3_changes64(handle_)); }
 
@@ -98,8 +100,9 @@ Fault SqlConnection::fault() const { return handle_ ? fault_of(sqlite3_extended_
 Trouble SqlConnection::trouble() const {
   if (handle_ == nullptr) return {Fault::disk, "out of memory"};
   Trouble trouble{fault(), sqlite3_errmsg(handle_)};
-  const int system = sqlite3_system_errno(handle_);
-  if (trouble.fault == Fault::disk && system != 0) trouble.why += std::string(" (") + std::strerror(system) + ")";
+  const int code = sqlite3_errcode(handle_) & 0xFF;
+  const int system = code == SQLITE_IOERR || code == SQLITE_CANTOPEN ? sqlite3_system_errno(handle_) : 0;
+  if (system != 0) trouble.why += std::string(" (") + std::strerror(system) + ")";
   if (trouble.fault == Fault::none) trouble.fault = Fault::other;
   return trouble;
 }

@@ -19,7 +19,7 @@ enum class Fault : std::uint8_t {
   in_use,      ///< by somebody else
   disk,        ///< no space, read-only, I/O error: it may go away
   too_big,     ///< a value is longer than this SQLite takes
-  refused,  ///< by us: it is not ours to touch
+  refused,     ///< by us: it is not ours to touch
   other,
 };
 

@@ -18,8 +18,8 @@ std::int64_t plus(std::int64_t key, std::int64_t more) { return key > kLastKey -
 
 TableScan::TableScan(const SqlConnection& connection, const TableRow& table, std::string_view columns)
     : table_(table),
-      rows_(connection, fmt::format("SELECT {0}, {1} FROM {2} WHERE {0} >= ?1 ORDER BY {0}", table.key, columns,
-                                    table.name)) {
+      rows_(connection,
+            fmt::format("SELECT {0}, {1} FROM {2} WHERE {0} >= ?1 ORDER BY {0}", table.key, columns, table.name)) {
   rows_.bind(1, from_);
 }
 

@@ -56,8 +56,9 @@ int sector(sqlite3_file* file) { return real(file)->pMethods->xSectorSize(real(f
 int traits(sqlite3_file* file) { return real(file)->pMethods->xDeviceCharacteristics(real(file)); }
 
 /// Version 1: without shared memory, which a database that is one process's own does without.
-constexpr sqlite3_io_methods kMethods = {1,    close,  read,     write,   truncate, sync,  size, lock, unlock, reserved,
-                                         control, sector, traits, nullptr, nullptr,  nullptr, nullptr, nullptr, nullptr};
+constexpr sqlite3_io_methods kMethods = {1,       close,   read,     write,   truncate, sync,   size,
+                                         lock,    unlock,  reserved, control, sector,   traits, nullptr,
+                                         nullptr, nullptr, nullptr,  nullptr, nullptr};
 
 int open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out_flags) {
   file->pMethods = nullptr;

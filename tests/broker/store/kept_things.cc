@@ -49,9 +49,7 @@ OrMessage<void> try_commit(Database& database, Part part, std::vector<RetainedCh
   return database.commit(parts, retained, Clocks::now());
 }
 
-OrMessage<void> try_commit(Database& database, const Parts& parts) {
-  return database.commit(parts, {}, Clocks::now());
-}
+OrMessage<void> try_commit(Database& database, const Parts& parts) { return database.commit(parts, {}, Clocks::now()); }
 
 void commit(Database& database, Part part, std::vector<RetainedChange> retained) {
   const auto done = try_commit(database, std::move(part), std::move(retained));
