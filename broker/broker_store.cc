@@ -4,10 +4,14 @@
 
 #include "broker/broker.h"
 #include "broker/log.h"
+#include "broker/session/mosquitto_source.h"
+#include "broker/store/importing.h"
 
 namespace bramble {
 
 namespace {
+
+constexpr Seconds kProgressEvery{2};
 
 /// Deals the sessions out to the reactors, which make them when they run, and puts the retained messages where they
 /// were.
@@ -54,6 +58,23 @@ class Restoration final : public Database::Reader {
   std::unordered_map<SessionId, Place> places_;
 };
 
+/// Mosquitto's database, if there is one and ours is not there yet. It is not changed.
+OrMessage<void> import_once(const StoreOptions& options, const std::filesystem::path& file) {
+  const auto theirs = std::filesystem::path(options.persistence_location) / options.persistence_file;
+  std::error_code ignored;
+  if (std::filesystem::exists(file, ignored) || !std::filesystem::exists(theirs, ignored)) return {};
+  const auto imported = import_into_new(theirs, file, Clocks::now(), source_of);
+  if (!imported) {
+    return tl::unexpected(imported.error() + "; without it the broker starts when `persistence_file` names no file");
+  }
+  log::write(LogType::notice,
+             "{}: taken over from Mosquitto, and not changed: {} sessions, {} subscriptions, {} retained messages, {} "
+             "queued messages; {} records left out.",
+             theirs.string(), imported->sessions, imported->subscriptions, imported->retained, imported->deliveries,
+             imported->left_out);
+  return {};
+}
+
 /// What may be lost, in one line.
 std::string promise_in_words(const StoreOptions& options) {
   if (options.promise() == Promise::commit) {
@@ -69,13 +90,18 @@ OrMessage<void> Broker::open_store() {
   const StoreOptions& options = config_->store;
   if (options.promise() == Promise::nothing) return {};
   const auto file = std::filesystem::path(options.persistence_location) / "bramble.db";
+  if (auto imported = import_once(options, file); !imported) return imported;
   auto database = Database::open(file);
   if (!database) return tl::unexpected<std::string>(std::move(database.error()));
   if (!(*database)->moved().empty()) log::write(LogType::error, "{}", (*database)->moved());
   directory_.number_publishers_by((*database)->seed());
 
   Restoration restoration(mesh_.size(), directory_, retained_);
+  auto told = std::chrono::steady_clock::now();
   const auto loaded = (*database)->load(restoration, Clocks::now(), [&](std::uint64_t records) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - told < kProgressEvery) return;
+    told = now;
     log::write(LogType::notice, "{}: {} records read so far.", file.string(), records);
   });
   if (!loaded) return tl::unexpected(loaded.error());

@@ -169,6 +169,7 @@ void Shard::publish_sys(const OnReactor& here) {
   SysFacts facts;
   facts.retained_messages = commons_.retained.count();
   facts.memory = memory_use();
+  if (store_) facts.store = store_->facts();
   sys_topics_->update(here.now(), commons_.counters.sums(), facts,
                       [&](std::string_view topic, std::string_view value) { publish_own(here, topic, value, true); });
   here.reactor().want_turn(here);

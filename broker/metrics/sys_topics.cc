@@ -62,9 +62,28 @@ void SysTopics::update(SteadyTime now, const MetricSums& sums, const SysFacts& f
   tell_number("heap/current", facts.memory.current);
   tell_number("heap/maximum", facts.memory.maximum);
   tell_number("reactors", reactors_);
+  if (facts.store) {
+    tell_store(*facts.store, publish);
+  } else {
+    tell("store/durability", "none", publish);
+  }
   tell_clients(sums, publish);
   tell_loads(now, sums, publish);
   updated_ = now;
+}
+
+void SysTopics::tell_store(const StoreFacts& store, const Publish& publish) {
+  const auto tell_number = [&](std::string_view topic, auto number) { tell(topic, std::to_string(number), publish); };
+  tell("store/durability", std::string(store.durability), publish);
+  tell("store/loss_window", std::to_string(store.loss_window_s) + " seconds", publish);
+  tell("store/state", store.failing ? "failing" : "well", publish);
+  tell_number("store/commits", store.commits);
+  tell_number("store/records/written", store.records);
+  tell_number("store/bytes/written", store.bytes_written);
+  tell_number("store/bytes/written/per_record", store.records == 0 ? 0 : store.bytes_written / store.records);
+  tell_number("store/file/bytes", store.file_bytes);
+  const double milliseconds = std::chrono::duration<double, std::milli>(store.commit_time).count();
+  tell("store/commit/milliseconds", fmt::format("{:.1f}", milliseconds), publish);
 }
 
 void SysTopics::tell_clients(const MetricSums& sums, const Publish& publish) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -14,8 +15,21 @@
 
 namespace bramble {
 
+/// What the storage thread has done, and what it promises.
+struct StoreFacts {
+  std::string_view durability;      ///< as the option has it
+  std::int64_t loss_window_s = 0;   ///< so much of what was acknowledged last may be lost with the power
+  bool failing = false;             ///< the disk takes nothing
+  std::uint64_t commits = 0;        ///< that wrote something
+  std::uint64_t records = 0;        ///< written: a queued message, that it is delivered, a retained one, ...
+  std::uint64_t bytes_written = 0;  ///< to the disk, for all of it
+  std::uint64_t file_bytes = 0;
+  Nanoseconds commit_time{0};
+};
+
 /// What the counters do not know.
 struct SysFacts {
+  std::optional<StoreFacts> store;  ///< nothing: nothing is kept
   std::uint64_t retained_messages = 0;
   MemoryUse memory;
 };
@@ -39,6 +53,7 @@ class SysTopics {
   };
 
   void tell(std::string_view topic, std::string value, const Publish& publish);
+  void tell_store(const StoreFacts& store, const Publish& publish);
   void tell_clients(const MetricSums& sums, const Publish& publish);
   void tell_loads(SteadyTime now, const MetricSums& sums, const Publish& publish);
 

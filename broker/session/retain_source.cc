@@ -32,6 +32,7 @@ bool may_still_write(const ListenerRules& by, const ApplicationMessage& retained
   if (names == Kept::too_long) return false;
   const std::string_view client_id = reader.prefixed();
   const auto user = names == Kept::both ? std::optional(reader.rest()) : std::nullopt;
+  if (reader.failed()) return false;  // from a damaged file
   return by.access->rights_of(user, client_id)->decide(Access::write, retained.topic()).allowed;
 }
 }  // namespace

@@ -22,7 +22,11 @@ Store::Store(std::unique_ptr<Database> database, Mesh& mesh, RetainedMessages& r
       retained_(retained),
       promise_(options.promise()),
       interval_(options.durability_interval),
-      next_row_(last_row + 1) {}
+      next_row_(last_row + 1) {
+  facts_.durability = promise_ == Promise::commit ? "commit" : "interval";
+  if (promise_ == Promise::interval) facts_.loss_window_s = options.durability_interval.count();
+  report();
+}
 
 Store::~Store() = default;
 
@@ -83,9 +87,9 @@ void Store::give(std::unique_ptr<Part> part, bool passed_on) {
   woken_.notify_all();
 }
 
-Store::Figures Store::figures() const {
+StoreFacts Store::facts() const {
   const std::lock_guard lock(mutex_);
-  return figures_;
+  return facts_;
 }
 
 // --- the thread
@@ -148,10 +152,17 @@ void Store::round() {
   write();
   ask_all(RoundStep::What::stored);
   database_->checkpoint();
+  report();
+}
+
+void Store::report() {
+  const Database::Figures figures = database_->figures();
   const std::lock_guard lock(mutex_);
-  figures_.database = database_->figures();
-  ++figures_.rounds;
-  figures_.commit_time = commit_time_;
+  facts_.commits = figures.commits;
+  facts_.records = figures.records_written;
+  facts_.bytes_written = figures.bytes_written;
+  facts_.file_bytes = figures.file_bytes;
+  facts_.commit_time = commit_time_;
 }
 
 /// Until the disk takes it: the next round waits meanwhile, and what it will have to tell is in the sessions, whose
@@ -160,7 +171,7 @@ void Store::write() {
   int last_tries = kLastTries;
   while (!try_to_write()) {
     std::unique_lock lock(mutex_);
-    figures_.failing = true;
+    facts_.failing = true;
     if (stopping_ && --last_tries == 0) {
       lock.unlock();
       log::write(LogType::error, "What has changed since the disk failed is lost: the broker stops without it.");
@@ -171,7 +182,7 @@ void Store::write() {
   const std::lock_guard lock(mutex_);
   parts_.clear();
   retained_changes_.clear();
-  figures_.failing = false;
+  facts_.failing = false;
 }
 
 bool Store::try_to_write() {

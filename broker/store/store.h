@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/config/store_options.h"
+#include "broker/metrics/sys_topics.h"
 #include "broker/reactor/mesh.h"
 #include "broker/store/database.h"
 #include "core/topic/retained_messages.h"
@@ -48,13 +49,7 @@ class Store {
   /// Since when the round has been written that is written now, if one is; max: none. It may be that the disk is slow.
   SteadyTime writing_since() const { return writing_since_.load(std::memory_order_relaxed); }
 
-  struct Figures {
-    Database::Figures database;
-    std::uint64_t rounds = 0;
-    Nanoseconds commit_time{0};  ///< smoothed
-    bool failing = false;
-  };
-  Figures figures() const;  ///< any thread
+  StoreFacts facts() const;  ///< any thread
 
  private:
   void run();
@@ -66,6 +61,7 @@ class Store {
   void take_retained();
   void write();
   bool try_to_write();
+  void report();
   void report_failure(const std::string& why);
   Milliseconds window() const;
 
@@ -91,7 +87,7 @@ class Store {
   unsigned answers_ = 0;
   bool passed_on_ = false;
   std::vector<std::unique_ptr<Part>> parts_;
-  Figures figures_;
+  StoreFacts facts_;
 };
 
 }  // namespace bramble

@@ -2,8 +2,9 @@
 """Kills the broker again and again while clients publish, subscribe and come and go, and looks after each restart and at
 the end whether everything that was acknowledged is there, once at QoS 2, the retained values and the subscriptions too.
 
-    tests/crash/kill.py [--kills 50] [--durability commit|interval] [--seed N] [--threads N] [--broker FILE]
+    tests/crash/kill.py [--kills 50] [--durability commit|interval] [--power] [--seed N] [--threads N] [--broker FILE]
 
+With `--power` the power goes with the broker: what it had written and not synced is lost, or there in part (disk.py).
 With `interval` the same holds but for what was acknowledged within durability_interval (1 s) before a kill.
 The last line is `N passed, N failed`."""
 import argparse
@@ -19,6 +20,7 @@ import tempfile
 import time
 
 from client import Changer, GONE, Publisher, Subscriber
+from disk import Disk
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 INTERVAL = 1.0
@@ -36,13 +38,17 @@ class Broker:
                        f"persistence_location {folder}\ndurability {durability}\nmax_queued_messages 0\n"
                        "sys_interval 0\nconnection_messages false\n")
         self.kills = []
+        self.disk = None  # one whose power can be cut
 
     async def start(self):
         began = time.monotonic()
         self.log = open(os.path.join(self.folder, "log"), "ab+")
         at = self.log.seek(0, 2)
         self.out = open(os.path.join(self.folder, "out"), "wb+")
-        self.process = subprocess.Popen([self.program, "-c", self.config], stdout=self.out, stderr=self.log)
+        if self.disk:
+            self.disk.begin()
+        self.process = subprocess.Popen([self.program, "-c", self.config], stdout=self.out, stderr=self.log,
+                                        env=self.disk.environment() if self.disk else None)
         while True:
             self.log.seek(at)
             said = self.log.read().decode()
@@ -59,6 +65,8 @@ class Broker:
         self.kills.append(time.monotonic())
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+        if self.disk:
+            self.disk.cut_power()
 
     async def subscriptions(self, client):
         """As SIGUSR2 has them."""
@@ -89,6 +97,10 @@ class Run:
         self.random = random.Random(options.seed)
         self.folder = tempfile.mkdtemp(prefix="bramble-crash-")
         self.broker = Broker(options.broker, self.folder, options.durability, options.threads)
+        if options.power:
+            work = os.path.join(self.folder, "disk")
+            os.mkdir(work)
+            self.broker.disk = Disk(self.folder, work, self.random)
         self.strict = options.durability == "commit"
         topics = [f"q/{i}" for i in range(4)]
         self.publishers = [Publisher(f"pub-{qos}-{i}", qos, [f"{t}/{qos}/{i}" for t in topics])
@@ -191,6 +203,8 @@ class Run:
         await asyncio.gather(*lives, return_exceptions=True)
         self.broker.process.terminate()
         self.check(self.broker.process.wait(30) == 0, "the broker ends well")
+        if self.broker.disk:
+            print(f"of writes not synced {self.broker.disk.dropped} were lost, {self.broker.disk.torn} torn")
 
     async def finish(self):
         for each in self.steady:
@@ -230,6 +244,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=int(os.environ.get("BRAMBLE_KILLS", "50")))
     parser.add_argument("--durability", choices=("commit", "interval"), default="commit")
+    parser.add_argument("--power", action="store_true")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--broker", default=os.environ.get("BRAMBLE_BIN", f"{ROOT}/build/release/bin/bramble"))
