@@ -57,6 +57,7 @@ void Loading::leave_out(const TableRow& of, std::int64_t key) {
 void Loading::read_sessions() {
   each("session", "client_id, expiry, gone_at, user, listener, mount_point, will",
        [this](const Statement& row) { return take_session(row); });
+  clients_.clear();
 }
 
 bool Loading::take_session(const Statement& row) {
@@ -64,7 +65,8 @@ bool Loading::take_session(const Statement& row) {
   session.id = SessionId{unsigned_of(row, 0)};
   loaded_.last_session = std::max(loaded_.last_session, session.id.value);
   session.client_id = row.bytes(1);
-  if (!mqtt::valid_utf8(session.client_id)) return false;
+  if (session.client_id.empty() || !mqtt::valid_utf8(session.client_id)) return false;
+  if (!clients_.insert(session.client_id).second) return false;  // damage: no client has two
   session.expiry_seconds = short_of(row, 2);
   if (!row.null(3)) session.gone_at = instant_of(row.integer(3)).value_or(clocks_.wall);
   if (!row.null(4)) session.user = row.bytes(4);

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -57,7 +59,8 @@ class Loading {
   bool damaged_ = false;
   std::vector<KeyRange> left_out_;
   std::vector<std::uint64_t> sessions_;  ///< rising
-  std::size_t session_at_ = 0;           ///< where the last one looked for is: the next is often the same
+  std::unordered_set<std::string> clients_;
+  std::size_t session_at_ = 0;  ///< where the last one looked for is: the next is often the same
   std::vector<std::pair<std::uint64_t, MessagePtr>> messages_;  ///< by rising id
   std::size_t message_at_ = 0;                                  ///< likewise: or the one behind it
   std::uint64_t last_message_ = 0;

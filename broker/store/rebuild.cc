@@ -10,8 +10,9 @@ namespace bramble {
 
 namespace {
 
+/// Of two sessions of one client, which damage can make, the first: as Loading.
 std::string insertion(const TableRow& table, int columns) {
-  std::string sql = fmt::format("INSERT OR REPLACE INTO {} VALUES(?1", table.name);
+  std::string sql = fmt::format("INSERT OR IGNORE INTO {} VALUES(?1", table.name);
   for (int column = 2; column <= columns; ++column) sql += fmt::format(", ?{}", column);
   return sql + ")";
 }

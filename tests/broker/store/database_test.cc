@@ -353,10 +353,10 @@ TEST_CASE("only its owner may read the file and its log, and it knows that it is
   CHECK_FALSE(open(folder / "db")->created());
 }
 
-TEST_CASE("a message of 20 MB comes back") {
+TEST_CASE("a message of 8 MB comes back") {
   const Folder folder;
   Part part = with_sessions({1});
-  const std::string payload(20'000'000, 'p');
+  const std::string payload(8'000'000, 'p');
   part.deliveries = deliveries(delivery(1, 1, message(payload)));
   commit(*open(folder / "db"), std::move(part));
   const Kept kept = reload(folder / "db");
