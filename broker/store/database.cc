@@ -33,7 +33,7 @@ OrMessage<void> Database::commit(std::span<const std::unique_ptr<Part>> parts, s
   return engine_->commit({parts, retained, clocks});
 }
 
-void Database::checkpoint() { engine_->checkpoint(); }
+void Database::checkpoint(bool somebody_waits) { engine_->checkpoint(somebody_waits); }
 
 Database::Figures Database::figures() const { return engine_->figures(); }
 

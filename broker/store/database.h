@@ -60,8 +60,9 @@ class Database {
   /// Errors: a line: no space, read-only, an I/O error.
   OrMessage<void> commit(std::span<const std::unique_ptr<Part>> parts, std::span<const RetainedChange> retained,
                          const Clocks& clocks);
-  /// Moves what the log has into the file, if there is enough of it; between two commits, for it takes time.
-  void checkpoint();
+  /// Moves what the log has into the file, if there is enough of it, and much if `somebody_waits`; between two commits,
+  /// for it takes time.
+  void checkpoint(bool somebody_waits = false);
 
   struct Figures {
     std::uint64_t commits = 0;        ///< that wrote something

@@ -19,11 +19,12 @@ struct CrossCheck {
   const char* what;
 };
 constexpr CrossCheck kCrossChecks[] = {
+    {"SELECT count(*) FROM q WHERE msg IS NULL AND facts IS NULL", "deliveries have neither a message nor its number"},
     {"SELECT count(*) FROM q WHERE msg NOT IN (SELECT id FROM msg)", "deliveries have no message"},
     {"SELECT count(*) FROM q WHERE sid NOT IN (SELECT sid FROM session)", "deliveries have no session"},
     {"SELECT count(*) FROM sub WHERE sid NOT IN (SELECT sid FROM session)", "subscriptions have no session"},
     {"SELECT count(*) FROM q2in WHERE sid NOT IN (SELECT sid FROM session)", "QoS 2 receipts have no session"},
-    {"SELECT count(*) FROM msg WHERE id NOT IN (SELECT msg FROM q)", "messages wait for nobody"},
+    {"SELECT count(*) FROM msg WHERE id NOT IN (SELECT msg FROM q WHERE msg IS NOT NULL)", "messages wait for nobody"},
     {"SELECT count(*) - count(DISTINCT topic) FROM retained", "retained messages are on a topic that has another"},
 };
 
@@ -95,7 +96,7 @@ OrMessage<DatabaseContents> inspect_database(const std::filesystem::path& file) 
   contents.subscriptions = count(*connection, "sub");
   contents.receipts = count(*connection, "q2in");
   contents.retained = count(*connection, "retained");
-  contents.messages = count(*connection, "msg");
+  contents.messages = count(*connection, "msg") + count(*connection, "q WHERE msg IS NULL");
   contents.deliveries = count(*connection, "q");
   contents.file_bytes = size_of(file) + size_of(log_of(file));
   return contents;

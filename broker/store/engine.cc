@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::uint64_t kFrameBytes = 24 + kPageBytes;  // a page in the log
+constexpr int kPagesWhileWaiting = 8000;  // 32 MB: 24 ms for 1000 of them keep 6400 acknowledgements as long
 constexpr int kPagesBeforeCheckpoint = 1000;
 constexpr int kFailuresBeforeNewConnection = 2;
 
@@ -187,8 +188,8 @@ Trouble Database::Engine::swap_files() {
   return aside ? trouble : Trouble{Fault::disk, aside.error()};
 }
 
-void Database::Engine::checkpoint() {
-  if (connection_.log_pages() < kPagesBeforeCheckpoint) return;
+void Database::Engine::checkpoint(bool somebody_waits) {
+  if (connection_.log_pages() < (somebody_waits ? kPagesWhileWaiting : kPagesBeforeCheckpoint)) return;
   const std::uint64_t pages = file_.pages_in_log(connection_.log_pages());
   if (connection_.checkpoint(false)) {
     done_.bytes_written += pages * kPageBytes;

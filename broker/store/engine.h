@@ -23,7 +23,7 @@ class Database::Engine {
   OrMessage<void> begin();
   OrMessage<Loaded> load(Reader& reader, const Clocks& clocks, const std::function<void(std::uint64_t)>& progress);
   OrMessage<void> commit(RecordWriter::Round round);
-  void checkpoint();
+  void checkpoint(bool somebody_waits);
   Figures figures() const;
 
   bool created() const { return file_.created(); }

@@ -30,7 +30,7 @@ void Ledger::want() {
 }
 
 void Ledger::hurry() {
-  untold_ = 0;
+  hurried_ = true;
   store_->hurry_round();
 }
 
@@ -47,7 +47,7 @@ void Ledger::close() {
   *closed_ = std::exchange(part_, {});
   next_row_ = rows_end_ = 0;  // rows of different rounds do not mix: the store appends
   untold_ = 0;
-  noted_ = waited_for_ = false;
+  noted_ = waited_for_ = hurried_ = false;
   ++round_;
 }
 

@@ -126,14 +126,14 @@ void Loading::read_messages() {
     last_message_ = unsigned_of(row, 0);
     MessagePtr message = read_message(row.bytes(1), row.bytes(2), row.bytes(3), clocks_);
     if (!message) return false;
-    message->store_mark() = {last_message_, 0};
+    message->store_mark().id = last_message_;
     messages_.emplace_back(last_message_, std::move(message));
     return true;
   });
 }
 
 void Loading::read_deliveries() {
-  each("q", "sid, msg, st, subid, share", [this](const Statement& row) { return take_delivery(row); });
+  each("q", "sid, msg, st, subid, share, topic, payload, facts", [this](const Statement& row) { return take_delivery(row); });
 }
 
 bool Loading::take_delivery(const Statement& row) {
@@ -142,7 +142,9 @@ bool Loading::take_delivery(const Statement& row) {
   delivery.session = SessionId{unsigned_of(row, 1)};
   loaded_.last_row = delivery.row;
   loaded_.last_session = std::max(loaded_.last_session, delivery.session.value);
-  delivery.message = message(unsigned_of(row, 2));
+  const bool has_message = row.null(2);
+  delivery.message = has_message ? read_message(row.bytes(6), row.bytes(7), row.bytes(8), clocks_)
+                                 : message(unsigned_of(row, 2));
   if (!delivery.message || !known(delivery.session)) return false;
   if (!unpack(row.integer(3), delivery) || !valid_identifier(row, 4)) return false;
   delivery.subscription_identifier = short_of(row, 4);
@@ -150,7 +152,12 @@ bool Loading::take_delivery(const Statement& row) {
     if (!TopicFilter::parse(row.bytes(5))) return false;
     delivery.share = std::make_unique<const std::string>(row.bytes(5));
   }
-  ++delivery.message->store_mark().rows;
+  if (has_message) {
+    delivery.message->store_mark().id = ApplicationMessage::StoreMark::kInDelivery;
+    ++loaded_.messages;
+  } else {
+    ++delivery.message->store_mark().rows;
+  }
   ++loaded_.deliveries;
   reader_.delivery(std::move(delivery));
   return true;

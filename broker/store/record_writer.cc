@@ -50,7 +50,7 @@ RecordWriter::RecordWriter(const SqlConnection& connection)
       remove_subscription_(connection, "DELETE FROM sub WHERE sid = ?1 AND filter = ?2"),
       put_message_(connection, "INSERT OR REPLACE INTO msg VALUES(?1, ?2, ?3, ?4)"),
       remove_message_(connection, "DELETE FROM msg WHERE id = ?1"),
-      put_delivery_(connection, "INSERT OR REPLACE INTO q VALUES(?1, ?2, ?3, ?4, ?5, ?6)"),
+      put_delivery_(connection, "INSERT OR REPLACE INTO q VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
       change_delivery_(connection, "UPDATE q SET st = (st & 7) | ?2 WHERE g = ?1"),
       remove_delivery_(connection, "DELETE FROM q WHERE g = ?1"),
       put_receipt_(connection, "INSERT OR REPLACE INTO q2in VALUES(?1, ?2)"),
@@ -124,6 +124,7 @@ bool RecordWriter::write_subscriptions(const Part& part) {
 
 bool RecordWriter::write_deliveries(const Round& round) {
   gather(round.parts, &Part::deliveries, deliveries_);
+  for (const KeptDelivery* delivery : deliveries_) ++delivery->message->store_mark().waiting;
   for (const KeptDelivery* delivery : deliveries_) {
     if (!put(*delivery, round)) return false;
   }
@@ -140,11 +141,23 @@ bool RecordWriter::put(const KeptDelivery& delivery, const Round& round) {
   const ApplicationMessage& message = *delivery.message;
   if (!fits(message)) return true;
   auto& mark = touch(message);
+  const bool only_one = mark.waiting-- == 1 && mark.id == 0;
+  if (only_one) mark.id = ApplicationMessage::StoreMark::kInDelivery;
+  if (mark.id == ApplicationMessage::StoreMark::kInDelivery) {
+    write_facts(message, round.clocks, facts_);
+    put_delivery_.bind_null(3).bind_text(7, message.topic()).bind_blob(8, message.payload()).bind_blob(9, facts_);
+    return put_row(delivery);
+  }
   const bool recorded = mark.id != 0;
   if (!recorded) mark.id = next_message_++;
   if ((!recorded || round.in_doubt) && !put_message(message, mark.id, round.clocks)) return false;
   ++mark.rows;
-  put_delivery_.bind(1, number(delivery.row)).bind(2, number(delivery.session)).bind(3, number(mark.id));
+  put_delivery_.bind(3, number(mark.id)).bind_null(7).bind_null(8).bind_null(9);
+  return put_row(delivery);
+}
+
+bool RecordWriter::put_row(const KeptDelivery& delivery) {
+  put_delivery_.bind(1, number(delivery.row)).bind(2, number(delivery.session));
   put_delivery_.bind(4, pack(delivery.state, delivery.qos, delivery.retain));
   bind_optional(put_delivery_, 5, delivery.subscription_identifier);
   delivery.share ? put_delivery_.bind_text(6, *delivery.share) : put_delivery_.bind_null(6);
@@ -217,6 +230,7 @@ ApplicationMessage::StoreMark& RecordWriter::touch(const ApplicationMessage& mes
 
 void RecordWriter::take_back() {
   for (; !touched_.empty(); touched_.pop_back()) touched_.back().message->store_mark() = touched_.back().before;
+  for (const KeptDelivery* delivery : deliveries_) delivery->message->store_mark().waiting = 0;
   next_message_ = next_message_before_;
 }
 

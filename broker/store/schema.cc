@@ -11,15 +11,16 @@ constexpr std::int64_t kApplicationId = 0x62726D62;
 
 // The queue is keyed by one rising number: new rows go to its end and old ones from its front, which costs a seventh of
 // the CPU and a sixteenth of the bytes that a key of session and number costs (1000 sessions, 256 rows a commit, AMD
-// EPYC VM, 2026-11-22). A message lies in `msg` once, however many sessions wait for it. What SQL need not see of it is
-// packed in `facts`, since each column costs when it is bound. `st` packs too: record.h.
+// EPYC VM, 2026-11-22). A message lies in `msg` once, however many sessions wait for it; one that only one waits for
+// lies in its row of `q`, `msg` NULL, which halves the records. What SQL need not see of it is packed in `facts`, since
+// each column costs when it is bound. `st` packs too: record.h.
 constexpr char kFormat1[] = R"sql(
   CREATE TABLE meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID;
   CREATE TABLE session(sid INTEGER PRIMARY KEY, client_id TEXT UNIQUE, expiry, gone_at, user, listener, mount_point,
                        will BLOB);
   CREATE TABLE sub(sid, filter TEXT, opts, subid, PRIMARY KEY(sid, filter)) WITHOUT ROWID;
   CREATE TABLE msg(id INTEGER PRIMARY KEY, topic TEXT, payload BLOB, facts BLOB);
-  CREATE TABLE q(g INTEGER PRIMARY KEY, sid, msg, st, subid, share);
+  CREATE TABLE q(g INTEGER PRIMARY KEY, sid, msg, st, subid, share, topic TEXT, payload BLOB, facts BLOB);
   CREATE TABLE q2in(sid, pid, PRIMARY KEY(sid, pid)) WITHOUT ROWID;
   CREATE TABLE retained(slot INTEGER PRIMARY KEY, topic TEXT, payload BLOB, facts BLOB);
 )sql";

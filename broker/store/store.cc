@@ -9,6 +9,7 @@ namespace bramble {
 namespace {
 
 constexpr Milliseconds kWindowMin{2}, kWindowMax{20};  // in which acknowledgements gather for one fsync
+constexpr std::size_t kManyRecords = 512;  // more gather by themselves while a round is written
 constexpr Seconds kTryAgainEvery{1};
 constexpr int kLastTries = 3;  // of the last round
 constexpr std::size_t kRetainedAtATime = 256;
@@ -100,10 +101,11 @@ void Store::run() {
 }
 
 /// Acknowledgements that wait gather for a moment, so that one fsync answers them all; on a slow disk for as long as
-/// that takes. What nobody waits for gathers for durability_interval.
+/// that takes. When there are many they do so while the round before is written. What nobody waits for gathers for durability_interval.
 Milliseconds Store::window() const {
   if (promise_ != Promise::commit) return interval_;
-  return std::clamp(std::chrono::duration_cast<Milliseconds>(commit_time_), kWindowMin, kWindowMax);
+  if (busy_) return Milliseconds(0);
+  return std::clamp(std::chrono::duration_cast<Milliseconds>(sync_time_), kWindowMin, kWindowMax);
 }
 
 bool Store::wait_for_cause() {
@@ -145,13 +147,20 @@ void Store::take_retained() {
   for (auto& change : changes) retained_changes_.push_back({change.slot, std::move(change.message)});
 }
 
+std::size_t Store::records() const {
+  std::size_t records = retained_changes_.size();
+  for (const auto& part : parts_) records += part->deliveries.size() + part->removed.size();
+  return records;
+}
+
 void Store::round() {
   ++round_;
   collect();
   take_retained();
+  busy_ = records() >= kManyRecords;
   write();
   ask_all(RoundStep::What::stored);
-  database_->checkpoint();
+  database_->checkpoint(busy_);
   report();
 }
 
@@ -193,7 +202,9 @@ bool Store::try_to_write() {
     report_failure(done.error());
     return false;
   }
-  commit_time_ = (commit_time_ * 7 + (std::chrono::steady_clock::now() - clocks.steady)) / 8;
+  const Nanoseconds took = std::chrono::steady_clock::now() - clocks.steady;
+  commit_time_ = (commit_time_ * 7 + took) / 8;
+  if (!busy_) sync_time_ = (sync_time_ * 7 + took) / 8;
   writing_since_.store(SteadyTime::max(), std::memory_order_relaxed);
   if (failing_.exchange(false, std::memory_order_relaxed)) {
     log::write(LogType::notice, "The disk takes what is to be kept again: all of it is there.");

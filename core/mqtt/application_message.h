@@ -41,8 +41,10 @@ class ApplicationMessage {
   }
   /// Where the store has it. Nobody but the store's thread reads or writes this, once reactors run.
   struct StoreMark {
-    std::uint64_t id = 0;    ///< of its record; 0: it is in none
-    std::uint32_t rows = 0;  ///< deliveries on the disk that refer to it
+    static constexpr std::uint64_t kInDelivery = ~std::uint64_t{0};
+    std::uint64_t id = 0;       ///< of its record; 0: it is in none; kInDelivery: it is in each of its deliveries' own
+    std::uint32_t rows = 0;     ///< deliveries on the disk that refer to its record
+    std::uint32_t waiting = 0;  ///< deliveries of the round that is being written
   };
   StoreMark& store_mark() const { return store_mark_; }
 

@@ -84,8 +84,8 @@ class Scene {
 
  public:
   DeliveryRules rules;
-  Sessions sessions{directory_, table_, subscribers_, rules};
   Ledger ledger_;
+  Sessions sessions{directory_, table_, subscribers_, rules, ledger_};
   Router router{turns_.mesh, table_, subscribers_, retained_, ledger_};
 };
 

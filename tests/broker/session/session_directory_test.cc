@@ -20,7 +20,8 @@ struct Owner {
   SubscriptionTable table{quiescence, 2, 1};
   ShardSubscribers subscribers;
   DeliveryRules rules;
-  Sessions sessions{directory, table, subscribers, rules};
+  Ledger ledger;
+  Sessions sessions{directory, table, subscribers, rules, ledger};
   OwnedSession session{sessions, SessionId{1}, PublisherId{1}, "client"};
 };
 
