@@ -50,8 +50,8 @@ struct Shard {
   SessionDirectory directory{42};
   ShardSubscribers subscribers;
   DeliveryRules rules;
-  Sessions sessions{directory, table, subscribers, rules};
   Ledger ledger;
+  Sessions sessions{directory, table, subscribers, rules, ledger};
   Router router{reactor.mesh, table, subscribers, retained, ledger};
 };
 

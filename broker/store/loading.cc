@@ -126,7 +126,7 @@ void Loading::read_messages() {
     last_message_ = unsigned_of(row, 0);
     MessagePtr message = read_message(row.bytes(1), row.bytes(2), row.bytes(3), clocks_);
     if (!message) return false;
-    message->store_mark().id = last_message_;
+    message->store_mark().refer_to(last_message_);
     messages_.emplace_back(last_message_, std::move(message));
     return true;
   });

@@ -11,6 +11,11 @@ namespace bramble {
 
 namespace {
 
+// Ids while a round is written: of messages that have none, and one delivery in it, or more.
+constexpr std::uint64_t kInDelivery = ApplicationMessage::StoreMark::kInDelivery;
+constexpr std::uint64_t kSeenOnce = kInDelivery - 1, kSeenAgain = kInDelivery - 2;
+constexpr std::uint64_t kLastMessage = kInDelivery - 3;  // there are no more: they go into deliveries, as often as needed
+
 std::int64_t number(SessionId id) { return static_cast<std::int64_t>(id.value); }
 std::int64_t number(std::uint64_t id) { return static_cast<std::int64_t>(id); }
 
@@ -124,7 +129,7 @@ bool RecordWriter::write_subscriptions(const Part& part) {
 
 bool RecordWriter::write_deliveries(const Round& round) {
   gather(round.parts, &Part::deliveries, deliveries_);
-  for (const KeptDelivery* delivery : deliveries_) ++delivery->message->store_mark().waiting;
+  for (const KeptDelivery* delivery : deliveries_) note(*delivery->message);
   for (const KeptDelivery* delivery : deliveries_) {
     if (!put(*delivery, round)) return false;
   }
@@ -137,19 +142,29 @@ bool RecordWriter::write_deliveries(const Round& round) {
   return true;
 }
 
+/// Is it the only delivery of its message, as far as the store knows?
+void RecordWriter::note(const ApplicationMessage& message) {
+  auto& mark = message.store_mark();
+  if (mark.id == 0) {
+    touch(message).id = kSeenOnce;
+  } else if (mark.id == kSeenOnce) {
+    mark.id = kSeenAgain;
+  }
+}
+
 bool RecordWriter::put(const KeptDelivery& delivery, const Round& round) {
   const ApplicationMessage& message = *delivery.message;
-  if (!fits(message)) return true;
   auto& mark = touch(message);
-  const bool only_one = mark.waiting-- == 1 && mark.id == 0;
-  if (only_one) mark.id = ApplicationMessage::StoreMark::kInDelivery;
-  if (mark.id == ApplicationMessage::StoreMark::kInDelivery) {
+  if (!fits(message)) return mark.id = 0, true;
+  if (mark.id == kSeenOnce || (mark.id == kSeenAgain && next_message_ > kLastMessage)) mark.id = kInDelivery;
+  if (mark.id == kInDelivery) {
     write_facts(message, round.clocks, facts_);
     put_delivery_.bind_null(3).bind_text(7, message.topic()).bind_blob(8, message.payload()).bind_blob(9, facts_);
     return put_row(delivery);
   }
-  const bool recorded = mark.id != 0;
-  if (!recorded) mark.id = next_message_++;
+  const bool recorded = mark.id != kSeenAgain;
+  if (!recorded) mark.refer_to(next_message_++);
+  check(mark.rows < ApplicationMessage::StoreMark::kRowsMax, "no message waits for 16 million sessions");
   if ((!recorded || round.in_doubt) && !put_message(message, mark.id, round.clocks)) return false;
   ++mark.rows;
   put_delivery_.bind(3, number(mark.id)).bind_null(7).bind_null(8).bind_null(9);
@@ -184,7 +199,9 @@ bool RecordWriter::remove(const Part::RemovedDelivery& removed, const Round& rou
   if (removed.message->store_mark().rows == 0 || (!round.in_doubt && connection_.changed() == 0)) return true;
   auto& mark = touch(*removed.message);
   if (--mark.rows > 0) return true;
-  return run(remove_message_.bind(1, number(std::exchange(mark.id, 0))));
+  remove_message_.bind(1, number(mark.id));
+  mark.id = 0;
+  return run(remove_message_);
 }
 
 bool RecordWriter::write_receipts(const Part& part) {
@@ -230,7 +247,6 @@ ApplicationMessage::StoreMark& RecordWriter::touch(const ApplicationMessage& mes
 
 void RecordWriter::take_back() {
   for (; !touched_.empty(); touched_.pop_back()) touched_.back().message->store_mark() = touched_.back().before;
-  for (const KeptDelivery* delivery : deliveries_) delivery->message->store_mark().waiting = 0;
   next_message_ = next_message_before_;
 }
 

@@ -50,6 +50,7 @@ class RecordWriter {
   bool end(SessionId session);
   bool put(const KeptSession& session);
   bool put(const KeptDelivery& delivery, const Round& round);
+  void note(const ApplicationMessage& message);
   bool put_row(const KeptDelivery& delivery);
   bool put_message(const ApplicationMessage& message, std::uint64_t id, const Clocks& clocks);
   bool remove(const Part::RemovedDelivery& removed, const Round& round);

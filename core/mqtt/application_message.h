@@ -41,10 +41,11 @@ class ApplicationMessage {
   }
   /// Where the store has it. Nobody but the store's thread reads or writes this, once reactors run.
   struct StoreMark {
-    static constexpr std::uint64_t kInDelivery = ~std::uint64_t{0};
-    std::uint64_t id = 0;       ///< of its record; 0: it is in none; kInDelivery: it is in each of its deliveries' own
-    std::uint32_t rows = 0;     ///< deliveries on the disk that refer to its record
-    std::uint32_t waiting = 0;  ///< deliveries of the round that is being written
+    static constexpr std::uint64_t kInDelivery = (std::uint64_t{1} << 40) - 1;
+    std::uint64_t id : 40 = 0;    ///< of its record; 0: it is in none; kInDelivery: it is in each of its deliveries' own
+    std::uint64_t rows : 24 = 0;  ///< deliveries on the disk that refer to its record
+    static constexpr std::uint64_t kRowsMax = (1u << 24) - 1;
+    void refer_to(std::uint64_t record) { id = record & kInDelivery; }
   };
   StoreMark& store_mark() const { return store_mark_; }
 
@@ -66,6 +67,7 @@ class ApplicationMessage {
   Facts facts_;
   mutable StoreMark store_mark_;
 };
+static_assert(sizeof(ApplicationMessage) == 48, "what each queued and retained message costs beside its bytes");
 
 /// Shares an ApplicationMessage between threads. Copying is an atomic add: inside one reactor use LocalMessage.
 class MessagePtr {
