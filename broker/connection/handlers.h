@@ -23,10 +23,10 @@ Result<void> on_puback(const OnReactor& here, Connection& from, const mqtt::Fram
 Result<void> on_pubrec(const OnReactor& here, Connection& from, const mqtt::Frame& frame);
 Result<void> on_pubrel(const OnReactor& here, Connection& from, const mqtt::Frame& frame);
 Result<void> on_pubcomp(const OnReactor& here, Connection& from, const mqtt::Frame& frame);
-Result<void> on_subscribe(const OnReactor& here, Connection& from, const mqtt::Frame& frame);
-Result<void> on_unsubscribe(const OnReactor& here, Connection& from, const mqtt::Frame& frame);
+[[gnu::noinline]] Result<void> on_subscribe(const OnReactor& here, Connection& from, const mqtt::Frame& frame);
+[[gnu::noinline]] Result<void> on_unsubscribe(const OnReactor& here, Connection& from, const mqtt::Frame& frame);
 Result<void> on_pingreq(const OnReactor& here, Connection& from, const mqtt::Frame& frame);
-Result<void> on_disconnect(const OnReactor& here, Connection& from, const mqtt::Frame& frame);
-Result<void> on_auth(const OnReactor& here, Connection& from, const mqtt::Frame& frame);
+[[gnu::noinline]] Result<void> on_disconnect(const OnReactor& here, Connection& from, const mqtt::Frame& frame);
+[[gnu::noinline]] Result<void> on_auth(const OnReactor& here, Connection& from, const mqtt::Frame& frame);
 
 }  // namespace bramble

@@ -59,19 +59,12 @@ bool goes_on_as_it_came(const Connection& from, const mqtt::Publish& publish) {
   return from.packet_lasts() && !from.mounted() && publish.qos == Qos::at_most_once && publish.forwarded_whole;
 }
 
-/// What it may change is on the disk when it is acknowledged: its message in the queue of a session that is kept, the
+/// What it changes is on the disk when it is acknowledged: its message in the queue of a session that is kept, the
 /// retained message, its identifier at QoS 2.
-bool needs_store(const Connection& from, const mqtt::Publish& publish, std::span<Filter* const> filters) {
+[[gnu::noinline, gnu::cold]] bool needs_store(const Connection& from, const mqtt::Publish& publish,
+                                              std::span<Filter* const> filters) {
   return publish.retain || (publish.qos == Qos::exactly_once && from.session().kept()) ||
          std::ranges::any_of(filters, [](const Filter* filter) { return filter->durable() != 0; });
-}
-
-/// With `durability commit`.
-[[gnu::noinline, gnu::cold]] void acknowledge_when_stored(Connection& from, const mqtt::Publish& publish,
-                                                          ReasonCode code) {
-  if (publish.qos == Qos::at_least_once) return from.send_ack_when_stored(PacketType::puback, publish.packet_id, code);
-  from.session().await_release(publish.packet_id);
-  from.send_ack_when_stored(PacketType::pubrec, publish.packet_id, code);
 }
 
 void acknowledge(Connection& from, const mqtt::Publish& publish, ReasonCode code) {
@@ -82,10 +75,28 @@ void acknowledge(Connection& from, const mqtt::Publish& publish, ReasonCode code
   }
 }
 
+[[gnu::noinline, gnu::cold]] Result<void> goes_nowhere(const OnReactor& here, Connection& from,
+                                                       const mqtt::Publish& publish, const char* why, ReasonCode code) {
+  from.report(here, {"sent a message that goes nowhere.", why, code, true});
+  acknowledge(from, publish, code);
+  return {};
+}
+
+/// With `durability commit`: if there is something to wait for.
+[[gnu::noinline, gnu::cold]] void acknowledge_when_stored(Connection& from, const mqtt::Publish& publish,
+                                                          ReasonCode code, std::span<Filter* const> filters) {
+  if (!needs_store(from, publish, filters)) return acknowledge(from, publish, code);
+  if (publish.qos == Qos::at_least_once) return from.send_ack_when_stored(PacketType::puback, publish.packet_id, code);
+  from.session().await_release(publish.packet_id);
+  from.send_ack_when_stored(PacketType::pubrec, publish.packet_id, code);
+}
+
 /// The store does not keep up, or has failed. True: the PUBLISH has been dealt with; it is refused, or waits.
 [[gnu::noinline, gnu::cold]] bool stopped_by_store(const OnReactor& here, Connection& from,
-                                                   const mqtt::Publish& publish, std::span<Filter* const> filters) {
-  if (!needs_store(from, publish, filters)) return false;
+                                                   const mqtt::Publish& publish, TopicName topic) {
+  ShardParts& parts = from.parts();
+  parts.router.table().match(topic, parts.matches);
+  if (!needs_store(from, publish, {parts.matches.begin(), parts.matches.end()})) return false;
   const bool failing = from.parts().ledger.failing();
   if (failing && from.is_v5()) {
     acknowledge(from, publish, ReasonCode::quota_exceeded);
@@ -129,17 +140,13 @@ Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Fra
   if (!checked) return Failure(checked.error());
   if (const auto limit = parts.config->broker.message_size_limit; limit != 0 && publish.payload.size() > limit) {
     counters.add(Metric::dropped_too_large);
-    from.report(here, {"sent a message that goes nowhere.", "its payload is above message_size_limit",
-                       ReasonCode::quota_exceeded, true});
-    acknowledge(from, publish, ReasonCode::quota_exceeded);  // a PUBACK may not carry 0x95  (table 3-4)
-    return {};
+    // a PUBACK may not carry 0x95  (table 3-4)
+    return goes_nowhere(here, from, publish, "its payload is above message_size_limit", ReasonCode::quota_exceeded);
   }
   // one that the memo knows was allowed when it was remembered
   if (checked->name.broker_owned()) {
-    from.report(here, {"sent a message that goes nowhere.", "its topic is the broker's own ($SYS, $CONTROL)",
-                       ReasonCode::not_authorized, true});
-    acknowledge(from, publish, ReasonCode::not_authorized);
-    return {};
+    return goes_nowhere(here, from, publish, "its topic is the broker's own ($SYS, $CONTROL)",
+                        ReasonCode::not_authorized);
   }
   if (!checked->known && !from.session().may_publish(here, topic)) {
     acknowledge(from, publish, ReasonCode::not_authorized);
@@ -151,9 +158,9 @@ Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Fra
   Publication publication({topic, publish.properties, publish.payload}, facts, here.now(),
                           here.reactor().turn_buffer(here));
   if (goes_on_as_it_came(from, publish)) publication.came_as(frame.whole(), from.version());
-  if (publish.qos != Qos::at_most_once && parts.ledger.lags(here.now())) {
-    const auto filters = memo.resolve(parts.router.table(), *checked, parts.matches);
-    if (stopped_by_store(here, from, publish, filters)) return {};
+  if (publish.qos != Qos::at_most_once && parts.ledger.lags(here.now()) &&
+      stopped_by_store(here, from, publish, checked->name)) {
+    return {};
   }
   if (publish.retain) parts.router.retain(here, publication, from.session().source(parts.packet));
   const auto filters = memo.resolve(parts.router.table(), *checked, parts.matches);
@@ -161,8 +168,8 @@ Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Fra
   const auto outcome = parts.router.route(here, publication, filters);
   if (publish.qos != Qos::at_most_once) {  // 24 instructions for nothing, else
     const ReasonCode code = outcome.matched ? ReasonCode::success : ReasonCode::no_matching_subscribers;
-    if (parts.ledger.commits() && needs_store(from, publish, filters)) {
-      acknowledge_when_stored(from, publish, code);
+    if (parts.ledger.commits()) {
+      acknowledge_when_stored(from, publish, code, filters);
     } else {
       acknowledge(from, publish, code);
     }
