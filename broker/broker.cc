@@ -120,6 +120,7 @@ void Broker::start() {
   passwords_.start(mesh_);
   if (store_) {
     store_->start();
+    on_all(mesh_, [](const OnReactor&, Shard&) {});  // all have restored theirs: one may have a Will for the others
     on_all(mesh_, [](const OnReactor& here, Shard& shard) { shard.begin(here); });
   }
   on_all(mesh_, [](const OnReactor& here, Shard& shard) { shard.accept(here); });

@@ -231,7 +231,7 @@ std::size_t Connection::handle_packets(const OnReactor& here, std::string_view b
     handled += frame->size;
   }
   heard(here, handled != 0);
-  if (out_.bytes() > output_max_ + kRepliesMax) update_interest(here);
+  if (out_.bytes() > output_max_ + kRepliesMax || answers_held_) update_interest(here);
   return handled;
 }
 
@@ -284,7 +284,10 @@ void Connection::set_paused(const OnReactor& here, bool paused) {
   if (state_ < State::closing) update_interest(here);
 }
 
-bool Connection::replies_pile_up() const { return blocked_ && out_.bytes() > output_max_ + kRepliesMax; }
+bool Connection::replies_pile_up() const {
+  if ((blocked_ || output_held_) && out_.bytes() > output_max_ + kRepliesMax) return true;
+  return answers_held_ && parts_.connections.held_answers().bytes(*this) > kRepliesMax;
+}
 
 std::uint32_t Connection::wanted_events() const {
   std::uint32_t wanted = paused_ || replies_pile_up() ? 0u : static_cast<std::uint32_t>(EPOLLIN | EPOLLRDHUP);

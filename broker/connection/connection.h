@@ -114,7 +114,7 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   void hold_output_until_stored();
   // For HeldAnswers:
   void output_is_free();
-  void send_held(std::string_view packets, bool all);
+  void send_held(const OnReactor& here, std::string_view packets, bool all);
   /// Whatever `encode(std::string& out)` appends, as one packet. False: it would be above the client's Maximum Packet
   /// Size, so it is not sent  [MQTT-3.1.2-24]
   template <class Encode>
@@ -192,6 +192,8 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   /// The PUBLISH at hand needs the store, which does not keep up: it is handed to its handler again in a while. False:
   /// it has waited, and is let through, as one is now and then while the store is only slow.
   bool wait_for_store(const OnReactor& here);
+  /// The same of a SUBSCRIBE or UNSUBSCRIBE, which waits until the store keeps up again.
+  void wait_until_store_keeps_up(const OnReactor& here);
   /// The packet at hand, a PUBLISH, is handed to its handler again when nothing goes before it any more.
   void hold_packet(const OnReactor& here);
   /// The packet at hand is not done: it is handed to its handler again in the next turn, before those after it.

@@ -71,9 +71,10 @@ void Connection::output_is_free() {
   mark_dirty();
 }
 
-void Connection::send_held(std::string_view packets, bool all) {
+void Connection::send_held(const OnReactor& here, std::string_view packets, bool all) {
   queue_packet(packets);
   if (all) answers_held_ = false;
+  if (state_ < State::closing) update_interest(here);
 }
 
 void Connection::choose_alias(mqtt::PublishHeader& header, const mqtt::PublishContent& content) {
@@ -141,8 +142,9 @@ bool Connection::goes_on_uncopied(Publication& publication, const mqtt::PublishH
 
 void Connection::flush(const OnReactor& here) {
   dirty_ = false;
-  if (blocked_ || output_held_ || state_ == State::closed || !transport_)
-    return;  // it has moved away, or takes no more
+  if (state_ == State::closed || !transport_) return;
+  if (blocked_ || output_held_) return out_.own();  // a later turn writes it, and this one's memory is gone then
+  // it has moved away, or takes no more
   if (broken_ || ((!out_.empty() || transport_->wants_write()) && !write(here))) {
     out_.clear();
     if (state_ < State::closing && at_door_ != AtDoor::going) hang_up(here);  // what it said before is still read

@@ -21,12 +21,12 @@ void HeldAnswers::hold_output(Connection& connection, std::uint64_t round) {
   waiting_[&connection].output_round = round;
 }
 
-std::size_t HeldAnswers::bytes(Connection& connection) const {
-  const auto found = waiting_.find(&connection);
+std::size_t HeldAnswers::bytes(const Connection& connection) const {
+  const auto found = waiting_.find(const_cast<Connection*>(&connection));
   return found == waiting_.end() ? 0 : found->second.packets.size();
 }
 
-bool HeldAnswers::release(Connection& connection, Waiting& waiting, std::uint64_t round) {
+bool HeldAnswers::release(const OnReactor& here, Connection& connection, Waiting& waiting, std::uint64_t round) {
   if (waiting.output_round != 0 && waiting.output_round <= round) {
     waiting.output_round = 0;
     connection.output_is_free();
@@ -34,7 +34,7 @@ bool HeldAnswers::release(Connection& connection, Waiting& waiting, std::uint64_
   std::size_t end = waiting.gone;
   while (!waiting.marks.empty() && waiting.marks.front().round <= round) end = waiting.marks.pop_front().end;
   const std::size_t leaves = end - waiting.gone;
-  connection.send_held(std::string_view(waiting.packets).substr(0, leaves), waiting.marks.empty());
+  connection.send_held(here, std::string_view(waiting.packets).substr(0, leaves), waiting.marks.empty());
   waiting.packets.erase(0, leaves);
   waiting.gone = end;
   return waiting.marks.empty() && waiting.output_round == 0;
@@ -43,7 +43,7 @@ bool HeldAnswers::release(Connection& connection, Waiting& waiting, std::uint64_
 void HeldAnswers::stored(const OnReactor& here, std::uint64_t round) {
   if (!waiting_.empty()) here.reactor().want_turn(here);
   for (auto each = waiting_.begin(); each != waiting_.end();) {
-    each = release(*each->first, each->second, round) ? waiting_.erase(each) : std::next(each);
+    each = release(here, *each->first, each->second, round) ? waiting_.erase(each) : std::next(each);
   }
 }
 

@@ -24,7 +24,7 @@ class HeldAnswers {
   /// Nothing at all is written to it before that.
   void hold_output(Connection& connection, std::uint64_t round);
   /// Of one connection.
-  std::size_t bytes(Connection& connection) const;
+  std::size_t bytes(const Connection& connection) const;
 
   /// Round `round` is on the disk.
   void stored(const OnReactor& here, std::uint64_t round);
@@ -42,7 +42,7 @@ class HeldAnswers {
     std::uint64_t output_round = 0;  ///< 0: its output is free
   };
   /// Nothing is left of it.
-  static bool release(Connection& connection, Waiting& waiting, std::uint64_t round);
+  static bool release(const OnReactor& here, Connection& connection, Waiting& waiting, std::uint64_t round);
 
   std::unordered_map<Connection*, Waiting> waiting_;
 };

@@ -53,7 +53,7 @@ Result<void> on_pubrel(const OnReactor&, Connection& from, const mqtt::Frame& fr
   // [MQTT-4.3.3-11]; an unknown identifier is no error after a reconnect
   const ReasonCode code = known ? ReasonCode::success : ReasonCode::packet_identifier_not_found;
   // the client may use it again then, for a message that must not be taken for this one after a power cut
-  if (from.parts().ledger.commits() && known && from.session().kept()) {
+  if (from.parts().ledger.commits() && from.session().kept()) {
     from.send_ack_when_stored(PacketType::pubcomp, ack->packet_id, code);
   } else {
     from.send_ack(PacketType::pubcomp, ack->packet_id, code);

@@ -170,6 +170,7 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   if (connect.session_expiry != 0 && parts.ledger.failing() && (!kept || connect.clean_start || elsewhere)) {
     return refuse({ReasonCode::quota_exceeded, "the disk does not take a session more"}), done;
   }
+  const bool was_kept = kept && kept->kept();
   const auto [session, present] = find_session(here, parts, kept, client_id, connect.clean_start || elsewhere);
   parts.router.settle_leftovers(here, parts.sessions);  // its last Will goes before what it says now
   session.expiry_seconds = connect.session_expiry;
@@ -195,7 +196,7 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   settled.reason_strings = connect.request_problem_information.value_or(false);
   settled.clean_start = connect.clean_start;
   settled.bridge = connect.bridge;
-  if (parts.ledger.commits() && session.kept() && !parts.ledger.failing()) from.hold_output_until_stored();
+  if (parts.ledger.commits() && (was_kept || session.kept()) && !parts.ledger.failing()) from.hold_output_until_stored();
   from.established(here, session, settled);
   log_will(from, connect);
   return done;

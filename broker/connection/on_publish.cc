@@ -55,6 +55,14 @@ Result<void> allowed(const Connection& from, const mqtt::Publish& publish) {
   return {};
 }
 
+/// [MQTT-4.3.3-10]; it may not be on the disk yet.
+[[gnu::noinline]] void had_it_already(Connection& from, const mqtt::Publish& publish) {
+  if (from.parts().ledger.commits() && from.session().kept()) {
+    return from.send_ack_when_stored(PacketType::pubrec, publish.packet_id, ReasonCode::success);
+  }
+  from.send_ack(PacketType::pubrec, publish.packet_id, ReasonCode::success);
+}
+
 bool goes_on_as_it_came(const Connection& from, const mqtt::Publish& publish) {
   return from.packet_lasts() && !from.mounted() && publish.qos == Qos::at_most_once && publish.forwarded_whole;
 }
@@ -131,7 +139,7 @@ Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Fra
   if (!named) return Failure(named.error());
   if (const auto may = allowed(from, publish); !may) return may;
   if (publish.qos == Qos::exactly_once && from.session().awaits_release(publish.packet_id)) {
-    from.send_ack(PacketType::pubrec, publish.packet_id, ReasonCode::success);  // had it already  [MQTT-4.3.3-10]
+    had_it_already(from, publish);
     return {};
   }
   const std::string_view topic = mounted(from, *named);

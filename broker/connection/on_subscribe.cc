@@ -39,8 +39,20 @@ void subscribe(const OnReactor& here, Connection& from, const TopicFilter& filte
   session.replays.set(wanted->id(), PendingReplay{wanted, subscriber, {}});
 }
 
-/// Its subscriptions are kept, and are on the disk when it is told so.
-bool waits_for_store(const Connection& from) { return from.parts().ledger.commits() && from.session().kept(); }
+/// Its subscriptions are kept, and those that have changed are on the disk when it is told so.
+bool waits_for_store(const Connection& from, const std::vector<ReasonCode>& codes) {
+  if (!from.parts().ledger.commits() || !from.session().kept()) return false;
+  return std::ranges::any_of(
+      codes, [](ReasonCode code) { return !mqtt::failed(code) && code != ReasonCode::no_subscription_existed; });
+}
+
+/// A store that is slow would have to remember all of them meanwhile. True: the packet is handed over again later.
+bool waits_for_slow_store(const OnReactor& here, Connection& from) {
+  const Ledger& ledger = from.parts().ledger;
+  if (!from.session().kept() || !ledger.lags(here.now()) || ledger.failing()) return false;
+  from.wait_until_store_keeps_up(here);
+  return true;
+}
 
 /// Why not; null: it may.
 const char* may_not_subscribe(const Connection& from, const TopicFilter& filter) {
@@ -96,6 +108,7 @@ Result<void> check_unsubscribe(const OnReactor& here, const Connection& from, co
 /// Before the first slice. True: the packet is large and the turn is full, so it is handed over again later.
 bool put_off(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
   from.settling();
+  if (waits_for_slow_store(here, from)) return true;
   if (from.partial) return false;  // its time has come
   from.partial = std::make_unique<Connection::Partial>();
   if (frame.body.size() <= kSmall || here.reactor().budget_left(here)) return false;
@@ -143,7 +156,7 @@ Result<void> on_subscribe(const OnReactor& here, Connection& from, const mqtt::F
   }
   if (!slice_done(here, from, frame, slice->next, slice->entries.size())) return {};
   const auto done = std::move(from.partial);
-  const bool sent = from.answer(waits_for_store(from), [&](std::string& out) {
+  const bool sent = from.answer(waits_for_store(from, done->codes), [&](std::string& out) {
     mqtt::append_suback(out, from.version(), slice->packet_id, done->codes);
   });
   if (!sent) return failure(ReasonCode::packet_too_large, kAnswerTooLarge);
@@ -169,7 +182,7 @@ Result<void> on_unsubscribe(const OnReactor& here, Connection& from, const mqtt:
   }
   if (!slice_done(here, from, frame, slice->next, slice->filters.size())) return {};
   const auto done = std::move(from.partial);
-  const bool sent = from.answer(waits_for_store(from), [&](std::string& out) {
+  const bool sent = from.answer(waits_for_store(from, done->codes), [&](std::string& out) {
     mqtt::append_unsuback(out, from.version(), slice->packet_id, done->codes);
   });
   if (!sent) return failure(ReasonCode::packet_too_large, kAnswerTooLarge);

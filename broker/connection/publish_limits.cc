@@ -60,6 +60,11 @@ void Connection::wait_to_publish(const OnReactor& here) {
   update_interest(here);
 }
 
+void Connection::wait_until_store_keeps_up(const OnReactor& here) {
+  if (!allowance_) allowance_ = std::make_unique<PublishAllowance>(listener(), here.now());
+  wait_to_publish(here);
+}
+
 bool Connection::wait_for_store(const OnReactor& here) {
   if (!allowance_) allowance_ = std::make_unique<PublishAllowance>(listener(), here.now());
   if (std::exchange(allowance_->one_more, false) && !parts_.ledger.failing()) return false;

@@ -1,6 +1,7 @@
 #include "broker/session/owned_session.h"
 
 #include <algorithm>
+#include <random>
 
 #include "broker/net/tcp.h"
 #include "broker/reactor/reactor.h"
@@ -12,6 +13,13 @@ namespace bramble {
 using mqtt::Qos;
 
 namespace {
+/// A client that remembers identifiers of before a crash takes a new message with one of them for the old one. So those
+/// of after a restart begin where it is unlikely to.
+mqtt::PacketId some_packet_id() {
+  std::random_device random;
+  return static_cast<mqtt::PacketId>(random() % 65'535 + 1);
+}
+
 constexpr const char* kTooLarge = "they are above its Maximum Packet Size";
 }
 
@@ -62,6 +70,7 @@ Outbound& OwnedSession::outbound() {
   if (!outbound_) {
     outbound_ = std::make_unique<Outbound>();
     hold_until_stored();
+    begin_ids_anew();
     if (connection_) outbound_->open(*connection_, receive_maximum_);
   }
   return *outbound_;
@@ -246,10 +255,15 @@ void OwnedSession::restore(const OnReactor& here, Delivery&& delivery, DeliveryS
   });
 }
 
+void OwnedSession::begin_ids_anew() {
+  if (outbound_ && told_ && told_->restored) outbound_->begin_ids_after(some_packet_id());
+}
+
 void OwnedSession::stored(const OnReactor& here, TurnBuffer& buffer) {
   if (!outbound_) return;
   counted(here, [&](Outbound& out) {
     out.stored(here.now(), buffer);
+    out.pump(sessions_.rules().limits, here.now(), buffer);  // one that was too large has left its place
     return true;
   });
 }
@@ -286,15 +300,21 @@ void OwnedSession::touch() {
   if (told_ && !std::exchange(told_->touched, true)) sessions_.ledger().touched(id_);
 }
 
+void OwnedSession::note_receipt(mqtt::PacketId id) {
+  if (!told_) return;
+  told_->changed_receipts.push_back(id);
+  touch();
+}
+
 void OwnedSession::await_release(mqtt::PacketId id) {
   if (!inbound_) inbound_ = std::make_unique<PacketIds>();
   inbound_->take(id);
-  touch();
+  note_receipt(id);
 }
 
 bool OwnedSession::release(mqtt::PacketId id) {
   if (!inbound_ || !inbound_->release(id)) return false;
-  touch();
+  note_receipt(id);
   if (inbound_->count() == 0) inbound_.reset();
   unreleased_before_ = std::min(unreleased_before_, static_cast<std::uint16_t>(unreleased()));
   return true;

@@ -166,11 +166,15 @@ class OwnedSession final : public Recipient {
   /// What the store has heard of a session that it keeps.
   struct Told {
     PacketIds receipts;
+    std::vector<mqtt::PacketId> changed_receipts;  ///< since the round began
+    bool restored = false;  ///< its client may remember Packet Identifiers that the store has not heard of
     bool touched = false;  ///< deliveries or receipts have changed since the round began
     bool changed = false;  ///< so has what the session itself is
   };
   void restore(const OnReactor& here, Delivery&& delivery, DeliveryState state);
   void touch();
+  void note_receipt(mqtt::PacketId id);
+  void begin_ids_anew();
   void hold_until_stored();
   [[gnu::noinline]] void note_changes(std::int64_t more);
 

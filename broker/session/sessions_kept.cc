@@ -38,6 +38,7 @@ void Sessions::tell(const OnReactor& here, OwnedSession& session) {
 
 void Sessions::keep(const OnReactor& here, OwnedSession& session) {
   session.told_ = std::make_unique<OwnedSession::Told>();
+  if (session.inbound_) session.inbound_->each([&](mqtt::PacketId id) { session.note_receipt(id); });
   session.hold_until_stored();
   session.subscriptions.each([&](const SessionSubscription& it) {
     table_.set_durable(here.id(), it.filter(), true);
@@ -64,6 +65,7 @@ void Sessions::tell_subscription(const OwnedSession& session, const SessionSubsc
                                            options->retain_as_published, options->subscription_identifier},
                                           removed});
   ledger_.changed();
+  ledger_.count(1);
 }
 
 KeptSession Sessions::describe(const OwnedSession& session, const Clocks& clocks) const {
@@ -123,24 +125,16 @@ std::unique_ptr<const std::string> Sessions::shared_filter(const OwnedSession& s
 void Sessions::tell_receipts(OwnedSession& session) {
   Part& part = ledger_.part();
   PacketIds& told = session.told_->receipts;
-  std::vector<mqtt::PacketId> released;
-  told.each([&](mqtt::PacketId id) {
-    if (!session.awaits_release(id)) released.push_back(id);
-  });
-  for (const mqtt::PacketId id : released) {
-    told.release(id);
-    part.receipts.push_back({{session.id(), id}, true});
+  for (const mqtt::PacketId id : std::exchange(session.told_->changed_receipts, {})) {
+    const bool awaited = session.awaits_release(id);
+    if (awaited ? told.take(id) : told.release(id)) part.receipts.push_back({{session.id(), id}, !awaited});
   }
-  if (!session.inbound_) return;
-  session.inbound_->each([&](mqtt::PacketId id) {
-    if (told.take(id)) part.receipts.push_back({{session.id(), id}, false});
-  });
 }
 
 void Sessions::tell_late(OwnedSession& session) {
   session.outbound_->tell_late(
       [&](Delivery& delivery, DeliveryState state) { tell_delivery(ledger_.closed_part(), session, delivery, state); });
-  if (ledger_.commits()) told_.push_back(session.id());
+  if (ledger_.commits() && (told_.empty() || told_.back() != session.id())) told_.push_back(session.id());
 }
 
 void Sessions::stored(const OnReactor& here) {
@@ -165,18 +159,23 @@ void Sessions::restore(const OnReactor& here, Restored restored) {
   session.expiry_seconds = kept.expiry_seconds;
   session.listener = listener_named(kept.listener);
   session.ends_at_ = SteadyTime::max();
-  session.since = seconds_of(kept.gone_at ? Clocks::now().steady_at(*kept.gone_at) : here.now());
+  // not before it was, though whole seconds are kept; and the calendar may stand before it (no clock, no network yet)
+  const SteadyTime gone = kept.gone_at ? Clocks::now().steady_at(*kept.gone_at) + Seconds(1) : here.now();
+  session.since = seconds_of(std::min(gone, here.now()));
   session.set_access(kept.user, rules_of_listeners_[session.listener]->access.get());
   session.set_mount_point(kept.mount_point);
   if (kept.will) session.will = std::make_unique<Will>(*kept.will);
   for (const KeptSubscription& each : restored.subscriptions) restore_subscription(here, session, each);
   for (KeptDelivery& each : restored.deliveries) restore_delivery(here, session, std::move(each));
   auto told = std::make_unique<OwnedSession::Told>();
+  told->restored = true;
   for (const mqtt::PacketId id : restored.receipts) {
     session.await_release(id);
     told->receipts.take(id);
   }
-  session.told_ = std::move(told);  // all of it the store knows, but that the client is gone
+  session.told_ = std::move(told);
+  session.begin_ids_anew();
+  // all of it the store knows, but that the client is gone
   session.hold_until_stored();
   if (!kept.gone_at) tell(here, session);
 }
