@@ -165,7 +165,8 @@ void Sessions::restore(const OnReactor& here, Restored restored) {
   session.expiry_seconds = kept.expiry_seconds;
   session.listener = listener_named(kept.listener);
   session.ends_at_ = SteadyTime::max();
-  session.since = seconds_of(kept.gone_at ? Clocks::now().steady_at(*kept.gone_at) : here.now());
+  // The wall clock may have been set back, or not be set yet: nobody has gone in the future.
+  session.since = seconds_of(kept.gone_at ? std::min(Clocks::now().steady_at(*kept.gone_at), here.now()) : here.now());
   session.set_access(kept.user, rules_of_listeners_[session.listener]->access.get());
   session.set_mount_point(kept.mount_point);
   if (kept.will) session.will = std::make_unique<Will>(*kept.will);

@@ -101,8 +101,7 @@ Texts changes_of_subscriptions(const Part& part) {
   Texts all;
   for (const auto& change : part.subscriptions) {
     const KeptSubscription& it = change.subscription;
-    all.push_back(change.removed ? "-" + it.filter
-                                 : "+" + it.filter + " " + std::to_string(static_cast<int>(it.qos)));
+    all.push_back(change.removed ? "-" + it.filter : "+" + it.filter + " " + std::to_string(static_cast<int>(it.qos)));
   }
   return all;
 }

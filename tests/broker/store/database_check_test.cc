@@ -71,13 +71,13 @@ TEST_CASE("what is only in the log counts, and neither file nor log is changed b
 TEST_CASE("what does not fit together is said, a line each") {
   const Folder folder;
   commit(*open(folder / "db"), something(), {{4, message("r")}, {5, message("s")}});
-  sql(folder / "db", "DELETE FROM session; DELETE FROM msg WHERE id = 1; INSERT INTO msg VALUES(9, 't', '', '');"
-                     "UPDATE q SET facts = NULL WHERE g = 3");
-  CHECK(*check_database(folder / "db") == Lines{"1 deliveries have neither a message nor its number",
-                                                "2 deliveries have no message", "3 deliveries have no session",
-                                                "1 subscriptions have no session", "1 QoS 2 receipts have no session",
-                                                "1 messages wait for nobody",
-                                                "1 retained messages are on a topic that has another"});
+  sql(folder / "db",
+      "DELETE FROM session; DELETE FROM msg WHERE id = 1; INSERT INTO msg VALUES(9, 't', '', '');"
+      "UPDATE q SET facts = NULL WHERE g = 3");
+  CHECK(*check_database(folder / "db") ==
+        Lines{"1 deliveries have neither a message nor its number", "2 deliveries have no message",
+              "3 deliveries have no session", "1 subscriptions have no session", "1 QoS 2 receipts have no session",
+              "1 messages wait for nobody", "1 retained messages are on a topic that has another"});
 }
 
 TEST_CASE("a page that cannot be read is found") {

@@ -178,8 +178,8 @@ TEST_CASE("a message that SQLite would not take is left out, and so is a retaine
     const MessagePtr big = message(std::string(10'000, 'x')), twice = message(std::string(10'001, 'y'));
     Part part;
     part.sessions.push_back(session(1));
-    part.deliveries = deliveries(delivery(1, 1, big), delivery(2, 1, message("small")), delivery(3, 1, twice),
-                                 delivery(4, 1, twice));
+    part.deliveries =
+        deliveries(delivery(1, 1, big), delivery(2, 1, message("small")), delivery(3, 1, twice), delivery(4, 1, twice));
     commit(*database, std::move(part), {{0, message("before")}});
     for (const MessagePtr& nowhere : {big, twice}) {
       CHECK(record_of(nowhere) == 0);

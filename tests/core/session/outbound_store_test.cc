@@ -83,8 +83,8 @@ TEST_CASE("each delivery is told once, and again when its state is another; its 
   scene.offer(Qos::at_least_once, "a");
   scene.offer(Qos::exactly_once, "b");
   scene.offer_all("cd");
-  CHECK(scene.tell() == Texts{"a new row 1 puback #1", "b new row 2 pubrec #2", "c new row 3 queued",
-                              "d new row 4 queued"});
+  CHECK(scene.tell() ==
+        Texts{"a new row 1 puback #1", "b new row 2 pubrec #2", "c new row 3 queued", "d new row 4 queued"});
   CHECK(scene.tell().empty());
   scene.puback(1);  // c is sent
   CHECK(scene.tell() == Texts{"c row 3 puback #3"});
@@ -242,7 +242,8 @@ TEST_CASE("forget_rows gives up all rows; told again, everything gets others") {
   scene.offer_all("d");
   scene.out.forget_rows();
   CHECK(scene.gone() == Texts{"a row 1", "b row 2", "c row 3"});
-  CHECK(scene.tell() == Texts{"a new row 4 puback #1", "b new row 5 queued", "c new row 6 queued", "d new row 7 queued"});
+  CHECK(scene.tell() ==
+        Texts{"a new row 4 puback #1", "b new row 5 queued", "c new row 6 queued", "d new row 7 queued"});
   scene.out.forget_rows();
   scene.gone();
   scene.puback(1);
