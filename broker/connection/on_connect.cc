@@ -196,7 +196,8 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   settled.reason_strings = connect.request_problem_information.value_or(false);
   settled.clean_start = connect.clean_start;
   settled.bridge = connect.bridge;
-  if (parts.ledger.commits() && (was_kept || session.kept()) && !parts.ledger.failing()) from.hold_output_until_stored();
+  if (parts.ledger.commits() && (was_kept || session.kept()) && !parts.ledger.failing())
+    from.hold_output_until_stored();
   from.established(here, session, settled);
   log_will(from, connect);
   return done;

@@ -21,7 +21,7 @@ mqtt::PacketId some_packet_id() {
 }
 
 constexpr const char* kTooLarge = "they are above its Maximum Packet Size";
-}
+}  // namespace
 
 OwnedSession::OwnedSession(Sessions& sessions, SessionId id, PublisherId publisher, std::string client_id)
     : sessions_(sessions), id_(id), publisher_(publisher), client_id_(std::move(client_id)) {}

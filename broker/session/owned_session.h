@@ -168,8 +168,8 @@ class OwnedSession final : public Recipient {
     PacketIds receipts;
     std::vector<mqtt::PacketId> changed_receipts;  ///< since the round began
     bool restored = false;  ///< its client may remember Packet Identifiers that the store has not heard of
-    bool touched = false;  ///< deliveries or receipts have changed since the round began
-    bool changed = false;  ///< so has what the session itself is
+    bool touched = false;   ///< deliveries or receipts have changed since the round began
+    bool changed = false;   ///< so has what the session itself is
   };
   void restore(const OnReactor& here, Delivery&& delivery, DeliveryState state);
   void touch();

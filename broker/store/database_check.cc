@@ -18,9 +18,10 @@ struct CrossCheck {
   const char* sql;
   const char* what;
 };
+// NULL is NOT IN an empty table.
 constexpr CrossCheck kCrossChecks[] = {
     {"SELECT count(*) FROM q WHERE msg IS NULL AND facts IS NULL", "deliveries have neither a message nor its number"},
-    {"SELECT count(*) FROM q WHERE msg NOT IN (SELECT id FROM msg)", "deliveries have no message"},
+    {"SELECT count(*) FROM q WHERE msg IS NOT NULL AND msg NOT IN (SELECT id FROM msg)", "deliveries have no message"},
     {"SELECT count(*) FROM q WHERE sid NOT IN (SELECT sid FROM session)", "deliveries have no session"},
     {"SELECT count(*) FROM sub WHERE sid NOT IN (SELECT sid FROM session)", "subscriptions have no session"},
     {"SELECT count(*) FROM q2in WHERE sid NOT IN (SELECT sid FROM session)", "QoS 2 receipts have no session"},

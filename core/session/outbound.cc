@@ -129,27 +129,36 @@ bool Outbound::transmit(Publication& publication, InFlight& entry, bool dup) {
   return true;
 }
 
+/// Not what has expired meanwhile, unless it was promised, as QoS 2 is once it was sent (docs/design.md, Expiry); nor
+/// what the client may not have any more. False: the message is done.
+bool Outbound::send(InFlight& entry, SteadyTime now, TurnBuffer& buffer) {
+  const bool promised = entry.wait == Wait::pubrec && entry.sent;
+  if (!promised && entry.delivery.message->expired(now)) {
+    ++expired_;
+    return false;
+  }
+  Publication publication(entry.delivery.message, now, buffer);
+  if (!may_go(publication, entry.delivery)) {
+    if (!promised) deny(entry.delivery);
+    return false;
+  }
+  entry.delivery.rights = rights_;
+  return transmit(publication, entry, entry.sent);
+}
+
 void Outbound::resend(SteadyTime now, TurnBuffer& buffer) {
   while (resend_from_ < in_flight_.size() && sink_->has_room()) {
     InFlight& entry = in_flight_[resend_from_];
-    if (entry.held != Held::no) {
-      if (outstanding_ >= receive_maximum_) return;
-      if (entry.wait != Wait::pubcomp) count(entry);
-    } else if (entry.wait == Wait::pubcomp) {
-      sink_->send_pubrel(entry.id);  // needs no send quota  (4.9)
+    if (entry.wait == Wait::pubcomp) {
+      if (entry.held == Held::no) sink_->send_pubrel(entry.id);  // needs no send quota  (4.9)
     } else {
       if (outstanding_ >= receive_maximum_) return;
-      // A QoS 1 message that expired meanwhile need not be sent; QoS 2 was promised  (docs/design.md, Expiry)
-      const bool expired = entry.wait == Wait::puback && entry.delivery.message->expired(now);
-      Publication publication(entry.delivery.message, now, buffer);
-      if (expired) ++expired_;
-      const bool may = expired || may_go(publication, entry.delivery);
-      if (!may && entry.wait == Wait::puback) deny(entry.delivery);
-      if (expired || !may || !transmit(publication, entry, entry.sent)) {
+      if (entry.held != Held::no) {
+        count(entry);
+      } else if (!send(entry, now, buffer)) {
         complete(resend_from_);
         continue;
       }
-      entry.delivery.rights = rights_;
     }
     ++resend_from_;
   }
@@ -263,7 +272,7 @@ std::vector<Delivery> Outbound::take_shared() {
     if (delivery.share != FilterId{}) shared.push_back(std::move(delivery));
   };
   for (std::size_t i = 0; i < in_flight_.size(); ++i) {
-    if (in_flight_[i].wait == Wait::puback) keep(in_flight_[i].delivery);
+    if (in_flight_[i].wait == Wait::puback || !in_flight_[i].sent) keep(in_flight_[i].delivery);
   }
   for (std::size_t i = 0; i < queue_.size(); ++i) keep(queue_[i]);
   return shared;
@@ -322,8 +331,7 @@ void Outbound::stored(SteadyTime now, TurnBuffer& buffer) {
       sink_->send_pubrel(entry.id);
       continue;
     }
-    Publication publication(entry.delivery.message, now, buffer);
-    if (!transmit(publication, entry, entry.sent)) complete(i--);
+    if (!send(entry, now, buffer)) complete(i--);
   }
 }
 

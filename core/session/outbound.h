@@ -166,6 +166,8 @@ class Outbound {
   }
   [[gnu::noinline, gnu::cold]] void deny(const Delivery& delivery);
   void resend(SteadyTime now, TurnBuffer& buffer);
+  /// Its PUBLISH, (again) or after it was held.
+  bool send(InFlight& entry, SteadyTime now, TurnBuffer& buffer);
   /// False: the message is done already (too large).
   bool transmit(Publication& publication, InFlight& entry, bool dup);
   bool to_be_held(const InFlight& entry) const {

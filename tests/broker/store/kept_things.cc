@@ -75,6 +75,10 @@ KeptDelivery delivery(std::uint64_t row, std::uint64_t session, const MessagePtr
   return {row, SessionId{session}, message, {}, mqtt::Qos::at_least_once};
 }
 
+std::uint64_t record_of(const MessagePtr& message) { return message->store_mark().id; }
+
+std::uint64_t rows_of(const MessagePtr& message) { return message->store_mark().rows; }
+
 std::vector<std::string> payloads(const Kept& kept) {
   std::vector<std::string> all;
   for (const auto& delivery : kept.deliveries) all.emplace_back(delivery.message->payload());

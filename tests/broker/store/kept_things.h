@@ -69,6 +69,11 @@ std::vector<KeptDelivery> deliveries(Delivery... each) {
   return all;
 }
 
+/// What store_mark() says, whose bit fields CHECK cannot take: the record that has the message, kInDelivery, or 0.
+std::uint64_t record_of(const MessagePtr& message);
+std::uint64_t rows_of(const MessagePtr& message);
+inline constexpr std::uint64_t kInDelivery = ApplicationMessage::StoreMark::kInDelivery;
+
 std::vector<std::string> payloads(const Kept& kept);
 std::string contents(const std::filesystem::path& file);
 void write(const std::filesystem::path& file, std::string_view contents);

@@ -142,7 +142,7 @@ class World {
 
   void enqueue(Part& part) {
     if (now_.sessions.empty()) return;
-    const MessagePtr shared = message(payload());
+    const MessagePtr shared = again() ? waiting_.at(some_row()).message : message(payload());
     for (auto left = random_.between(1, 3); left > 0; --left) {
       const std::uint64_t to = some_session();
       waiting_[++last_row_] = {to, shared};
@@ -150,6 +150,9 @@ class World {
       part.deliveries.push_back(delivery(last_row_, to, shared));
     }
   }
+
+  /// A message of an earlier round, or of this one.
+  bool again() { return !waiting_.empty() && random_.one_in(6); }
 
   std::uint64_t some_row() {
     auto at = waiting_.begin();
@@ -215,6 +218,12 @@ TEST_CASE(
   CHECK(checkpoints >= 2);
   const std::vector<FaultyDisk::Operation> operations(
       disk.operations().begin(), disk.operations().begin() + static_cast<std::ptrdiff_t>(done.back()));
+
+  const Kept whole = reload(folder / "bramble.db");
+  const auto lies_inside = [](const KeptDelivery& each) { return record_of(each.message) == kInDelivery; };
+  const auto inside = std::count_if(whole.deliveries.begin(), whole.deliveries.end(), lies_inside);
+  CHECK(inside > 10);
+  CHECK(static_cast<std::size_t>(inside) + 10 < whole.deliveries.size());
 
   Random random(test_seed());
   std::vector<std::size_t> cuts;

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <random>
 #include <set>
+#include <vector>
 
 namespace bramble {
 
@@ -97,6 +98,27 @@ TEST_CASE("Packet Identifiers agree with a plain set after any run of changes") 
     for (const PacketId id : plain) ids.release(id);
     CHECK(ids.count() == 0);
   }
+}
+
+TEST_CASE("each visits all identifiers in use, rising, whether there are few or many") {
+  PacketIds ids;
+  const auto all = [&] {
+    std::vector<PacketId> visited;
+    ids.each([&](PacketId id) { visited.push_back(id); });
+    return visited;
+  };
+  CHECK(all().empty());
+  for (const PacketId id : std::vector<PacketId>{65'535, 1, 300}) CHECK(ids.take(id));
+  CHECK(all() == std::vector<PacketId>{1, 300, 65'535});
+  std::vector<PacketId> many{1, 300};
+  for (PacketId id = 1'000; id < 1'100; ++id) {
+    CHECK(ids.take(id));
+    many.push_back(id);
+  }
+  many.push_back(65'535);
+  CHECK(all() == many);
+  for (PacketId id = 1'000; id < 1'100; ++id) ids.release(id);
+  CHECK(all() == std::vector<PacketId>{1, 300, 65'535});
 }
 
 }  // namespace bramble
