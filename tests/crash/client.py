@@ -3,7 +3,7 @@ becomes of the broker. They know only what these tests need, and break no rule: 
 import asyncio
 import time
 
-CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK, UNSUBACK = 2, 3, 4, 5, 6, 7, 9, 11
+CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK, UNSUBACK, PINGRESP = 2, 3, 4, 5, 6, 7, 9, 11, 13
 GONE = (ConnectionError, asyncio.IncompleteReadError, OSError)
 
 
@@ -224,3 +224,135 @@ class Changer(Client):
             self.when[self.unsure] = time.monotonic()
             self.unsure = None
             self.change()
+
+
+class Talker(Client):
+    """Says what it is told to, in either version, and remembers what it was answered: each question gives a future of
+    the reason code (0 in 3.1.1, 0x80 for a refused subscription), which stays open while no answer comes. At QoS 2 it
+    releases what was received, and completed() tells when that was answered. What comes is acknowledged; `got`:
+    (topic, payload) -> how often."""
+
+    def __init__(self, name, version=4, expiry=0):
+        super().__init__(name)
+        self.version, self.expiry = version, expiry
+        self.answers = {}
+        self.completions = {}
+        self.pings = []
+        self.next_id = 0
+        self.got = {}
+        self.known_ids = set()
+        self.serving = None
+        self.gone = asyncio.Event()
+        self.on_message = None
+
+    async def connect(self, port, clean=False):
+        """The code of CONNACK. A 3.1.1 client's session goes on if `expiry` is not 0."""
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", port)
+        self.gone = asyncio.Event()
+        clean = clean or (self.version == 4 and not self.expiry)
+        properties = b""
+        if self.version == 5:
+            properties = b"\x05\x11" + self.expiry.to_bytes(4, "big")
+        self.send(packet(0x10, text("MQTT") + bytes([self.version, 2 if clean else 0]) + (60).to_bytes(2, "big") +
+                         properties + text(self.name)))
+        kind, _, body = await self.read()
+        if kind != CONNACK:
+            raise ConnectionError(f"{self.name}: packet {kind} instead of CONNACK")
+        if body[1] == 0:
+            self.session_was_there = bool(body[0] & 1)
+            self.connections += 1
+            self.serving = asyncio.create_task(self.serve())
+        else:
+            self.drop()
+        return body[1]
+
+    async def serve(self):
+        await super().serve()
+        self.gone.set()
+
+    def ask(self):
+        while True:
+            self.next_id = self.next_id % 65535 + 1
+            if self.next_id not in self.answers:
+                break
+        answer = asyncio.get_running_loop().create_future()
+        self.answers[self.next_id] = answer
+        return self.next_id.to_bytes(2, "big"), answer
+
+    def nothing(self):
+        """As properties."""
+        return b"\0" if self.version == 5 else b""
+
+    def publish(self, topic, payload, qos, retain=False):
+        head, answer = text(topic), None
+        if qos:
+            pid, answer = self.ask()
+            head += pid
+        self.send(packet(0x30 | qos << 1 | retain, head + self.nothing() + payload))
+        return answer
+
+    def subscribe(self, topic_filter, qos=2):
+        pid, answer = self.ask()
+        self.send(packet(0x82, pid + self.nothing() + text(topic_filter) + bytes([qos])))
+        return answer
+
+    def ping(self):
+        self.send(b"\xc0\0")
+        self.pings.append(asyncio.get_running_loop().create_future())
+        return self.pings[-1]
+
+    def leave(self):
+        self.send(b"\xe0\0")
+        self.drop()
+
+    def completed(self):
+        """All that was released was."""
+        return not self.completions
+
+    def answer(self, pid, code):
+        answer = self.answers.pop(int.from_bytes(pid, "big"), None)
+        if answer and not answer.done():
+            answer.set_result(code)
+
+    def take(self, kind, flags, body):
+        pid, code = body[:2], body[2] if len(body) > 2 else 0
+        if kind == PUBACK:
+            self.answer(pid, code)
+        elif kind == PUBREC:
+            if int.from_bytes(pid, "big") in self.answers:
+                if code < 0x80:
+                    self.completions[pid] = True
+                    self.send(packet(0x62, pid))
+                self.answer(pid, code)
+            else:
+                self.send(packet(0x62, pid))
+        elif kind == PUBCOMP:
+            self.completions.pop(pid, None)
+        elif kind == SUBACK:
+            self.answer(pid, body[-1])
+        elif kind == PUBREL:
+            self.known_ids.discard(pid)
+            self.send(packet(0x70, pid))
+        elif kind == PINGRESP:
+            self.pings.pop(0).set_result(0)
+        elif kind == PUBLISH:
+            self.take_message(flags >> 1 & 3, body)
+
+    def take_message(self, qos, body):
+        size = int.from_bytes(body[:2], "big")
+        topic, at = body[2:2 + size].decode(), 2 + size
+        pid = body[at:at + 2]
+        at += 2 if qos else 0
+        if self.version == 5:
+            at += 1 + body[at]  # this broker's properties here are short
+        if qos == 1:
+            self.send(packet(0x40, pid))
+        elif qos == 2:
+            self.send(packet(0x50, pid))
+            if pid in self.known_ids:
+                return
+            self.known_ids.add(pid)
+        key = topic, body[at:]
+        self.got[key] = self.got.get(key, 0) + 1
+        if self.on_message:
+            self.on_message(*key)
