@@ -202,7 +202,7 @@ TEST_CASE("where Mosquitto differs is told of what the file has, and of defaults
       show_differences(read("threads 2\npersistence true\nlistener 1883\n"
                             "protocol websockets\nmax_qos 1\n"));
   CHECK(contains(shown, "b.conf:1: threads: Bramble's own"));
-  CHECK(contains(shown, "b.conf:2: persistence: Mosquitto keeps"));
+  CHECK(contains(shown, "b.conf:2: persistence: Mosquitto writes"));
   CHECK(contains(shown, "b.conf:4: protocol: Mosquitto 1.x and 2.0 need libwebsockets"));
   CHECK(contains(shown, "allow_anonymous (not given): Mosquitto 1.x lets everyone in"));
   CHECK(contains(shown, "max_packet_size (not given): no limit in Mosquitto 1.x and 2.0"));

@@ -65,7 +65,10 @@ TEST_CASE("restore gives back subscriptions, receipts, what is in flight and wha
 
     CHECK(session.release(3));
     shelf.come(here, session);
-    CHECK(shelf.notes.take() == Texts{"1 in flight #40 dup", "1 waits #41"});
+    const Texts sent = shelf.notes.take();
+    REQUIRE(sent.size() == 2);
+    CHECK(sent[0] == "1 in flight #40 dup");
+    CHECK(sent[1].starts_with("1 waits #"));  // any identifier that its client is unlikely to remember
     CHECK(session.on_puback(here, 40, here.reactor().turn_buffer(here)) == true);
     const Part part = shelf.close(here);
     CHECK(receipts_of(part) == Texts{"-3"});

@@ -333,9 +333,38 @@ def versions(on):
 
 without_effect("websockets_log_level", 255, "of libwebsockets, which neither Mosquitto 2.1 nor Bramble uses",
                wrong="-1")
-for name, value, wrong in (("persistence", "true", "on"), ("retained_persistence", "true", "on"),
-                           ("autosave_interval", 60, "x"), ("autosave_on_changes", "true", "often"),
-                           ("persistence_file", "other.db", None), ("persistence_location", "/var/lib/other/", None)):
-    without_effect(name, value, "nothing is kept across restarts yet, and the log says so", wrong=wrong,
-                   says="nothing is kept across restarts yet", restart=None if name.startswith("autosave") else
-                   name.replace("retained_", ""))
+KEPT = "sys_interval 1\npersistence_location {folder}"
+
+
+def of_store(on, topic):
+    client = on.client()
+    client.subscribe(f"$SYS/broker/store/{topic}")
+    return client.receive().payload
+
+
+@shows("persistence", "true", sees=b"interval", else_sees=b"none", wrong="on", taken=START, top=KEPT)
+@shows("retained_persistence", "true", sees=b"interval", else_sees=b"none", wrong="on", taken=START, top=KEPT)
+@shows("durability", "commit", sees=b"commit", other="none", else_sees=b"none", wrong="always", taken=START,
+       top=KEPT + "\npersistence true")
+def durability(on):
+    return of_store(on, "durability")
+
+
+@shows("durability_interval", 7, sees=b"7 seconds", else_sees=b"1 seconds", wrong="0", taken=START,
+       top=KEPT + "\npersistence true")
+def durability_interval(on):
+    return of_store(on, "loss_window")
+
+
+@shows("persistence_location", "{folder}", sees=["bramble.db"], other="{folder}/..", else_sees=[], taken=START,
+       top="persistence true")
+def persistence_location(on):
+    return sorted(path.name for path in on.folder.glob("bramble.db"))
+
+
+without_effect("persistence_file", "other.db", "there is no such file: what is in one is taken over once, which "
+               "tests/tools/ctl_store_test.py shows", wrong=None, says="has no effect without `persistence true`",
+               restart="persistence_file")
+for name, value, wrong in (("autosave_interval", 60, "x"), ("autosave_on_changes", "true", "often")):
+    without_effect(name, value, "durability_interval alone says when, and the log says so", wrong=wrong,
+                   says="durability_interval alone says")
