@@ -97,8 +97,9 @@ std::vector<std::string> listener_errors(const Config& config, const ListenerOpt
 void warn_of_store_options(Config& config) {
   for (const char* const name : {"autosave_interval", "autosave_on_changes"}) {
     if (!config.origins.contains(name)) continue;
-    config.warnings.push_back(config.at(name) + "has no effect: durability_interval alone says how long what is "
-                                                "acknowledged may wait for the disk");
+    config.warnings.push_back(config.at(name) +
+                              "has no effect: durability_interval alone says how long what is "
+                              "acknowledged may wait for the disk");
   }
   if (config.store.persistence) return;
   for (const char* const name : {"durability", "durability_interval", "persistence_file", "persistence_location"}) {

@@ -36,8 +36,7 @@ inline constexpr OptionRow<StoreOptions> kStoreOptions[] = {
     {"persistence", &StoreOptions::persistence, Reload::at_start,
      "Keep retained messages, sessions and what is queued for them across restarts, crashes and power cuts, in the "
      "file bramble.db. What may be lost, `durability` says. `retained_persistence` is the same."},
-    {"durability",
-     Special<StoreOptions>{read_durability, show_durability, copy_fields<&StoreOptions::durability>},
+    {"durability", Special<StoreOptions>{read_durability, show_durability, copy_fields<&StoreOptions::durability>},
      Reload::at_start,
      "With `persistence true`: `commit`: what is acknowledged is on the disk, and nothing of it is lost when the power "
      "is cut; acknowledgements wait for the disk. `interval`: acknowledged at once, on the disk durability_interval "

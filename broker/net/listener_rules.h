@@ -20,8 +20,8 @@ struct ListenerRules {
   std::shared_ptr<const AccessList> access;  ///< null: no acl_file
   /// What has been published since then was allowed by them; max: they have changed since the start.
   SteadyTime access_since = SteadyTime::max();
-  std::shared_ptr<AddressRates> rates;       ///< null: no max_connection_rate
-  bool closed = false;                       ///< a reload has taken the listener away
+  std::shared_ptr<AddressRates> rates;  ///< null: no max_connection_rate
+  bool closed = false;                  ///< a reload has taken the listener away
   /// Another after a reload by which a connection might have proven less than is asked for now (TLS, PROXY, HTTP): one
   /// that has not said CONNECT by then has to come again. It may wrap: nobody waits for 256 reloads.
   std::uint8_t era = 0;

@@ -133,7 +133,8 @@ void Loading::read_messages() {
 }
 
 void Loading::read_deliveries() {
-  each("q", "sid, msg, st, subid, share, topic, payload, facts", [this](const Statement& row) { return take_delivery(row); });
+  each("q", "sid, msg, st, subid, share, topic, payload, facts",
+       [this](const Statement& row) { return take_delivery(row); });
 }
 
 bool Loading::take_delivery(const Statement& row) {
@@ -143,8 +144,8 @@ bool Loading::take_delivery(const Statement& row) {
   loaded_.last_row = delivery.row;
   loaded_.last_session = std::max(loaded_.last_session, delivery.session.value);
   const bool has_message = row.null(2);
-  delivery.message = has_message ? read_message(row.bytes(6), row.bytes(7), row.bytes(8), clocks_)
-                                 : message(unsigned_of(row, 2));
+  delivery.message =
+      has_message ? read_message(row.bytes(6), row.bytes(7), row.bytes(8), clocks_) : message(unsigned_of(row, 2));
   if (!delivery.message || !known(delivery.session)) return false;
   if (!unpack(row.integer(3), delivery) || !valid_identifier(row, 4)) return false;
   delivery.subscription_identifier = short_of(row, 4);

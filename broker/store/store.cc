@@ -9,7 +9,7 @@ namespace bramble {
 namespace {
 
 constexpr Milliseconds kWindowMin{2}, kWindowMax{20};  // in which acknowledgements gather for one fsync
-constexpr std::size_t kManyRecords = 512;  // more gather by themselves while a round is written
+constexpr std::size_t kManyRecords = 512;              // more gather by themselves while a round is written
 constexpr Seconds kTryAgainEvery{1};
 constexpr int kLastTries = 3;  // of the last round
 constexpr std::size_t kRetainedAtATime = 256;
@@ -101,7 +101,8 @@ void Store::run() {
 }
 
 /// Acknowledgements that wait gather for a moment, so that one fsync answers them all; on a slow disk for as long as
-/// that takes. When there are many they do so while the round before is written. What nobody waits for gathers for durability_interval.
+/// that takes. When there are many they do so while the round before is written. What nobody waits for gathers for
+/// durability_interval.
 Milliseconds Store::window() const {
   if (promise_ != Promise::commit) return interval_;
   if (busy_) return Milliseconds(0);

@@ -78,9 +78,9 @@ class Store {
   // the thread's own
   std::uint64_t round_ = 0;
   std::vector<RetainedChange> retained_changes_;
-  Nanoseconds commit_time_{0};                ///< smoothed
+  Nanoseconds commit_time_{0};              ///< smoothed
   Nanoseconds sync_time_{Milliseconds(2)};  ///< the same of rounds with few records: the disk's
-  bool busy_ = false;                        ///< the round at hand has many records
+  bool busy_ = false;                       ///< the round at hand has many records
   std::thread thread_;
 
   mutable std::mutex mutex_;  // guards, for a moment each time:

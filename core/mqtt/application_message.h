@@ -42,7 +42,7 @@ class ApplicationMessage {
   /// Where the store has it. Nobody but the store's thread reads or writes this, once reactors run.
   struct StoreMark {
     static constexpr std::uint64_t kInDelivery = (std::uint64_t{1} << 40) - 1;
-    std::uint64_t id : 40 = 0;    ///< of its record; 0: it is in none; kInDelivery: it is in each of its deliveries' own
+    std::uint64_t id : 40 = 0;  ///< of its record; 0: it is in none; kInDelivery: it is in each of its deliveries' own
     std::uint64_t rows : 24 = 0;  ///< deliveries on the disk that refer to its record
     static constexpr std::uint64_t kRowsMax = (1u << 24) - 1;
     void refer_to(std::uint64_t record) { id = record & kInDelivery; }

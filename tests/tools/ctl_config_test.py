@@ -17,7 +17,7 @@ class Show(WithFolder):
         self.assertRegex(shown.stdout, rf"(?m)^  allow_anonymous +true +{conf}:2$")
         self.assertRegex(shown.stdout, r"(?m)^  max_packet_size +2000000 +default$")
         self.assertIn("Warning: not encrypted", shown.stdout)
-        self.assertIn("Mosquitto keeps sessions", shown.stdout)
+        self.assertIn("Mosquitto writes its database", shown.stdout)
 
     def test_a_wrong_file_ends_with_3_and_its_errors(self):
         conf = self.path("b.conf", "listener 1883\nmax_qos 3\n")

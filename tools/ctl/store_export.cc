@@ -128,8 +128,9 @@ void StoreExport::delivery(KeptDelivery delivery) {
   object.emplace_back("subscription_identifier", number(delivery.subscription_identifier));
   object.emplace_back("share", delivery.share ? Json(*delivery.share) : Json());
   const std::uint64_t id = delivery.message->store_mark().id;
-  if (id != 0) object.emplace_back("message", number(id));
-  if (id == 0 || messages_.insert(id).second) add_message(object, *delivery.message);
+  const bool shared = id != 0 && id != ApplicationMessage::StoreMark::kInDelivery;
+  if (shared) object.emplace_back("message", number(id));
+  if (!shared || messages_.insert(id).second) add_message(object, *delivery.message);
   print(std::move(object));
 }
 

@@ -4,7 +4,6 @@
 using namespace bramble::testing;
 using bramble::Config;
 
-
 TEST_CASE("what an acknowledgement promises is one option, which says nothing while nothing is kept") {
   CHECK(must_read("persistence true\ndurability commit\n").store.promise() == bramble::Promise::commit);
   CHECK(must_read("persistence true\ndurability none\n").store.promise() == bramble::Promise::nothing);

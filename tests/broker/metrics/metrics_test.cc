@@ -83,7 +83,8 @@ TEST_CASE("the first update tells every topic that users of Mosquitto know") {
   sums[Metric::dropped_inbox] = 3;
   sums[Metric::dropped_expired] = 4;
   sums[Metric::queued_messages] = 6;
-  const Told told = update(topics, kStart + bramble::Seconds(123), sums, {.store = {}, .retained_messages = 7, .memory = {8, 9}});
+  const Told told =
+      update(topics, kStart + bramble::Seconds(123), sums, {.store = {}, .retained_messages = 7, .memory = {8, 9}});
   CHECK(told.at("$SYS/broker/version") == "bramble version " BRAMBLE_VERSION);
   CHECK(told.at("$SYS/broker/uptime") == "123 seconds");
   CHECK(told.at("$SYS/broker/clients/total") == "5");
