@@ -97,7 +97,7 @@ StoreFacts Store::facts() const {
 
 void Store::run() {
   while (wait_for_cause()) round();
-  round();
+  if (!gave_up_) round();
 }
 
 /// Acknowledgements that wait gather for a moment, so that one fsync answers them all; on a slow disk for as long as
@@ -184,6 +184,7 @@ void Store::write() {
     facts_.failing = true;
     if (stopping_ && --last_tries == 0) {
       lock.unlock();
+      gave_up_ = true;
       log::write(LogType::error, "What has changed since the disk failed is lost: the broker stops without it.");
       break;
     }

@@ -81,6 +81,7 @@ class Store {
   Nanoseconds commit_time_{0};              ///< smoothed
   Nanoseconds sync_time_{Milliseconds(2)};  ///< the same of rounds with few records: the disk's
   bool busy_ = false;                       ///< the round at hand has many records
+  bool gave_up_ = false;                    ///< a round is lost: what comes after it cannot be kept without it
   std::thread thread_;
 
   mutable std::mutex mutex_;  // guards, for a moment each time:

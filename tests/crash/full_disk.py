@@ -30,7 +30,8 @@ SLOWEST = 1.5     # one turn of a machine that is busy with other things
 QUOTA_EXCEEDED = 0x97
 PUSHED, PUSHERS = 20_000, 100
 GROWTH_MAX = 12 << 20
-FAILS, RECOVERS, LOST = "cannot be written", "takes what is to be kept again", "is lost"
+FAILS, RECOVERS = "cannot be written", "takes what is to be kept again"
+LOST = "is lost: the broker stops"
 AT_A_TIME = 3
 
 
@@ -298,9 +299,11 @@ class Run:
             away = await self.client(name, 5, expiry=3600)
             self.check(await self.code(away.subscribe("keep/#")) == 2, f"{name} subscribes")
             away.leave()
-        self.there = await self.client("there", 4, expiry=1)
-        await self.there.subscribe("there", 2)
-        self.there.leave()
+        self.there = {}
+        for qos in (1, 2):
+            self.there[qos] = await self.client(f"there-{qos}", 4, expiry=1)
+            await self.there[qos].subscribe("there", qos)
+            self.there[qos].leave()
         self.state = await self.client("state")
         self.states = []
         self.state.on_message = lambda topic, payload: self.states.append(payload.decode())
@@ -367,12 +370,13 @@ class Run:
         await reader.subscribe("retained/#", 0)
         await self.until(lambda: reader.got, "retained messages are sent")
         self.check(list(reader.got) == [("retained/five", self.retained_before)], f"as they were: {reader.got}")
-        self.check(await self.there.connect(self.broker.port) == 0, "a session that is there can connect")
-        self.check(self.there.session_was_there, "and is still there")
-        await self.until(lambda: len(self.there.got) == 3, "and gets its three messages")
-        await self.until(lambda: not self.there.known_ids, "and the two at QoS 2 are released")
-        self.check(await self.code(self.there.ping()) == 0, "and PINGs")
-        await self.until(lambda: self.states[-1] == "failing", "$SYS says that the store fails")
+        for qos, there in self.there.items():
+            self.check(await there.connect(self.broker.port) == 0, "a session that is there can connect")
+            self.check(there.session_was_there, "and is still there")
+            if qos == 1 or self.durability == "interval":
+                await self.has_queue(there)
+            self.check(await self.code(there.ping()) == 0, "and PINGs")
+        await self.until(lambda: self.states[-1:] == ["failing"], "$SYS says that the store fails")
         await asyncio.sleep(max(0, began + STAYS - time.monotonic()))
         busy = (self.broker.cpu_seconds() - cpu) / (time.monotonic() - began)
         median, slowest, many = self.bystanders.figures()
@@ -388,6 +392,10 @@ class Run:
         await self.refusals()  # the broker's connection to the file is another one by now
         self.check(self.broker.times(FAILS) == 1 and self.broker.times(RECOVERS) == 0,
                    "the log says once that the disk fails")
+
+    async def has_queue(self, there):
+        await self.until(lambda: len(there.got) == 3, f"{there.name} gets its three messages")
+        await self.until(lambda: not there.known_ids, "and those at QoS 2 are released")
 
     async def recovery(self):
         self.disk.recover()
@@ -405,9 +413,11 @@ class Run:
         self.check(await self.code(self.away_5.subscribe("more", 1)) == 1, "a v5 session can subscribe again")
         self.check(await self.code(self.away_3.subscribe("more", 1)) == 1, "a 3.1.1 session can subscribe again")
         await self.client("fresh", 5, expiry=3600)
-        await self.until(lambda: self.states[-1] == "well", "$SYS says that the store is well again")
+        await self.until(lambda: self.states[-1:] == ["well"], "$SYS says that the store is well again")
         await self.until(lambda: all(each.completed() for each in (self.five, self.three, self.steady)), "PUBCOMP comes")
-        self.check(self.there.got and max(self.there.got.values()) == 1, "nothing came twice to who was there")
+        for there in self.there.values():  # with `commit`, QoS 2 waits until its Packet Identifier is on the disk
+            await self.has_queue(there)
+            self.check(max(there.got.values()) == 1, f"nothing came twice to {there.name}")
         self.check(self.broker.times(FAILS) == 1 and self.broker.times(RECOVERS) == 1, "the log says each once")
         await self.compare("away-1")
 
@@ -453,7 +463,7 @@ class Run:
             each.leave()
 
     async def end_in_outage(self):
-        before = set(self.sure)
+        before, recovered = set(self.sure), self.broker.times(RECOVERS)
         held = await self.client("held", 5)
         tripper, tripped = await self.trip()
         refused = await self.code(self.publish(held, 1))
@@ -463,7 +473,10 @@ class Run:
         status = await self.broker.end()
         self.check(status == 0, f"the broker ends with status 0 in {END} s: {status}")
         self.tell(f"ended in {time.monotonic() - began:.1f} s")
-        self.check(self.broker.times(LOST) == 1, f"and says once what is lost: {self.broker.times(LOST)} times")
+        # a full disk may have room once more, when the last tries have moved the log into the file: nothing is lost then
+        lost, taken = self.broker.times(LOST), self.broker.times(RECOVERS) - recovered
+        self.check(lost + taken == 1 and (lost == 1 or self.fault == "full"),
+                   f"and says once what is lost: {lost} times, {taken} times that all is there")
         await self.until(tripper.gone.is_set, "its clients are disconnected")
         self.check(not waits.done(), "who waits is not told that all is well")
         if self.durability == "commit":
