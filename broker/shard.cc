@@ -179,7 +179,7 @@ void Shard::publish_sys(const OnReactor& here) {
 void Shard::sweep_retained(const OnReactor& here) {
   here.reactor().timers(here).arm(sweep_chore_, here.now() + kSweepEvery);
   if (parts_.config->broker.retain_expiry_interval == 0) return;
-  std::vector<RetainedMessages::Expired> removed;
+  std::vector<MessagePtr> removed;
   commons_.retained.expire(here.id(), here.now(), sweep_, kSweptSlots, removed);
   if (!removed.empty() && ledger_.keeps()) ledger_.changed();
   here.reactor().counters(here).add(Metric::dropped_expired, static_cast<std::int64_t>(removed.size()));

@@ -192,8 +192,8 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   /// The PUBLISH at hand needs the store, which does not keep up: it is handed to its handler again in a while. False:
   /// it has waited, and is let through, as one is now and then while the store is only slow.
   bool wait_for_store(const OnReactor& here);
-  /// The same of a SUBSCRIBE or UNSUBSCRIBE, which waits until the store keeps up again.
-  void wait_until_store_keeps_up(const OnReactor& here);
+  /// The packet at hand is handed to its handler again in a while.
+  void wait_a_while(const OnReactor& here);
   /// The packet at hand, a PUBLISH, is handed to its handler again when nothing goes before it any more.
   void hold_packet(const OnReactor& here);
   /// The packet at hand is not done: it is handed to its handler again in the next turn, before those after it.
@@ -253,7 +253,6 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   [[gnu::noinline]] Publishes may_publish(const OnReactor& here, const mqtt::Frame& frame);
   bool may_take_memory(const mqtt::Frame& publish);  ///< though it is short
   void throttle(const OnReactor& here);
-  void wait_to_publish(const OnReactor& here);
   /// True: it goes on.
   bool unthrottle(const OnReactor& here);
   std::size_t unread_bytes() const { return unread_ ? unread_->size() : 0; }

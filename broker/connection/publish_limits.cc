@@ -30,7 +30,7 @@ Connection::Publishes Connection::may_publish(const OnReactor& here, const mqtt:
 }
 
 bool Connection::may_take_memory(const mqtt::Frame& publish) {
-  if (allowance_ && std::exchange(allowance_->one_more, false)) return true;
+  if (allowance_ && allowance_ && std::exchange(allowance_->one_more, false)) return true;
   return removes_retained(*this, publish);
 }
 
@@ -50,26 +50,21 @@ void Connection::throttle(const OnReactor& here) {
     report(here, {"publishes too fast and is read more slowly.", "max_publish_rate, max_publish_bytes_rate",
                   mqtt::ReasonCode::quota_exceeded, true});
   }
-  wait_to_publish(here);
+  wait_a_while(here);
 }
 
-void Connection::wait_to_publish(const OnReactor& here) {
+void Connection::wait_a_while(const OnReactor& here) {
+  if (!allowance_) allowance_ = std::make_unique<PublishAllowance>(listener(), here.now());
   held_ = throttled_ = true;
   heard_ = here.now();
   parts_.connections.throttled(here, *this);
   update_interest(here);
 }
 
-void Connection::wait_until_store_keeps_up(const OnReactor& here) {
-  if (!allowance_) allowance_ = std::make_unique<PublishAllowance>(listener(), here.now());
-  wait_to_publish(here);
-}
-
 bool Connection::wait_for_store(const OnReactor& here) {
-  if (!allowance_) allowance_ = std::make_unique<PublishAllowance>(listener(), here.now());
-  if (std::exchange(allowance_->one_more, false) && !parts_.ledger.failing()) return false;
+  if (allowance_ && std::exchange(allowance_->one_more, false) && !parts_.ledger.failing()) return false;
   parts_.counters.add(Metric::publishers_throttled);
-  wait_to_publish(here);
+  wait_a_while(here);
   return true;
 }
 

@@ -11,6 +11,7 @@
 #include "core/mqtt/application_message.h"
 #include "core/session/outbound.h"
 #include "core/session/will.h"
+#include "core/topic/retained_messages.h"
 
 namespace bramble {
 
@@ -100,10 +101,6 @@ struct Part {
   }
 };
 
-/// The retained message of a slot (RetainedMessages) is another now, or gone.
-struct RetainedChange {
-  std::uint32_t slot = 0;
-  MessagePtr message;  ///< null: the slot is free
-};
+using RetainedChange = RetainedMessages::Change;
 
 }  // namespace bramble

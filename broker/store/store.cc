@@ -142,10 +142,8 @@ void Store::collect() {
 }
 
 void Store::take_retained() {
-  std::vector<RetainedMessages::Change> changes;
-  while (retained_.take_changes(kRetainedAtATime, changes)) {
+  while (retained_.take_changes(kRetainedAtATime, retained_changes_)) {
   }
-  for (auto& change : changes) retained_changes_.push_back({change.slot, std::move(change.message)});
 }
 
 std::size_t Store::records() const {

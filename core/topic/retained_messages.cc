@@ -70,7 +70,7 @@ RetainedMessages::~RetainedMessages() {
 
 // --- writing
 
-std::uint64_t RetainedMessages::set(ReactorId here, MessagePtr message) {
+void RetainedMessages::set(ReactorId here, MessagePtr message) {
   const std::string_view topic = message->topic();
   // The topic is nearly always there already: look before taking the mutex. A node that still has a message under the
   // mutex has not been unlinked, and our turn keeps its memory.
@@ -83,7 +83,6 @@ std::uint64_t RetainedMessages::set(ReactorId here, MessagePtr message) {
   } else {
     put(here, there ? *known : walk_or_make(here, topic), std::move(message));
   }
-  return ++version_;
 }
 
 void RetainedMessages::put(ReactorId here, Node& node, MessagePtr message) {
@@ -153,7 +152,7 @@ void RetainedMessages::prune(ReactorId here, Node* node) {
 }
 
 bool RetainedMessages::expire(ReactorId here, SteadyTime now, Sweep& sweep, std::size_t slots,
-                              std::vector<Expired>& removed) {
+                              std::vector<MessagePtr>& removed) {
   const std::uint32_t end = slots_end_.load(std::memory_order_acquire);
   for (; slots > 0 && sweep.slot < end; --slots, ++sweep.slot) {
     Node* node = node_in(sweep.slot);
@@ -162,7 +161,7 @@ bool RetainedMessages::expire(ReactorId here, SteadyTime now, Sweep& sweep, std:
     const std::lock_guard lock(mutex_);
     // Our turn keeps `seen` from being freed, so no other message can have its address.
     if (node->message.load(std::memory_order_relaxed) != seen) continue;
-    removed.push_back({MessagePtr::share(seen), ++version_});
+    removed.push_back(MessagePtr::share(seen));
     take(here, *node);
   }
   if (sweep.slot < end) return false;

@@ -32,9 +32,7 @@ class RetainedMessages {
   RetainedMessages(const RetainedMessages&) = delete;
 
   /// Replaces the message on its topic; an empty payload removes it.  [MQTT-3.3.1-6] [MQTT-3.3.1-7]
-  /// Gives the version of this change, which is greater than those of all before: who stores changes keeps the
-  /// greatest.
-  std::uint64_t set(ReactorId here, MessagePtr message);
+  void set(ReactorId here, MessagePtr message);
 
   /// Nothing when there is none; the caller looks at the expiry.
   MessagePtr find(std::string_view topic) const;
@@ -67,20 +65,16 @@ class RetainedMessages {
   struct Sweep {
     std::uint32_t slot = 0;
   };
-  struct Expired {
-    MessagePtr message;
-    std::uint64_t version;
-  };
   /// Removes messages whose expiry has passed among the next `slots` slots, unless they were replaced meanwhile, and
   /// appends them to `removed`. True when the sweep came to the end and starts again from the beginning.
-  bool expire(ReactorId here, SteadyTime now, Sweep& sweep, std::size_t slots, std::vector<Expired>& removed);
+  bool expire(ReactorId here, SteadyTime now, Sweep& sweep, std::size_t slots, std::vector<MessagePtr>& removed);
 
   // --- for who keeps them ---
   /// Notes from now on which slots have changed. Before reactors run.
   void note_changes() { notes_changes_ = true; }
   /// A topic has one slot, and a number, from its first message until that is removed without another.
   struct Change {
-    std::uint32_t slot;
+    std::uint32_t slot = 0;
     MessagePtr message;  ///< what is there now; null: nothing
   };
   /// Appends up to `most` of those that have changed since they were taken last. True: there are more. Any thread.
@@ -125,8 +119,7 @@ class RetainedMessages {
   std::atomic<std::size_t> count_{0};
   std::atomic<std::size_t> bytes_{0};
 
-  std::mutex mutex_;  // guards all changes, and:
-  std::uint64_t version_ = 0;
+  std::mutex mutex_;                       // guards all changes, and:
   std::uint32_t free_slot_ = 0xFFFF'FFFF;  // the first of the chain; all ones: none
   std::size_t nodes_ = 0;
   bool notes_changes_ = false;

@@ -91,6 +91,7 @@ class Publisher(Client):
         self.next_id = 0
         self.sent = 0
         self.stopping = False
+        self.far_ahead = lambda: False  # of those who receive
 
     def connected(self):
         for pid in self.released:
@@ -104,6 +105,8 @@ class Publisher(Client):
 
     def fill(self):
         while not self.stopping and self.writer and len(self.in_flight) + len(self.released) < self.in_flight_max:
+            if self.far_ahead():
+                return
             topic = self.topics[self.sent % len(self.topics)]
             if self.retain and self.busy(topic):
                 return  # one value at a time: so it is clear which is the last

@@ -26,6 +26,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 INTERVAL = 1.0
 SLACK = 0.7  # between the end of the interval and the end of its fsync, on a busy machine
 PATIENCE = 60
+AHEAD_MAX = 5000  # messages: at QoS 2 each of a session's window waits for two commits, so its queue empties slowly
 
 
 class Broker:
@@ -108,12 +109,18 @@ class Run:
         self.setters = [Publisher(f"set-{qos}", qos, [f"r/{qos}/{k}" for k in range(8)], retain=True) for qos in (1, 2)]
         self.subscribers = [Subscriber(f"sub-{i}", ["q/#"]) for i in range(3)]
         self.sharers = [Subscriber(f"share-{i}", ["$share/group/q/#"]) for i in range(2)]
+        for each in self.publishers:
+            each.far_ahead = self.far_ahead
         self.changer = Changer("changer", [f"t/{k}" for k in range(5)])
         self.clients = [*self.publishers, *self.setters, *self.subscribers, *self.sharers, self.changer]
         self.steady = [*self.publishers, *self.setters, self.changer]
         self.open = asyncio.Event()  # clients may come
         self.faults = []
         self.checks = 0
+
+    def far_ahead(self):
+        sent = sum(each.sent for each in self.publishers)
+        return self.strict and sent - min(len(each.got) for each in self.subscribers) > AHEAD_MAX
 
     def check(self, good, words):
         self.checks += 1
@@ -137,6 +144,13 @@ class Run:
             except GONE:
                 client.drop()
             await asyncio.sleep(self.random.uniform(0.1, 0.4) if comes_and_goes else 0.02)
+
+    async def keep_publishing(self):
+        """They do so by themselves, but for when they were far ahead."""
+        while True:
+            await asyncio.sleep(0.02)
+            for each in self.publishers:
+                each.fill()
 
     async def until(self, condition, words):
         end = time.monotonic() + PATIENCE
@@ -188,6 +202,7 @@ class Run:
         await asyncio.sleep(0 if self.strict else INTERVAL + SLACK)
         for each in self.steady:
             lives.append(asyncio.create_task(self.live(each, False)))
+        lives.append(asyncio.create_task(self.keep_publishing()))
         for _ in range(self.options.kills):
             await asyncio.sleep(self.random.uniform(0.1, 1.0) if self.strict else self.random.uniform(0.5, 3.0))
             self.broker.kill()

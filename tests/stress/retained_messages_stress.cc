@@ -43,9 +43,9 @@ void write(Shared& shared, ReactorId here) {
     const std::string payload = random.one_in(2) ? "" : "x";
     shared.retained.set(here, message(random.topic(), payload, random.one_in(2) ? 1 : mqtt::kNoExpiry));
     if (random.one_in(16)) {
-      std::vector<RetainedMessages::Expired> removed;
+      std::vector<MessagePtr> removed;
       shared.retained.expire(here, kNow + Seconds(2), sweep, 100, removed);
-      for (const auto& it : removed) shared.expect(it.message->payload() == "x");
+      for (const auto& it : removed) shared.expect(it->payload() == "x");
     }
     shared.quiescence.offline(here);
     shared.quiescence.collect(here);
