@@ -145,12 +145,17 @@ bool Broker::try_start() {
   if (port_ == 0) port_ = free_port();
   write_config();
   const std::string path = binary();
+  const std::size_t said_before = log().size();
+  // Bramble says it when all its listeners are open; of another broker its first has to do.
+  const auto is_running = [&] {
+    return (!is_bramble() || log().find(" listens on ", said_before) != std::string::npos) && accepts(port_);
+  };
   pid_ = ::fork();
   if (pid_ == 0) run(path, folder_);
   const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(3 * kPatienceMs);
   while (std::chrono::steady_clock::now() < until) {
     if (ended_within(pid_, 5)) break;
-    if (accepts(port_)) return true;
+    if (is_running()) return true;
   }
   end_with(SIGKILL);
   return false;
