@@ -33,7 +33,7 @@ class Restoration final : public Database::Reader {
   }
   void receipt(const KeptReceipt& receipt) override {
     auto* const of = find(receipt.session);
-    if (of) of->receipts.push_back(receipt.packet_id);
+    if (of) of->receipts.push_back(receipt);
   }
   void retained(std::uint32_t slot, MessagePtr message) override { retained_.restore(slot, std::move(message)); }
   void delivery(KeptDelivery delivery) override {

@@ -78,7 +78,7 @@ bool goes_on_as_it_came(const Connection& from, const mqtt::Publish& publish) {
 void acknowledge(Connection& from, const mqtt::Publish& publish, ReasonCode code) {
   if (publish.qos == Qos::at_least_once) from.send_ack(PacketType::puback, publish.packet_id, code);
   if (publish.qos == Qos::exactly_once) {
-    if (!failed(code)) from.session().await_release(publish.packet_id);
+    if (!failed(code)) from.session().await_release(publish);
     from.send_ack(PacketType::pubrec, publish.packet_id, code);
   }
 }
@@ -95,7 +95,7 @@ void acknowledge(Connection& from, const mqtt::Publish& publish, ReasonCode code
                                                           ReasonCode code, std::span<Filter* const> filters) {
   if (!needs_store(from, publish, filters)) return acknowledge(from, publish, code);
   if (publish.qos == Qos::at_least_once) return from.send_ack_when_stored(PacketType::puback, publish.packet_id, code);
-  from.session().await_release(publish.packet_id);
+  from.session().await_release(publish);
   from.send_ack_when_stored(PacketType::pubrec, publish.packet_id, code);
 }
 
@@ -127,9 +127,9 @@ bool removes_retained(Connection& from, const mqtt::Frame& frame) {
 }
 
 Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Frame& frame) {
-  const auto decoded = mqtt::decode_publish(frame, from.version());
+  auto decoded = mqtt::decode_publish(frame, from.version());
   if (!decoded) return Failure(decoded.error());
-  const mqtt::Publish& publish = *decoded;
+  mqtt::Publish& publish = *decoded;
   ShardParts& parts = from.parts();
   auto& counters = parts.counters;
   counters.add(Metric::publish_received);
@@ -137,8 +137,9 @@ Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Fra
 
   const auto named = topic_of(from, publish);
   if (!named) return Failure(named.error());
+  publish.topic = *named;
   if (const auto may = allowed(from, publish); !may) return may;
-  if (publish.qos == Qos::exactly_once && from.session().awaits_release(publish.packet_id)) {
+  if (publish.qos == Qos::exactly_once && from.session().has_had(publish)) {
     had_it_already(from, publish);
     return {};
   }

@@ -300,21 +300,26 @@ void OwnedSession::touch() {
   if (told_ && !std::exchange(told_->touched, true)) sessions_.ledger().touched(id_);
 }
 
-void OwnedSession::note_receipt(mqtt::PacketId id) {
-  if (!told_) return;
-  told_->changed_receipts.push_back(id);
+void OwnedSession::note_receipt(mqtt::PacketId id, std::uint64_t mark) {
+  told_->receipts.replaced(id);
+  told_->receipts.note(id, mark);
   touch();
 }
 
-void OwnedSession::await_release(mqtt::PacketId id) {
+bool OwnedSession::has_had(const mqtt::Publish& publish) const {
+  if (!awaits_release(publish.packet_id)) return false;
+  return !told_ || !told_->receipts.is_another(publish.packet_id, publish.topic, publish.payload);
+}
+
+void OwnedSession::await_release(const mqtt::Publish& publish) {
   if (!inbound_) inbound_ = std::make_unique<PacketIds>();
-  inbound_->take(id);
-  note_receipt(id);
+  inbound_->take(publish.packet_id);
+  if (told_) note_receipt(publish.packet_id, message_mark(publish.topic, publish.payload));
 }
 
 bool OwnedSession::release(mqtt::PacketId id) {
   if (!inbound_ || !inbound_->release(id)) return false;
-  note_receipt(id);
+  if (told_) note_receipt(id, 0);
   if (inbound_->count() == 0) inbound_.reset();
   unreleased_before_ = std::min(unreleased_before_, static_cast<std::uint16_t>(unreleased()));
   return true;

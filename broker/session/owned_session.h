@@ -10,8 +10,10 @@
 #include "broker/log.h"
 #include "broker/metrics/counters.h"
 #include "broker/reactor/reactor_timer.h"
+#include "broker/session/kept_receipts.h"
 #include "broker/session/session_access.h"
 #include "broker/store/kept.h"
+#include "core/mqtt/packets.h"
 #include "core/session/outbound.h"
 #include "core/session/packet_ids.h"
 #include "core/session/subscriptions.h"
@@ -109,7 +111,8 @@ class OwnedSession final : public Recipient {
 
   // --- messages from the client: identifiers of QoS 2 messages that are not released  [MQTT-4.3.3-10] ---
   bool awaits_release(mqtt::PacketId id) const { return inbound_ && inbound_->in_use(id); }
-  void await_release(mqtt::PacketId id);
+  bool has_had(const mqtt::Publish& publish) const;  ///< its topic is what its alias stands for; so below
+  void await_release(const mqtt::Publish& publish);
   bool release(mqtt::PacketId id);  ///< false: not known
   std::size_t unreleased() const { return inbound_ ? inbound_->count() : 0; }
   /// Of this connection, about: Receive Maximum does not count those of the connections before  (4.9).
@@ -165,15 +168,14 @@ class OwnedSession final : public Recipient {
 
   /// What the store has heard of a session that it keeps.
   struct Told {
-    PacketIds receipts;
-    std::vector<mqtt::PacketId> changed_receipts;  ///< since the round began
+    KeptReceipts receipts;
     bool restored = false;  ///< its client may remember Packet Identifiers that the store has not heard of
     bool touched = false;   ///< deliveries or receipts have changed since the round began
     bool changed = false;   ///< so has what the session itself is
   };
   void restore(const OnReactor& here, Delivery&& delivery, DeliveryState state);
   void touch();
-  void note_receipt(mqtt::PacketId id);
+  void note_receipt(mqtt::PacketId id, std::uint64_t mark);
   void begin_ids_anew();
   void hold_until_stored();
   [[gnu::noinline]] void note_changes(std::int64_t more);

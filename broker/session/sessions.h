@@ -57,7 +57,7 @@ class Sessions {
     KeptSession session;
     std::vector<KeptSubscription> subscriptions;
     std::vector<KeptDelivery> deliveries;
-    std::vector<mqtt::PacketId> receipts;
+    std::vector<KeptReceipt> receipts;
   };
   void restore(const OnReactor& here, Restored restored);
   /// All shards have restored theirs: who is away is so from now on, and what is due happens.

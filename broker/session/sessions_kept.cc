@@ -38,7 +38,7 @@ void Sessions::tell(const OnReactor& here, OwnedSession& session) {
 
 void Sessions::keep(const OnReactor& here, OwnedSession& session) {
   session.told_ = std::make_unique<OwnedSession::Told>();
-  if (session.inbound_) session.inbound_->each([&](mqtt::PacketId id) { session.note_receipt(id); });
+  if (session.inbound_) session.inbound_->each([&](mqtt::PacketId id) { session.note_receipt(id, 0); });
   session.hold_until_stored();
   session.subscriptions.each([&](const SessionSubscription& it) {
     table_.set_durable(here.id(), it.filter(), true);
@@ -124,11 +124,10 @@ std::unique_ptr<const std::string> Sessions::shared_filter(const OwnedSession& s
 
 void Sessions::tell_receipts(OwnedSession& session) {
   Part& part = ledger_.part();
-  PacketIds& told = session.told_->receipts;
-  for (const mqtt::PacketId id : std::exchange(session.told_->changed_receipts, {})) {
-    const bool awaited = session.awaits_release(id);
-    if (awaited ? told.take(id) : told.release(id)) part.receipts.push_back({{session.id(), id}, !awaited});
-  }
+  session.told_->receipts.tell([&](mqtt::PacketId id) { return session.awaits_release(id); },
+                               [&](mqtt::PacketId id, std::uint64_t mark, bool released) {
+                                 part.receipts.push_back({{session.id(), id, mark}, released});
+                               });
 }
 
 void Sessions::tell_late(OwnedSession& session) {
@@ -169,9 +168,10 @@ void Sessions::restore(const OnReactor& here, Restored restored) {
   for (KeptDelivery& each : restored.deliveries) restore_delivery(here, session, std::move(each));
   auto told = std::make_unique<OwnedSession::Told>();
   told->restored = true;
-  for (const mqtt::PacketId id : restored.receipts) {
-    session.await_release(id);
-    told->receipts.take(id);
+  if (!restored.receipts.empty()) session.inbound_ = std::make_unique<PacketIds>();
+  for (const KeptReceipt& each : restored.receipts) {
+    session.inbound_->take(each.packet_id);
+    told->receipts.restore(each.packet_id, each.mark);
   }
   session.told_ = std::move(told);
   session.begin_ids_anew();

@@ -63,10 +63,11 @@ struct KeptDelivery {
       share{};  ///< the shared filter it was picked for, $share/NAME/ and all; null: none
 };
 
-/// A QoS 2 message of the client has come and is not released: another with its identifier is the same message.
+/// A QoS 2 message of the client has come and is not released: another with its identifier and mark is the same one.
 struct KeptReceipt {
   SessionId session{};
   mqtt::PacketId packet_id = 0;
+  std::uint64_t mark = 0;  ///< of the message (message_mark); 0: not known
 };
 
 /// What one reactor has to tell the store in one round: what differs from what it told in the rounds before.

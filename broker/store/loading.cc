@@ -100,11 +100,11 @@ bool Loading::take_subscription(const Statement& row) {
 }
 
 void Loading::read_receipts() {
-  each("q2in", "pid", [this](const Statement& row) {
+  each("q2in", "pid, mark", [this](const Statement& row) {
     const SessionId session{unsigned_of(row, 0)};
     loaded_.last_session = std::max(loaded_.last_session, session.value);
     if (!known(session) || row.integer(1) < 1 || row.integer(1) > 65'535) return false;
-    reader_.receipt({session, static_cast<mqtt::PacketId>(row.integer(1))});
+    reader_.receipt({session, static_cast<mqtt::PacketId>(row.integer(1)), unsigned_of(row, 2)});
     return true;
   });
 }

@@ -59,7 +59,7 @@ RecordWriter::RecordWriter(const SqlConnection& connection)
       put_delivery_(connection, "INSERT OR REPLACE INTO q VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
       change_delivery_(connection, "UPDATE q SET st = (st & 7) | ?2 WHERE g = ?1"),
       remove_delivery_(connection, "DELETE FROM q WHERE g = ?1"),
-      put_receipt_(connection, "INSERT OR REPLACE INTO q2in VALUES(?1, ?2)"),
+      put_receipt_(connection, "INSERT OR REPLACE INTO q2in VALUES(?1, ?2, ?3)"),
       remove_receipt_(connection, "DELETE FROM q2in WHERE sid = ?1 AND pid = ?2"),
       put_retained_(connection, "INSERT OR REPLACE INTO retained VALUES(?1, ?2, ?3, ?4)"),
       remove_retained_(connection, "DELETE FROM retained WHERE slot = ?1") {}
@@ -208,7 +208,9 @@ bool RecordWriter::remove(const Part::RemovedDelivery& removed, const Round& rou
 bool RecordWriter::write_receipts(const Part& part) {
   for (const auto& change : part.receipts) {
     Statement& statement = change.released ? remove_receipt_ : put_receipt_;
-    if (!run(statement.bind(1, number(change.receipt.session)).bind(2, change.receipt.packet_id))) return false;
+    statement.bind(1, number(change.receipt.session)).bind(2, change.receipt.packet_id);
+    if (!change.released) statement.bind(3, number(change.receipt.mark));
+    if (!run(statement)) return false;
   }
   return true;
 }

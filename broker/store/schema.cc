@@ -21,7 +21,7 @@ constexpr char kFormat1[] = R"sql(
   CREATE TABLE sub(sid, filter TEXT, opts, subid, PRIMARY KEY(sid, filter)) WITHOUT ROWID;
   CREATE TABLE msg(id INTEGER PRIMARY KEY, topic TEXT, payload BLOB, facts BLOB);
   CREATE TABLE q(g INTEGER PRIMARY KEY, sid, msg, st, subid, share, topic TEXT, payload BLOB, facts BLOB);
-  CREATE TABLE q2in(sid, pid, PRIMARY KEY(sid, pid)) WITHOUT ROWID;
+  CREATE TABLE q2in(sid, pid, mark, PRIMARY KEY(sid, pid)) WITHOUT ROWID;
   CREATE TABLE retained(slot INTEGER PRIMARY KEY, topic TEXT, payload BLOB, facts BLOB);
 )sql";
 

@@ -93,6 +93,7 @@ void StoreExport::receipt(const KeptReceipt& receipt) {
   Json::Object object = record("receipt");
   object.emplace_back("session", number(receipt.session.value));
   object.emplace_back("packet_id", number(receipt.packet_id));
+  object.emplace_back("mark", number(receipt.mark));
   print(std::move(object));
 }
 

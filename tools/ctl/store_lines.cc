@@ -148,7 +148,9 @@ void Lines::subscription(StoreFields& fields) {
 }
 
 void Lines::receipt(StoreFields& fields) {
-  const KeptReceipt receipt{known_session(fields), static_cast<mqtt::PacketId>(fields.number("packet_id", 1, 65'535))};
+  constexpr std::uint64_t kMarkMax = (1ULL << 53) - 1;
+  const KeptReceipt receipt{known_session(fields), static_cast<mqtt::PacketId>(fields.number("packet_id", 1, 65'535)),
+                            fields.has("mark") ? fields.number("mark", 0, kMarkMax) : 0};
   if (fields.wrong().empty()) reader_.receipt(receipt);
 }
 

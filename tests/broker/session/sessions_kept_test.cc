@@ -102,7 +102,7 @@ TEST_CASE("a session that ends takes along what the round would have told of it,
     shelf.subscribe(here, ends, "a");
     shelf.subscribe(here, stays, "b");
     shelf.deliver(here, ends, "new");
-    ends.await_release(1);
+    ends.await_release(qos2(1));
     const SessionId id = ends.id();
     shelf.sessions.end(here, ends);
     const Part part = shelf.close(here);
@@ -149,7 +149,7 @@ TEST_CASE("a session that is to end with its connection is forgotten, and nothin
     CHECK(session.queued() == 1);
     shelf.subscribe(here, session, "a");
     shelf.deliver(here, session, "b");
-    session.await_release(1);
+    session.await_release(qos2(1));
     shelf.sessions.tell(here, session);
     shelf.come(here, session);
     CHECK(session.on_puback(here, 1, here.reactor().turn_buffer(here)) == true);
@@ -207,18 +207,32 @@ TEST_CASE("[MQTT-4.3.3-10] receipts are told as what differs from the round befo
   Shelf shelf;
   in_turn(shelf, [&](const OnReactor& here) {
     OwnedSession& session = shelf.begin(here, "client", 100);
-    session.await_release(1);
-    session.await_release(2);
-    session.await_release(3);
+    session.await_release(qos2(1));
+    session.await_release(qos2(2));
+    session.await_release(qos2(3));
     CHECK(session.release(3));
     CHECK(receipts_of(shelf.close(here)) == Texts{"+1", "+2"});
     CHECK(shelf.close(here).empty());
     CHECK(session.release(2));
-    session.await_release(4);
+    session.await_release(qos2(4));
     CHECK(receipts_of(shelf.close(here)) == Texts{"-2", "+4"});
     CHECK(session.release(1));
     CHECK(session.release(4));
     CHECK(receipts_of(shelf.close(here)) == Texts{"-1", "-4"});
+  });
+}
+
+TEST_CASE("a receipt is told anew when another message has its identifier") {
+  Shelf shelf;
+  in_turn(shelf, [&](const OnReactor& here) {
+    OwnedSession& session = shelf.begin(here, "client", 100);
+    session.await_release(qos2(1, "first"));
+    CHECK(receipts_of(shelf.close(here)) == Texts{"+1"});
+    CHECK(session.release(1));
+    session.await_release(qos2(1, "second"));
+    const Part part = shelf.close(here);
+    CHECK(receipts_of(part) == Texts{"+1"});
+    CHECK(part.receipts[0].receipt.mark == message_mark("t", "second"));
   });
 }
 

@@ -113,6 +113,15 @@ inline Texts removed_of(const Part& part) {
   return all;
 }
 
+inline mqtt::Publish qos2(mqtt::PacketId id, std::string_view payload = "p") {
+  mqtt::Publish publish;
+  publish.qos = mqtt::Qos::exactly_once;
+  publish.packet_id = id;
+  publish.topic = "t";
+  publish.payload = payload;
+  return publish;
+}
+
 /// "+1" for a receipt, "-1" for its release.
 inline Texts receipts_of(const Part& part) {
   Texts all;

@@ -178,7 +178,7 @@ TEST_CASE("receipts come back until they are released") {
   const Folder folder;
   const auto database = open(folder / "db");
   Part part = with_sessions({1});
-  part.receipts = {{{kFirst, 1}}, {{kFirst, 65'535}}};
+  part.receipts = {{{kFirst, 1}}, {{kFirst, 65'535, 77}}};
   commit(*database, std::move(part));
   Part later;
   later.receipts = {{{kFirst, 1}, true}};
@@ -186,6 +186,7 @@ TEST_CASE("receipts come back until they are released") {
   const Kept kept = load(*database);
   REQUIRE(kept.receipts.size() == 1);
   CHECK(kept.receipts[0].packet_id == 65'535);
+  CHECK(kept.receipts[0].mark == 77);
 }
 
 TEST_CASE("a slot has the retained message it was given last, or none") {
