@@ -112,6 +112,7 @@ OrMessage<void> Broker::open_store() {
     log::write(LogType::error, "{}: {} records could not be read and are left out.", file.string(), loaded->left_out);
   }
   Sessions::begin_ids_after(SessionId{loaded->last_session});
+  (*database)->begin_run(options.promise() == Promise::commit);
   retained_.note_changes();
   store_ = std::make_unique<Store>(std::move(*database), mesh_, retained_, options, loaded->last_row);
   for (std::size_t i = 0; i < shards_.size(); ++i) shards_[i]->use(*store_, std::move(restoration.by_reactor[i]));

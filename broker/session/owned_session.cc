@@ -1,7 +1,6 @@
 #include "broker/session/owned_session.h"
 
 #include <algorithm>
-#include <random>
 
 #include "broker/net/tcp.h"
 #include "broker/reactor/reactor.h"
@@ -13,13 +12,6 @@ namespace bramble {
 using mqtt::Qos;
 
 namespace {
-/// A client that remembers identifiers of before a crash takes a new message with one of them for the old one. So those
-/// of after a restart begin where it is unlikely to.
-mqtt::PacketId some_packet_id() {
-  std::random_device random;
-  return static_cast<mqtt::PacketId>(random() % 65'535 + 1);
-}
-
 constexpr const char* kTooLarge = "they are above its Maximum Packet Size";
 }  // namespace
 
@@ -70,7 +62,7 @@ Outbound& OwnedSession::outbound() {
   if (!outbound_) {
     outbound_ = std::make_unique<Outbound>();
     hold_until_stored();
-    begin_ids_anew();
+    doubt_ids();
     if (connection_) outbound_->open(*connection_, receive_maximum_);
   }
   return *outbound_;
@@ -255,8 +247,14 @@ void OwnedSession::restore(const OnReactor& here, Delivery&& delivery, DeliveryS
   });
 }
 
-void OwnedSession::begin_ids_anew() {
-  if (outbound_ && told_ && told_->restored) outbound_->begin_ids_after(some_packet_id());
+void OwnedSession::doubt_ids() {
+  if (outbound_ && told_ && told_->ids_in_doubt) outbound_->doubt_ids();
+}
+
+void OwnedSession::end_doubt() {
+  told_->ids_in_doubt = false;
+  told_->changed = true;
+  touch();
 }
 
 void OwnedSession::stored(const OnReactor& here, TurnBuffer& buffer) {
@@ -291,6 +289,7 @@ Result<bool> OwnedSession::on_pubcomp(const OnReactor& here, mqtt::PacketId id, 
   if (!outbound_) return false;
   return counted(here, [&](Outbound& out) {
     auto known = out.on_pubcomp(id);
+    if (told_ && told_->ids_in_doubt && !out.ids_in_doubt()) end_doubt();
     out.pump(sessions_.rules().limits, here.now(), buffer);
     return known;
   });

@@ -169,14 +169,15 @@ class OwnedSession final : public Recipient {
   /// What the store has heard of a session that it keeps.
   struct Told {
     KeptReceipts receipts;
-    bool restored = false;  ///< its client may remember Packet Identifiers that the store has not heard of
-    bool touched = false;   ///< deliveries or receipts have changed since the round began
-    bool changed = false;   ///< so has what the session itself is
+    bool ids_in_doubt = false;  ///< see KeptSession
+    bool touched = false;       ///< deliveries or receipts have changed since the round began
+    bool changed = false;       ///< so has what the session itself is
   };
   void restore(const OnReactor& here, Delivery&& delivery, DeliveryState state);
   void touch();
   void note_receipt(mqtt::PacketId id, std::uint64_t mark);
-  void begin_ids_anew();
+  void doubt_ids();
+  void end_doubt();
   void hold_until_stored();
   [[gnu::noinline]] void note_changes(std::int64_t more);
 

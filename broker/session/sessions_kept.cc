@@ -78,6 +78,7 @@ KeptSession Sessions::describe(const OwnedSession& session, const Clocks& clocks
   kept.listener = name_of(listener(session));
   kept.mount_point = session.mount_point();
   if (session.will) kept.will = *session.will;
+  kept.ids_in_doubt = session.told_->ids_in_doubt;
   return kept;
 }
 
@@ -167,14 +168,14 @@ void Sessions::restore(const OnReactor& here, Restored restored) {
   for (const KeptSubscription& each : restored.subscriptions) restore_subscription(here, session, each);
   for (KeptDelivery& each : restored.deliveries) restore_delivery(here, session, std::move(each));
   auto told = std::make_unique<OwnedSession::Told>();
-  told->restored = true;
+  told->ids_in_doubt = kept.ids_in_doubt;
   if (!restored.receipts.empty()) session.inbound_ = std::make_unique<PacketIds>();
   for (const KeptReceipt& each : restored.receipts) {
     session.inbound_->take(each.packet_id);
     told->receipts.restore(each.packet_id, each.mark);
   }
   session.told_ = std::move(told);
-  session.begin_ids_anew();
+  session.doubt_ids();
   // all of it the store knows, but that the client is gone
   session.hold_until_stored();
   if (!kept.gone_at) tell(here, session);

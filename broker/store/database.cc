@@ -35,6 +35,9 @@ OrMessage<void> Database::commit(std::span<const std::unique_ptr<Part>> parts, s
 
 void Database::checkpoint(bool somebody_waits) { engine_->checkpoint(somebody_waits); }
 
+void Database::begin_run(bool stays_whole) { engine_->begin_run(stays_whole); }
+void Database::end_run() { engine_->end_run(); }
+
 Database::Figures Database::figures() const { return engine_->figures(); }
 
 }  // namespace bramble

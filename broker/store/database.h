@@ -64,6 +64,11 @@ class Database {
   /// for it takes time.
   void checkpoint(bool somebody_waits = false);
 
+  /// What clients know is going to change from here on. `stays_whole`: they hear of nothing that is not on the disk.
+  /// Else, if end_run() does not follow, they may know more than the next load() gives, and sessions are in doubt then.
+  void begin_run(bool stays_whole);
+  void end_run();  ///< after the last commit(), if that worked
+
   struct Figures {
     std::uint64_t commits = 0;        ///< that wrote something
     std::uint64_t bytes_written = 0;  ///< to log and file

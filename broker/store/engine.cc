@@ -87,6 +87,8 @@ Trouble Database::Engine::prepare() {
   }
   writer_.emplace(connection_);
   writer_->next_message(next_message_);
+  if (!cuts_) cuts_ = cuts_of(connection_);
+  writer_->cuts(*cuts_);
   return {};
 }
 
@@ -153,7 +155,23 @@ Trouble Database::Engine::attempt(const RecordWriter::Round& round) {
 }
 
 bool Database::Engine::transact(const RecordWriter::Round& round) {
-  return connection_.run("BEGIN IMMEDIATE") && writer_->write(round) && connection_.run("COMMIT");
+  const bool done = connection_.run("BEGIN IMMEDIATE") && (run_marked_ || mark_run()) && writer_->write(round) &&
+                    connection_.run("COMMIT");
+  run_marked_ |= done;
+  return done;
+}
+
+bool Database::Engine::mark_run() { return set_cuts(connection_, *cuts_, stays_whole_); }
+
+/// If the disk does not take it, the first round brings it along.
+void Database::Engine::begin_run(bool stays_whole) {
+  stays_whole_ = stays_whole;
+  run_marked_ = connection_.run("BEGIN IMMEDIATE") && mark_run() && connection_.run("COMMIT");
+  if (connection_.in_transaction()) connection_.run("ROLLBACK");
+}
+
+void Database::Engine::end_run() {
+  if (connection_.open()) set_cuts(connection_, *cuts_, true);
 }
 
 /// The file anew, of what can be read of it. With trouble it is as it was, and in use again if it can be.

@@ -24,6 +24,8 @@ class Database::Engine {
   OrMessage<Loaded> load(Reader& reader, const Clocks& clocks, const std::function<void(std::uint64_t)>& progress);
   OrMessage<void> commit(RecordWriter::Round round);
   void checkpoint(bool somebody_waits);
+  void begin_run(bool stays_whole);
+  void end_run();
   Figures figures() const;
 
   bool created() const { return file_.created(); }
@@ -42,6 +44,7 @@ class Database::Engine {
   Trouble rebuild();
   Trouble fill(const std::string& fresh);
   Trouble swap_files();
+  bool mark_run();
   std::string line(const char* what, const Trouble& trouble) const;
 
   DatabaseFile file_;
@@ -53,6 +56,9 @@ class Database::Engine {
 
   int failures_ = 0;                ///< commits since the last that worked
   bool marks_in_doubt_ = false;     ///< records may be missing that marks say are there
+  std::optional<std::int64_t> cuts_;  ///< as it was found
+  bool stays_whole_ = true;
+  bool run_marked_ = true;
   std::uint64_t next_message_ = 0;  ///< kept while there is no writer_; 0: as the file says
 
   Figures done_;  ///< what connections and writers have done that are gone; its file_bytes do not count

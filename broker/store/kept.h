@@ -39,6 +39,8 @@ struct KeptSession {
   std::string listener;  ///< by which its client came last: its port or path
   std::string mount_point;
   std::optional<Will> will;  ///< not published yet; Will::delay counts from gone_at
+  /// Its client may remember Packet Identifiers that are not here: they were given before a crash, and not told yet.
+  bool ids_in_doubt = false;
 };
 
 struct KeptSubscription {

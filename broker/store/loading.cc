@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "broker/store/record.h"
+#include "broker/store/schema.h"
 #include "core/mqtt/utf8.h"
 #include "core/topic/topic.h"
 
@@ -25,6 +26,7 @@ bool valid_identifier(const Statement& row, int column) {
 }  // namespace
 
 void Loading::run() {
+  cuts_ = cuts_of(connection_);
   read_sessions();
   read_subscriptions();
   read_receipts();
@@ -43,6 +45,7 @@ void Loading::each(std::string_view table_name, std::string_view columns, Take t
     if (!take(*row)) leave_out(of, row->integer(0));
     if (++records_ % kRecordsBetweenProgress == 0 && progress_) progress_(records_);
   }
+  for (auto& g : scan.gaps()) fprintf(stderr, "GAP %s %ld %ld\n", of.name, g.first, g.last);
   left_out_.insert(left_out_.end(), scan.gaps().begin(), scan.gaps().end());
   loaded_.left_out += scan.gaps().size();
   damaged_ = damaged_ || !scan.gaps().empty();
@@ -50,12 +53,13 @@ void Loading::each(std::string_view table_name, std::string_view columns, Take t
 
 /// The row goes from the file too, but where several have its key: only those of a session that is not there.
 void Loading::leave_out(const TableRow& of, std::int64_t key) {
+  fprintf(stderr, "LEFT %s %ld known %d\n", of.name, key, (int)known(SessionId{(unsigned long)key}));
   ++loaded_.left_out;
   if (of.unique || !known(SessionId{static_cast<std::uint64_t>(key)})) left_out_.push_back({&of, key, key});
 }
 
 void Loading::read_sessions() {
-  each("session", "client_id, expiry, gone_at, user, listener, mount_point, will",
+  each("session", "client_id, expiry, gone_at, user, listener, mount_point, will, sure_since",
        [this](const Statement& row) { return take_session(row); });
   clients_.clear();
 }
@@ -74,6 +78,7 @@ bool Loading::take_session(const Statement& row) {
   session.mount_point = row.bytes(6);
   if (!row.null(7)) session.will = read_will(row.bytes(7));
   if (!row.null(7) && !session.will) ++loaded_.left_out;  // the session is worth more than its will
+  session.ids_in_doubt = row.integer(8) < cuts_;
   ++loaded_.sessions;
   sessions_.push_back(session.id.value);
   reader_.session(std::move(session));

@@ -57,6 +57,7 @@ class Loading {
   const std::function<void(std::uint64_t)>& progress_;
   Database::Loaded loaded_;
   bool damaged_ = false;
+  std::int64_t cuts_ = 0;
   std::vector<KeyRange> left_out_;
   std::vector<std::uint64_t> sessions_;  ///< rising
   std::unordered_set<std::string> clients_;

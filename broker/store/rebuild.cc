@@ -32,6 +32,7 @@ bool copy(const TableRow& table, TableScan& scan, const SqlConnection& to) {
 bool copy_all(const SqlConnection& from, SqlConnection& to, std::uint64_t& lost) {
   if (!to.run("BEGIN IMMEDIATE")) return false;
   if (const auto seed = meta(from, "seed"); seed && !set_meta(to, "seed", *seed)) return false;
+  if (!set_cuts(to, meta(from, "cuts").value_or(0), meta(from, "whole").value_or(1) != 0)) return false;
   for (const TableRow& table : kTables) {
     TableScan scan(from, table, "*");  // so that it gives the key twice
     if (!copy(table, scan, to)) return false;

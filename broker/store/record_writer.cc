@@ -49,9 +49,9 @@ RecordWriter::RecordWriter(const SqlConnection& connection)
       end_subscriptions_(connection, "DELETE FROM sub WHERE sid = ?1"),
       end_receipts_(connection, "DELETE FROM q2in WHERE sid = ?1"),
       put_session_(connection,
-                   "INSERT OR REPLACE INTO session VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(sid) DO UPDATE "
+                   "INSERT OR REPLACE INTO session VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(sid) DO UPDATE "
                    "SET client_id = ?2, expiry = ?3, gone_at = ?4, user = ?5, listener = ?6, mount_point = ?7, "
-                   "will = ?8"),
+                   "will = ?8, sure_since = ?9"),
       put_subscription_(connection, "INSERT OR REPLACE INTO sub VALUES(?1, ?2, ?3, ?4)"),
       remove_subscription_(connection, "DELETE FROM sub WHERE sid = ?1 AND filter = ?2"),
       put_message_(connection, "INSERT OR REPLACE INTO msg VALUES(?1, ?2, ?3, ?4)"),
@@ -111,6 +111,7 @@ bool RecordWriter::put(const KeptSession& session) {
   session.user ? put_session_.bind_text(5, *session.user) : put_session_.bind_null(5);
   put_session_.bind_text(6, session.listener).bind_text(7, session.mount_point);
   session.will ? put_session_.bind_blob(8, will) : put_session_.bind_null(8);
+  put_session_.bind(9, session.ids_in_doubt ? cuts_ - 1 : cuts_);
   return run(put_session_);
 }
 

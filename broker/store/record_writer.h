@@ -37,6 +37,7 @@ class RecordWriter {
   /// Greater than that of any record in the file.
   std::uint64_t next_message() const { return next_message_; }
   void next_message(std::uint64_t id) { next_message_ = id; }
+  void cuts(std::int64_t cuts) { cuts_ = cuts; }  ///< see schema.h
 
  private:
   bool write_all(const Round& round);
@@ -67,6 +68,7 @@ class RecordWriter {
   std::vector<Touched> touched_;
   std::uint64_t next_message_ = 1;
   std::uint64_t next_message_before_ = 1;
+  std::int64_t cuts_ = 0;
   std::uint64_t records_ = 0;
   std::uint64_t bytes_max_;  ///< of a record, with some room for its head
   std::string facts_;        ///< as long as a statement that has it bound may need it

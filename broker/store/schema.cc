@@ -13,11 +13,12 @@ constexpr std::int64_t kApplicationId = 0x62726D62;
 // the CPU and a sixteenth of the bytes that a key of session and number costs (1000 sessions, 256 rows a commit, AMD
 // EPYC VM, 2026-11-22). A message lies in `msg` once, however many sessions wait for it; one that only one waits for
 // lies in its row of `q`, `msg` NULL, which halves the records. What SQL need not see of it is packed in `facts`, since
-// each column costs when it is bound. `st` packs too: record.h.
+// each column costs when it is bound. `st` packs too: record.h. A session's Packet Identifiers are in doubt if there were
+// more cuts than `sure_since`: so a crash costs no change of each session.
 constexpr char kFormat1[] = R"sql(
   CREATE TABLE meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID;
   CREATE TABLE session(sid INTEGER PRIMARY KEY, client_id TEXT UNIQUE, expiry, gone_at, user, listener, mount_point,
-                       will BLOB);
+                       will BLOB, sure_since);
   CREATE TABLE sub(sid, filter TEXT, opts, subid, PRIMARY KEY(sid, filter)) WITHOUT ROWID;
   CREATE TABLE msg(id INTEGER PRIMARY KEY, topic TEXT, payload BLOB, facts BLOB);
   CREATE TABLE q(g INTEGER PRIMARY KEY, sid, msg, st, subid, share, topic TEXT, payload BLOB, facts BLOB);
@@ -96,6 +97,14 @@ std::optional<std::int64_t> meta(const SqlConnection& connection, const char* na
 
 bool set_meta(SqlConnection& connection, const char* name, std::int64_t value) {
   return Statement(connection, "INSERT OR REPLACE INTO meta VALUES(?1, ?2)").bind_text(1, name).bind(2, value).run();
+}
+
+std::int64_t cuts_of(const SqlConnection& connection) {
+  return meta(connection, "cuts").value_or(0) + (meta(connection, "whole").value_or(1) == 0 ? 1 : 0);
+}
+
+bool set_cuts(SqlConnection& connection, std::int64_t cuts, bool whole) {
+  return set_meta(connection, "cuts", cuts) && set_meta(connection, "whole", whole ? 1 : 0);
 }
 
 std::string written_by(const SqlConnection& connection) {

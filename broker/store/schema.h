@@ -48,6 +48,10 @@ bool is_ours(const SqlConnection& connection);
 /// The row `name` of the table meta.
 std::optional<std::int64_t> meta(const SqlConnection& connection, const char* name);
 bool set_meta(SqlConnection& connection, const char* name, std::int64_t value);
+/// How often the file was left without all that clients knew. `whole`: it has that, as long as nobody has it open or
+/// whoever has it keeps it so; not whole and found at a start, it was cut once more.
+std::int64_t cuts_of(const SqlConnection& connection);
+bool set_cuts(SqlConnection& connection, std::int64_t cuts, bool whole);
 /// Who wrote the file last: a version of Bramble.
 std::string written_by(const SqlConnection& connection);
 bool set_written_by(SqlConnection& connection);

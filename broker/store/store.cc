@@ -98,6 +98,7 @@ StoreFacts Store::facts() const {
 void Store::run() {
   while (wait_for_cause()) round();
   if (!gave_up_) round();
+  if (!gave_up_) database_->end_run();
 }
 
 /// Acknowledgements that wait gather for a moment, so that one fsync answers them all; on a slow disk for as long as

@@ -12,6 +12,7 @@ void Outbound::open(PacketSink& sink, std::uint16_t receive_maximum) {
   receive_maximum_ = receive_maximum;
   outstanding_ = 0;
   resend_from_ = 0;
+  if (doubted_) doubted_->reconnected();
   for (std::size_t i = 0; i < in_flight_.size(); ++i) in_flight_[i].counted = false;
 }
 
@@ -37,7 +38,8 @@ bool Outbound::queue_open(std::size_t payload_bytes, const OutboundLimits& limit
 Outbound::Offer Outbound::offer(Publication& publication, Delivery&& delivery, const OutboundLimits& limits) {
   const std::size_t bytes = publication.content().payload.size();
   delivery.rights = rights_;
-  if (queue_.empty() && delivery.qos != Qos::at_most_once && window_open(bytes, limits)) {
+  if (queue_.empty() && delivery.qos != Qos::at_most_once && window_open(bytes, limits) &&
+      sure_of_id(delivery.qos)) {
     start(publication, std::move(delivery));
     return Offer::sent;
   }
@@ -77,11 +79,26 @@ Delivery Outbound::take_first() {
 
 /// Never 0, and not in use: they rise, so the next one is free unless they have gone all the way round past one that is
 /// still in flight.  [MQTT-2.2.1-4]
-PacketId Outbound::next_id() {
+PacketId Outbound::after_last_id() const {
+  PacketId id = last_id_;
   do {
-    last_id_ = last_id_ == 65'535 ? PacketId{1} : static_cast<PacketId>(last_id_ + 1);
-  } while (in_use(last_id_));
-  return last_id_;
+    id = id == 65'535 ? PacketId{1} : static_cast<PacketId>(id + 1);
+  } while (in_use(id));
+  return id;
+}
+
+bool Outbound::release_ids(Qos qos) {
+  const auto sure = [&] { return doubted_->sure(last_id_, after_last_id(), qos); };
+  if (sure()) return true;
+  doubted_->ask([this](PacketId id) { return in_use(id); }, [this](PacketId id) { sink_->send_pubrel(id); });
+  return sure();
+}
+
+/// By a PUBCOMP for what is not in flight.
+bool Outbound::was_released(PacketId id) {
+  if (!doubted_->released(id)) return false;
+  if (doubted_->over()) doubted_.reset();
+  return true;
 }
 
 /// Before it is put behind those in flight.
@@ -98,7 +115,7 @@ void Outbound::enlist(PacketId id) {
 
 void Outbound::start(Publication& publication, Delivery&& delivery) {
   check(in_flight_.size() < 65'535, "a packet identifier is free");
-  const PacketId id = next_id();
+  const PacketId id = last_id_ = after_last_id();
   in_flight_bytes_ += publication.content().payload.size();
   enlist(id);
   const Wait wait = delivery.qos == Qos::at_least_once ? Wait::puback : Wait::pubrec;
@@ -169,7 +186,7 @@ void Outbound::pump(const OutboundLimits& limits, SteadyTime now, TurnBuffer& bu
   resend(now, buffer);
   while (!queue_.empty()) {
     const std::size_t bytes = queue_.front().message->payload().size();
-    if (!window_open(bytes, limits)) return;
+    if (!window_open(bytes, limits) || !sure_of_id(queue_.front().qos)) return;
     Delivery delivery = take_first();
     if (delivery.message->expired(now)) {
       ++expired_;
@@ -260,7 +277,7 @@ Result<bool> Outbound::on_pubrec(PacketId id, mqtt::ReasonCode code) {
 
 Result<bool> Outbound::on_pubcomp(PacketId id) {
   const auto index = find(id);
-  if (!index) return false;
+  if (!index) return doubted_ && was_released(id);
   if (in_flight_[*index].wait != Wait::pubcomp) return protocol_error("PUBCOMP without PUBREC");
   complete(*index);
   return true;

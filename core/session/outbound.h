@@ -9,6 +9,7 @@
 #include "core/base/result.h"
 #include "core/base/ring.h"
 #include "core/mqtt/encode.h"
+#include "core/session/doubted_ids.h"
 #include "core/session/local_message.h"
 #include "core/session/publication.h"
 
@@ -130,8 +131,9 @@ class Outbound {
   bool has_gone() const { return gone_ != nullptr; }
   /// As it was before a restart; in their order, those in flight first. Before the first open().
   void restore(Delivery&& delivery, DeliveryState state);
-  /// Begins to count Packet Identifiers behind this one: clients may remember some that the store has not heard of.
-  void begin_ids_after(mqtt::PacketId id) { last_id_ = id; }
+  /// Its client may remember Packet Identifiers that the store has not heard of.
+  void doubt_ids() { doubted_ = std::make_unique<DoubtedIds>(); }
+  bool ids_in_doubt() const { return doubted_ != nullptr; }
 
   /// The session ends: what was picked for a $share group and may go to another member: QoS 1 and whatever was never
   /// sent; not a QoS 2 message that was  [MQTT-4.8.2-5]
@@ -187,7 +189,10 @@ class Outbound {
     entry.counted = true;
   }
   void start(Publication& publication, Delivery&& delivery);
-  mqtt::PacketId next_id();
+  mqtt::PacketId after_last_id() const;
+  bool sure_of_id(mqtt::Qos qos) { return !doubted_ || qos == mqtt::Qos::at_most_once || release_ids(qos); }
+  [[gnu::noinline, gnu::cold]] bool release_ids(mqtt::Qos qos);
+  [[gnu::noinline, gnu::cold]] bool was_released(mqtt::PacketId id);
   bool in_use(mqtt::PacketId id) const { return lapped_ ? lapped_->test(id) : find(id).has_value(); }
   void enlist(mqtt::PacketId id);
   bool fits_queue(std::size_t payload_bytes, const OutboundLimits& limits) const;
@@ -214,6 +219,7 @@ class Outbound {
   bool holds_untold_ = false;
   /// Those in use, while in_flight_ may not be in the order of its identifiers.
   std::unique_ptr<std::bitset<65'536>> lapped_;
+  std::unique_ptr<DoubtedIds> doubted_;  ///< null: none is in doubt
 };
 
 template <class Tell>

@@ -116,6 +116,7 @@ void Lines::session(StoreFields& fields) {
   session.listener = fields.text("listener");
   session.mount_point = fields.text("mount_point");
   session.will = will(fields);
+  if (fields.has("ids_in_doubt")) session.ids_in_doubt = fields.flag("ids_in_doubt");
   if (session.client_id.empty() || !client_ids_.insert(session.client_id).second) {
     fields.refuse("client_id", "is empty, or that of a session before");
   }

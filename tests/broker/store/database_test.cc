@@ -174,6 +174,43 @@ TEST_CASE("all of a delivery comes back, in the order of rows") {
   CHECK(kept.loaded.last_row == 12);
 }
 
+TEST_CASE("sessions are in doubt after a run that did not end, until they are told to be sure again") {
+  const Folder folder;
+  const auto in_doubt = [](const Kept& kept) {
+    std::vector<bool> doubts;
+    for (const KeptSession& each : kept.sessions) doubts.push_back(each.ids_in_doubt);
+    return doubts;
+  };
+  using Doubts = std::vector<bool>;
+  {
+    const auto database = open(folder / "db");
+    load(*database);
+    database->begin_run(false);
+    commit(*database, with_sessions({1, 2}));
+    database->end_run();
+  }
+  {
+    const auto database = open(folder / "db");
+    CHECK(in_doubt(load(*database)) == Doubts{false, false});
+    database->begin_run(false);  // and then the power is cut
+  }
+  {
+    const auto database = open(folder / "db");
+    CHECK(in_doubt(load(*database)) == Doubts{true, true});
+    database->begin_run(true);  // the file stays whole from here on
+    commit(*database, with_sessions({2, 3}));
+  }
+  {
+    const auto database = open(folder / "db");
+    const Kept kept = load(*database);
+    CHECK(in_doubt(kept) == Doubts{true, false, false});
+    Part part;
+    part.sessions.push_back(kept.sessions[0]);  // told anew for another reason
+    commit(*database, std::move(part));
+  }
+  CHECK(in_doubt(reload(folder / "db")) == Doubts{true, false, false});
+}
+
 TEST_CASE("receipts come back until they are released") {
   const Folder folder;
   const auto database = open(folder / "db");

@@ -70,19 +70,6 @@ TEST_CASE("[MQTT-2.2.1-4] identifiers that are in flight since before the restar
   CHECK(scene.out.in_flight() == 0);
 }
 
-TEST_CASE("begin_ids_after: identifiers begin behind what clients may remember, past what is in flight") {
-  KeptScene scene(false);
-  scene.restore("a", Qos::at_least_once, {Stage::puback, 101});
-  scene.out.begin_ids_after(100);
-  scene.connect();
-  scene.offer_all("bc");
-  CHECK(scene.notes.take() == Texts{"1 a #101 dup", "1 b #102", "1 c #103"});
-  KeptScene empty;
-  empty.out.begin_ids_after(65'535);
-  empty.offer_all("a");
-  CHECK(empty.notes.take() == Texts{"1 a #1"});
-}
-
 TEST_CASE("what expired while the broker was away is not sent, and its row goes; it takes nobody's place") {
   KeptScene scene(false);
   scene.restore("a", Qos::at_least_once, {Stage::puback, 1}, 10);
