@@ -54,8 +54,8 @@ class Database::Engine {
   std::uint64_t seed_ = 0;
   std::uint64_t lost_ = 0;  ///< places that a rebuild could not read
 
-  int failures_ = 0;                ///< commits since the last that worked
-  bool marks_in_doubt_ = false;     ///< records may be missing that marks say are there
+  int failures_ = 0;                  ///< commits since the last that worked
+  bool marks_in_doubt_ = false;       ///< records may be missing that marks say are there
   std::optional<std::int64_t> cuts_;  ///< as it was found
   bool stays_whole_ = true;
   bool run_marked_ = true;

@@ -42,20 +42,18 @@ void Loading::each(std::string_view table_name, std::string_view columns, Take t
   const TableRow& of = table(table_name);
   TableScan scan(connection_, of, columns);
   while (const Statement* row = scan.next()) {
-    if (!take(*row)) leave_out(of, row->integer(0));
+    if (!take(*row)) leave_out(of, *row);
     if (++records_ % kRecordsBetweenProgress == 0 && progress_) progress_(records_);
   }
-  for (auto& g : scan.gaps()) fprintf(stderr, "GAP %s %ld %ld\n", of.name, g.first, g.last);
   left_out_.insert(left_out_.end(), scan.gaps().begin(), scan.gaps().end());
   loaded_.left_out += scan.gaps().size();
   damaged_ = damaged_ || !scan.gaps().empty();
 }
 
-/// The row goes from the file too, but where several have its key: only those of a session that is not there.
-void Loading::leave_out(const TableRow& of, std::int64_t key) {
-  fprintf(stderr, "LEFT %s %ld known %d\n", of.name, key, (int)known(SessionId{(unsigned long)key}));
+/// The row goes from the file too.
+void Loading::leave_out(const TableRow& of, const Statement& row) {
   ++loaded_.left_out;
-  if (of.unique || !known(SessionId{static_cast<std::uint64_t>(key)})) left_out_.push_back({&of, key, key});
+  left_out_.push_back({&of, row.integer(0), row.integer(0), of.unique() ? nullptr : row.value(1)});
 }
 
 void Loading::read_sessions() {

@@ -49,7 +49,7 @@ class Loading {
   bool take_delivery(const Statement& row);
   bool known(SessionId session);
   MessagePtr message(std::uint64_t id);
-  void leave_out(const TableRow& table, std::int64_t key);
+  void leave_out(const TableRow& table, const Statement& row);  ///< column 1: the second part of its key
 
   const SqlConnection& connection_;
   Database::Reader& reader_;

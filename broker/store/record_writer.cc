@@ -48,10 +48,11 @@ RecordWriter::RecordWriter(const SqlConnection& connection)
       end_session_(connection, "DELETE FROM session WHERE sid = ?1"),
       end_subscriptions_(connection, "DELETE FROM sub WHERE sid = ?1"),
       end_receipts_(connection, "DELETE FROM q2in WHERE sid = ?1"),
-      put_session_(connection,
-                   "INSERT OR REPLACE INTO session VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(sid) DO UPDATE "
-                   "SET client_id = ?2, expiry = ?3, gone_at = ?4, user = ?5, listener = ?6, mount_point = ?7, "
-                   "will = ?8, sure_since = ?9"),
+      put_session_(
+          connection,
+          "INSERT OR REPLACE INTO session VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(sid) DO UPDATE "
+          "SET client_id = ?2, expiry = ?3, gone_at = ?4, user = ?5, listener = ?6, mount_point = ?7, "
+          "will = ?8, sure_since = ?9"),
       put_subscription_(connection, "INSERT OR REPLACE INTO sub VALUES(?1, ?2, ?3, ?4)"),
       remove_subscription_(connection, "DELETE FROM sub WHERE sid = ?1 AND filter = ?2"),
       put_message_(connection, "INSERT OR REPLACE INTO msg VALUES(?1, ?2, ?3, ?4)"),

@@ -13,8 +13,8 @@ constexpr std::int64_t kApplicationId = 0x62726D62;
 // the CPU and a sixteenth of the bytes that a key of session and number costs (1000 sessions, 256 rows a commit, AMD
 // EPYC VM, 2026-11-22). A message lies in `msg` once, however many sessions wait for it; one that only one waits for
 // lies in its row of `q`, `msg` NULL, which halves the records. What SQL need not see of it is packed in `facts`, since
-// each column costs when it is bound. `st` packs too: record.h. A session's Packet Identifiers are in doubt if there were
-// more cuts than `sure_since`: so a crash costs no change of each session.
+// each column costs when it is bound. `st` packs too: record.h. A session's Packet Identifiers are in doubt if there
+// were more cuts than `sure_since`: so a crash costs no change of each session.
 constexpr char kFormat1[] = R"sql(
   CREATE TABLE meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID;
   CREATE TABLE session(sid INTEGER PRIMARY KEY, client_id TEXT UNIQUE, expiry, gone_at, user, listener, mount_point,

@@ -13,12 +13,14 @@ namespace bramble {
 /// A table of the file, as who copies or walks all of them needs it.
 struct TableRow {
   const char* name;
-  const char* key;  ///< its integer key; of a table whose key has two parts, the first
-  bool unique;      ///< one row a key
+  const char* key;               ///< its integer key; of a table whose key has two parts, the first
+  const char* second = nullptr;  ///< the other part; null: there is one row a key
+
+  bool unique() const { return second == nullptr; }
 };
 inline constexpr TableRow kTables[] = {
-    {"session", "sid", true},   {"sub", "sid", false}, {"q2in", "sid", false},
-    {"retained", "slot", true}, {"msg", "id", true},   {"q", "g", true},
+    {"session", "sid"}, {"sub", "sid", "filter"}, {"q2in", "sid", "pid"}, {"retained", "slot"}, {"msg", "id"},
+    {"q", "g"},
 };
 
 /// What makes format `to` of the format before it. The first makes it of an empty file.

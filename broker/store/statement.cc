@@ -144,6 +144,15 @@ Statement& Statement::bind_column(int parameter, const Statement& from, int colu
   return *this;
 }
 
+Statement& Statement::bind_value(int parameter, const SqlValue& value) {
+  sqlite3_bind_value(handle_, parameter, value.get());
+  return *this;
+}
+
+SqlValue Statement::value(int column) const {
+  return {sqlite3_value_dup(sqlite3_column_value(handle_, column)), sqlite3_value_free};
+}
+
 Statement::Step Statement::step() {
   if (handle_ == nullptr) {
     prepare();            // again, so that the connection says why not

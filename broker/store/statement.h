@@ -8,6 +8,7 @@
 
 struct sqlite3;
 struct sqlite3_stmt;
+struct sqlite3_value;
 
 namespace bramble {
 
@@ -77,6 +78,9 @@ class SqlConnection {
   std::unique_ptr<int> log_pages_;
 };
 
+/// A copy of a column, whatever its type.
+using SqlValue = std::shared_ptr<sqlite3_value>;
+
 /// A prepared statement: bind, step until done, and again. What is bound is not copied: it has to live until the
 /// statement is done. Parameters count from 1, columns from 0.
 /// Threads: those of its connection.
@@ -102,6 +106,7 @@ class Statement {
   Statement& bind_blob(int parameter, std::string_view bytes);
   Statement& bind_null(int parameter);
   Statement& bind_column(int parameter, const Statement& from, int column);
+  Statement& bind_value(int parameter, const SqlValue& value);
 
   Step step();
   /// To its end, without its rows.  False: it failed.
@@ -109,6 +114,7 @@ class Statement {
   void reset();
 
   std::int64_t integer(int column) const;
+  SqlValue value(int column) const;
   bool null(int column) const;
   /// Text or blob: until the next step() or reset().
   std::string_view bytes(int column) const;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <limits>
+#include <optional>
+#include <string>
 
 #include "core/base/check.h"
 
@@ -31,7 +33,7 @@ const Statement* TableScan::next() {
   if (step == Statement::Step::failed || (step == Statement::Step::row && rows_.integer(0) < from_)) skip();
   if (at_end_) return nullptr;
   const std::int64_t key = rows_.integer(0);
-  from_ = table_.unique ? plus(key, 1) : key;
+  from_ = table_.unique() ? plus(key, 1) : key;
   return &rows_;
 }
 
@@ -57,7 +59,7 @@ void TableScan::skip() {
     (readable(middle) ? good : bad) = middle;
   }
   at_end_ = !readable(good) || at_end_;
-  gaps_.push_back({&table_, table_.unique ? from_ : plus(from_, 1), at_end_ ? kLastKey : good - 1});
+  gaps_.push_back({&table_, table_.unique() ? from_ : plus(from_, 1), at_end_ ? kLastKey : good - 1});
   from_ = good;
 }
 
@@ -71,9 +73,16 @@ const TableRow& table(std::string_view name) {
 namespace {
 
 bool remove_of(SqlConnection& connection, const TableRow& table, const std::vector<KeyRange>& ranges) {
-  Statement statement(connection, fmt::format("DELETE FROM {0} WHERE {1} BETWEEN ?1 AND ?2", table.name, table.key));
+  const std::string some = fmt::format("DELETE FROM {} WHERE {} BETWEEN ?1 AND ?2", table.name, table.key);
+  Statement all(connection, some);
+  std::optional<Statement> one;
+  if (!table.unique()) one.emplace(connection, fmt::format("{} AND {} IS ?3", some, table.second));
   return std::all_of(ranges.begin(), ranges.end(), [&](const KeyRange& range) {
-    return range.table != &table || statement.bind(1, range.first).bind(2, range.last).run();
+    if (range.table != &table) return true;
+    Statement& statement = range.second ? *one : all;
+    statement.bind(1, range.first).bind(2, range.last);
+    if (range.second) statement.bind_value(3, range.second);
+    return statement.run();
   });
 }
 

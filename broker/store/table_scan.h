@@ -14,6 +14,7 @@ namespace bramble {
 struct KeyRange {
   const TableRow* table = nullptr;
   std::int64_t first = 0, last = 0;
+  SqlValue second{};  ///< null: whatever the second part is
 };
 
 /// The rows of a table by rising key, round what cannot be read: where SQLite gives up, the walk begins anew at the

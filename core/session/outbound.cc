@@ -38,8 +38,7 @@ bool Outbound::queue_open(std::size_t payload_bytes, const OutboundLimits& limit
 Outbound::Offer Outbound::offer(Publication& publication, Delivery&& delivery, const OutboundLimits& limits) {
   const std::size_t bytes = publication.content().payload.size();
   delivery.rights = rights_;
-  if (queue_.empty() && delivery.qos != Qos::at_most_once && window_open(bytes, limits) &&
-      sure_of_id(delivery.qos)) {
+  if (queue_.empty() && delivery.qos != Qos::at_most_once && window_open(bytes, limits) && sure_of_id(delivery.qos)) {
     start(publication, std::move(delivery));
     return Offer::sent;
   }

@@ -80,7 +80,8 @@ TEST_CASE("[MQTT-4.3.3-10] a receipt may be older than the message that has its 
   Shelf shelf;
   in_turn(shelf, [&](const OnReactor& here) {
     Sessions::Restored all = restored("client", 100, ago(Seconds(10)));
-    all.receipts = {{SessionId{7}, 1, message_mark("t", "first")}, {SessionId{7}, 2, message_mark("t", "first")},
+    all.receipts = {{SessionId{7}, 1, message_mark("t", "first")},
+                    {SessionId{7}, 2, message_mark("t", "first")},
                     {SessionId{7}, 3}};
     OwnedSession& session = shelf.restore(here, std::move(all));
     CHECK(session.has_had(qos2(1, "first")));

@@ -36,8 +36,7 @@ TEST_CASE("[MQTT-4.3.3-11] an identifier that the client may remember is release
   CHECK(scene.notes.take() == Texts{"1 a #1"});  // at QoS 1 no client remembers one
   CHECK(scene.offer(Qos::exactly_once, "b") == Outbound::Offer::queued);
   CHECK(scene.offer(Qos::at_least_once, "c") == Outbound::Offer::queued);  // in their order
-  CHECK(scene.notes.take() ==
-        Texts{"rel #2", "rel #3", "rel #4", "rel #5", "rel #6", "rel #7", "rel #8", "rel #9"});
+  CHECK(scene.notes.take() == Texts{"rel #2", "rel #3", "rel #4", "rel #5", "rel #6", "rel #7", "rel #8", "rel #9"});
   CHECK(scene.out.on_pubcomp(1) != true);  // it is in flight
   CHECK(scene.out.on_pubcomp(10) == false);
   CHECK(scene.out.on_pubcomp(2) == true);
@@ -55,8 +54,8 @@ TEST_CASE("what was not answered is asked for again on the next connection, and 
   scene.out.doubt_ids();
   scene.connect();
   scene.offer(Qos::exactly_once, "b");
-  CHECK(scene.notes.take() == Texts{"2 a #3 dup", "rel #4", "rel #5", "rel #6", "rel #7", "rel #8", "rel #9", "rel #10",
-                                    "rel #11"});
+  CHECK(scene.notes.take() ==
+        Texts{"2 a #3 dup", "rel #4", "rel #5", "rel #6", "rel #7", "rel #8", "rel #9", "rel #10", "rel #11"});
   CHECK(scene.out.on_pubcomp(4) == true);
   scene.pump();
   CHECK(scene.notes.take() == Texts{"2 b #4"});
