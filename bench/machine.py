@@ -56,8 +56,9 @@ def process_use(pid):
         fields = stat.read().rpartition(")")[2].split()  # from the third of proc(5) on
     with open(f"/proc/{pid}/io") as io:
         moved = dict(line.split(": ") for line in io)
-    return ProcessUse((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), int(fields[21]) * os.sysconf("SC_PAGE_SIZE"),
-                      int(moved["wchar"]), int(moved["write_bytes"]))
+    cpu_s = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    rss_b = int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+    return ProcessUse(cpu_s, rss_b, int(moved["wchar"]), int(moved["write_bytes"]))
 
 
 def throttled_words(answer):
