@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import subprocess
+import typing
 
 THROTTLED = {  # bits of vcgencmd get_throttled, by the Raspberry Pi documentation
     0: "under-voltage", 1: "ARM frequency capped", 2: "throttled", 3: "soft temperature limit",
@@ -40,6 +41,24 @@ def describe():
         "commit": commit,
     }
     return {name: value for name, value in known.items() if value}
+
+
+class ProcessUse(typing.NamedTuple):
+    """What a process has used since it began, all threads, and its memory now."""
+    cpu_s: float       # user and system, in steps of 10 ms
+    rss_b: int
+    wchar: int         # handed to write() and its like: files, but pipes and sockets too where it writes to them so
+    write_bytes: int   # of pages that are to go to a disk, where the filesystem counts them
+
+
+def process_use(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()  # from the third of proc(5) on
+    with open(f"/proc/{pid}/io") as io:
+        moved = dict(line.split(": ") for line in io)
+    cpu_s = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    rss_b = int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+    return ProcessUse(cpu_s, rss_b, int(moved["wchar"]), int(moved["write_bytes"]))
 
 
 def throttled_words(answer):

@@ -104,6 +104,16 @@ class Machine(unittest.TestCase):
             finally:
                 os.environ["PATH"] = path
 
+    def test_what_a_process_has_used_is_read(self):
+        before = machine.process_use(os.getpid())
+        with tempfile.TemporaryFile() as file:
+            file.write(bytes(100_000))
+        after = machine.process_use(os.getpid())
+        self.assertGreaterEqual(after.wchar - before.wchar, 100_000)
+        self.assertGreaterEqual(after.write_bytes, before.write_bytes)
+        self.assertGreaterEqual(after.cpu_s, before.cpu_s)
+        self.assertTrue(1 << 20 < after.rss_b < 1 << 32)
+
 
 class Run(unittest.TestCase):
     def test_brokers_are_found_and_each_program_once(self):
