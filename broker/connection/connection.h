@@ -243,6 +243,7 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
   bool has_unheard_bytes() const;            ///< that are about to be read
   void queue_packet(std::string_view packet);
   void hold_answer(std::string_view packet, bool when_stored);
+  [[gnu::noinline]] void send_long_ack(mqtt::PacketType type, mqtt::PacketId id, mqtt::ReasonCode code);
   bool goes_on_uncopied(Publication& publication, const mqtt::PublishHeader& header) const;
   char* extend(std::size_t size, bool wide = false);
   void mark_dirty(bool wide = false);

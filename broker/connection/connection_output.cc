@@ -40,6 +40,12 @@ void Connection::queue_packet(std::string_view packet) {
 }
 
 void Connection::send_ack(PacketType type, mqtt::PacketId id, ReasonCode code) {
+  const bool says_why = is_v5() && code != ReasonCode::success;
+  if (says_why || answers_held_ || maximum_packet_size_ != 0) return send_long_ack(type, id, code);
+  mqtt::write_short_ack(extend(mqtt::kShortAck), type, id);
+}
+
+void Connection::send_long_ack(PacketType type, mqtt::PacketId id, ReasonCode code) {
   answer(false, [&](std::string& out) { mqtt::append_ack(out, version_, type, id, code); });
 }
 

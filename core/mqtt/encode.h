@@ -61,6 +61,9 @@ void append_connack(std::string& out, Version version, const Connack& connack);
 /// the code is success or the version below 5.
 void append_ack(std::string& out, Version version, PacketType type, PacketId id, ReasonCode code = ReasonCode::success,
                 std::string_view reason_string = {});
+/// The same, when there is no more to say than that: kShortAck bytes.
+inline constexpr std::size_t kShortAck = 4;
+void write_short_ack(char* to, PacketType type, PacketId id);
 void append_subscribe(std::string& out, Version version, const Subscribe& subscribe);
 void append_unsubscribe(std::string& out, Version version, const Unsubscribe& unsubscribe);
 /// `codes`: one a filter. Below MQTT 5 a failure is written as 0x80  [3.1.1: MQTT-3.9.3-2]

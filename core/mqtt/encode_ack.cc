@@ -32,22 +32,27 @@ void append_reason(std::string& out, Place place, ReasonCode code, std::string_v
   writer.finish();
 }
 
+std::uint8_t ack_flags(PacketType type) { return type == PacketType::pubrel ? 2 : 0; }
+
 }  // namespace
+
+void write_short_ack(char* to, PacketType type, PacketId id) {
+  ByteWriter writer(to);
+  writer.u8(first_byte(type, ack_flags(type)));
+  writer.u8(2);
+  writer.u16(id);
+}
 
 void append_ack(std::string& out, Version version, PacketType type, PacketId id, ReasonCode code,
                 std::string_view reason_string) {
-  const std::uint8_t flags = type == PacketType::pubrel ? 2 : 0;
   const bool says_why = version == Version::v5 && (code != ReasonCode::success || !reason_string.empty());
   if (!says_why) [[likely]] {
-    char bytes[4];
-    ByteWriter writer(bytes);
-    writer.u8(first_byte(type, flags));
-    writer.u8(2);
-    writer.u16(id);
+    char bytes[kShortAck];
+    write_short_ack(bytes, type, id);
     out.append(bytes, sizeof bytes);
     return;
   }
-  const std::size_t body = append_first_byte(out, type, flags);
+  const std::size_t body = append_first_byte(out, type, ack_flags(type));
   append_u16(out, id);
   append_reason(out, ack_place(type), code, reason_string);
   insert_length(out, body);

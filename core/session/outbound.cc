@@ -78,7 +78,7 @@ Delivery Outbound::take_first() {
 
 /// Never 0, and not in use: they rise, so the next one is free unless they have gone all the way round past one that is
 /// still in flight.  [MQTT-2.2.1-4]
-PacketId Outbound::after_last_id() const {
+[[gnu::always_inline]] inline PacketId Outbound::after_last_id() const {
   PacketId id = last_id_;
   do {
     id = id == 65'535 ? PacketId{1} : static_cast<PacketId>(id + 1);
@@ -101,7 +101,7 @@ bool Outbound::was_released(PacketId id) {
 }
 
 /// Before it is put behind those in flight.
-void Outbound::enlist(PacketId id) {
+[[gnu::always_inline]] inline void Outbound::enlist(PacketId id) {
   if (in_flight_.empty()) return lapped_.reset();
   if (!lapped_) {
     const PacketId first = in_flight_[0].id;
