@@ -22,10 +22,12 @@ class Ring {
   T& back() { return (*this)[size_ - 1]; }
   const T& back() const { return (*this)[size_ - 1]; }
 
-  void push_back(T&& value) {
+  /// A new last one, as T{}, to be filled.
+  T& add() {
     if (size_ == capacity()) grow();
-    slots_[(head_ + size_++) & mask_] = std::move(value);
+    return slots_[(head_ + size_++) & mask_];
   }
+  void push_back(T&& value) { add() = std::move(value); }
   void push_back(const T& value) { push_back(T(value)); }
   void push_front(T value) {
     if (size_ == capacity()) grow();

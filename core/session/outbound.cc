@@ -118,13 +118,16 @@ void Outbound::start(Publication& publication, Delivery&& delivery) {
   in_flight_bytes_ += publication.content().payload.size();
   enlist(id);
   const Wait wait = delivery.qos == Qos::at_least_once ? Wait::puback : Wait::pubrec;
-  in_flight_.push_back({std::move(delivery), id, wait});
+  InFlight& entry = in_flight_.add();
+  entry.delivery = std::move(delivery);
+  entry.id = id;
+  entry.wait = wait;
   resend_from_ = in_flight_.size();
-  if (to_be_held(in_flight_.back())) {
-    hold(in_flight_.back());
-    return count(in_flight_.back());
+  if (to_be_held(entry)) {
+    hold(entry);
+    return count(entry);
   }
-  if (!transmit(publication, in_flight_.back(), false)) complete(in_flight_.size() - 1);
+  if (!transmit(publication, entry, false)) complete(in_flight_.size() - 1);
 }
 
 bool Outbound::transmit(Publication& publication, InFlight& entry, bool dup) {
