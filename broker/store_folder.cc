@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 #include "broker/config/file_remedy.h"
 #include "broker/store/database_file.h"
@@ -24,18 +25,22 @@ std::string folder_of(const Config& config) {
   return path;
 }
 
-std::string wrong(const Config& config, const char* what, const std::string& path, int error) {
-  return fmt::format("{}cannot {} {}: {}; {}", config.at("persistence_location"), what, path,
-                     std::generic_category().message(error), folder_remedy(path, error));
+Obstacle wrong(const Config& config, const char* what, const std::string& path, int error) {
+  if (error == 0) return {};
+  return {error, fmt::format("{}cannot {} {}: {}; {}", config.at("persistence_location"), what, path,
+                             std::generic_category().message(error), folder_remedy(path, error))};
 }
 
 /// Nobody has named it, so its owner is not the one to change.
-std::string wrong_here(const Config& config, int error) {
+Obstacle wrong_here(const Config& config, int error) {
+  if (error == 0) return {};
   std::error_code unknown;
-  return fmt::format(
-      "{}cannot write to {}, the folder that the broker is started in: {}; name another with persistence_location",
-      config.at("persistence"), std::filesystem::current_path(unknown).string(),
-      std::generic_category().message(error));
+  return {
+      error,
+      fmt::format(
+          "{}cannot write to {}, the folder that the broker is started in: {}; name another with persistence_location",
+          config.at("persistence"), std::filesystem::current_path(unknown).string(),
+          std::generic_category().message(error))};
 }
 
 /// An errno; 0: it is made. What somebody has put in its place since is not given away.
@@ -57,11 +62,20 @@ int why_not_writable(const std::string& file) {
   return ::access(file.c_str(), W_OK) == 0 || errno == ENOENT ? 0 : errno;
 }
 
-int why_no_store_in(const std::string& folder) {
+bool is_there(const std::string& folder) {
   struct stat status {};
-  if (::stat(folder.c_str(), &status) != 0) return errno;
+  return ::stat(folder.c_str(), &status) == 0;
+}
+
+int why_no_folder_in(const std::string& outer) {
+  struct stat status {};
+  if (::stat(outer.c_str(), &status) != 0) return errno;
   if (!S_ISDIR(status.st_mode)) return ENOTDIR;
-  if (::access(folder.c_str(), W_OK | X_OK) != 0) return errno;
+  return ::access(outer.c_str(), W_OK | X_OK) == 0 ? 0 : errno;
+}
+
+int why_no_store_in(const std::string& folder) {
+  if (const int error = why_no_folder_in(folder)) return error;
   for (const char* const file : {"/bramble.db", "/bramble.db-wal"}) {
     if (const int error = why_not_writable(folder + file)) return error;
   }
@@ -72,19 +86,24 @@ int why_no_store_in(const std::string& folder) {
 
 OrMessage<bool> make_store_folder(const Config& config, const std::optional<Account>& account) {
   const std::string path = folder_of(config);
-  if (config.store.promise() == Promise::nothing || path.empty()) return false;
-  struct stat status {};
-  if (::stat(path.c_str(), &status) == 0) return false;
-  const int error = make(path, account);
-  if (error != 0) return tl::unexpected(wrong(config, "make", path, error));
+  if (config.store.promise() == Promise::nothing || path.empty() || is_there(path)) return false;
+  if (Obstacle obstacle = wrong(config, "make", path, make(path, account)); obstacle.error != 0) {
+    return tl::unexpected(std::move(obstacle.line));
+  }
   return true;
 }
 
-std::string why_no_store(const Config& config) {
+Obstacle why_no_store_folder(const Config& config) {
+  const std::string path = folder_of(config);
+  if (config.store.promise() == Promise::nothing || path.empty() || is_there(path)) return {};
+  const std::string outer = std::filesystem::path(path).parent_path();
+  return wrong(config, "make", path, why_no_folder_in(outer.empty() ? "." : outer));
+}
+
+Obstacle why_no_store(const Config& config) {
   if (config.store.promise() == Promise::nothing) return {};
   const std::string path = folder_of(config);
   const int error = why_no_store_in(path.empty() ? "." : path);
-  if (error == 0) return {};
   return path.empty() ? wrong_here(config, error) : wrong(config, "write to", path, error);
 }
 

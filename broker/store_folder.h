@@ -15,7 +15,14 @@ namespace bramble {
 /// has been made, and its name is on the disk.
 OrMessage<bool> make_store_folder(const Config& config, const std::optional<Account>& account);
 
-/// What keeps this process from keeping a store there; empty: nothing. Nothing is made or written.
-std::string why_no_store(const Config& config);
+/// Why something cannot be.
+struct Obstacle {
+  int error = 0;  ///< an errno; 0: it can
+  std::string line{};
+};
+/// What would keep this process from making it, if it is not there. Nothing is made.
+Obstacle why_no_store_folder(const Config& config);
+/// What keeps this process from keeping a store there; ENOENT: it is not there yet. Nothing is made or written.
+Obstacle why_no_store(const Config& config);
 
 }  // namespace bramble

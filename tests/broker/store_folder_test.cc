@@ -11,6 +11,24 @@
 #include "tests/broker/broker_process.h"
 
 namespace bramble::testing {
+namespace {
+
+void check_tested(const StartFolder& folder, const std::string& line) {
+  Process tested(folder, {"--test-config", "-c", "my.conf"});
+  CHECK(tested.status() == 3);
+  CHECK(tested.said() == line + "\n");
+}
+
+/// --test-config says what a start does; but nobody's account alone says nothing about who will start it.
+void check_refused(const StartFolder& folder, const std::string& config, const std::string& line,
+                   As as = As::whoever_tests) {
+  folder.write("my.conf", config);
+  if (as != As::nobody) check_tested(folder, line);
+  const Refused start = refused(folder, config, as);
+  CHECK(start.status == 1);
+  CHECK(start.line == "Error: " + line + "\n");
+}
+}  // namespace
 
 TEST_CASE("persistence_location is made if it is not there, for the account that the broker runs as, and nobody else") {
   const StartFolder folder;
@@ -44,9 +62,8 @@ TEST_CASE("who has given up root keeps its store where it was started, also if i
 TEST_CASE("a folder in which no store can be kept is told with the line of persistence_location, and what to do") {
   const StartFolder folder;
   const auto check = [&](const std::string& location, const std::string& line) {
-    const Refused start = refused(folder, kNoWishes + "persistence true\npersistence_location " + location + "\n");
-    CHECK(start.status == 1);
-    CHECK(start.line == "Error: my.conf:4: persistence_location: cannot " + line + "\n");
+    check_refused(folder, kNoWishes + "persistence true\npersistence_location " + location + "\n",
+                  "my.conf:4: persistence_location: cannot " + line);
   };
   check("none/store", "make none/store: No such file or directory; create the folder none");
   check("my.conf/store", "make my.conf/store: Not a directory; name another folder");
@@ -56,39 +73,46 @@ TEST_CASE("a folder in which no store can be kept is told with the line of persi
 TEST_CASE("a folder out of the account's reach, for a store, is told with the account" * doctest::skip(!kIsRoot)) {
   const StartFolder folder;
   const std::string store = folder / "store";
-  const auto check = [&](const std::string& more, const std::string& line, As as) {
-    const Refused start = refused(folder, kNoWishes + "user nobody\npersistence true\n" + more, as);
-    CHECK(start.status == 1);
-    CHECK(start.line == "Error: my.conf:" + line + "\n");
+  const std::string here = std::filesystem::path(store).parent_path();
+  const auto check = [&](const std::string& what, const std::string& remedy, As as = As::whoever_tests) {
+    check_refused(folder, kNoWishes + "user nobody\npersistence true\npersistence_location " + store + "\n",
+                  "my.conf:5: persistence_location: cannot " + what + " " + store +
+                      ": Permission denied; running as nobody" + remedy + ", or name another folder",
+                  as);
   };
-  const std::string named = "persistence_location " + store + "\n";
-  const std::string at = "5: persistence_location: cannot ";
-  check("",
-        "4: persistence: cannot write to " + std::filesystem::path(store).parent_path().string() +
-            ", the folder that the broker is started in: Permission denied; name another with persistence_location",
-        As::whoever_tests);
-  check(named,
-        at + "make " + store + ": Permission denied; running as nobody: as root `mkdir " + store + " && chown nobody " +
-            store + "`, or name another folder",
-        As::nobody);
+  const std::string own = ": `chown -R nobody " + store + "`";
+  check("make", ": as root `mkdir " + store + " && chown nobody " + store + "`", As::nobody);
   std::filesystem::create_directory(store);
-  check(named,
-        at + "write to " + store + ": Permission denied; running as nobody: `chown -R nobody " + store +
-            "`, or name another folder",
-        As::whoever_tests);
+  check("write to", own);
   REQUIRE(::chown(store.c_str(), ::getpwnam("nobody")->pw_uid, 0) == 0);
   std::ofstream(store + "/bramble.db").close();
   std::filesystem::permissions(store + "/bramble.db", std::filesystem::perms::owner_all);
-  check(named,
-        at + "write to " + store + ": Permission denied; running as nobody: `chown -R nobody " + store +
-            "`, or name another folder",
-        As::whoever_tests);
+  check("write to", own);
+
+  check_refused(folder, kNoWishes + "user nobody\npersistence true\n",
+                "my.conf:4: persistence: cannot write to " + here +
+                    ", the folder that the broker is started in: Permission denied; name another with "
+                    "persistence_location");
+}
+
+TEST_CASE("a folder to which the account has no way is told as one" * doctest::skip(!kIsRoot)) {
+  const StartFolder folder;
+  const std::string store = folder / "store";
   folder.bar_the_way();
-  check(named,
-        at + "write to " + store +
-            ": Permission denied; running as nobody, who has no way there: name another "
-            "folder",
-        As::whoever_tests);
+  for (const bool is_there : {false, true}) {  // the first start makes it
+    CHECK(std::filesystem::exists(store) == is_there);
+    check_refused(folder, kNoWishes + "user nobody\npersistence true\npersistence_location " + store + "\n",
+                  "my.conf:5: persistence_location: cannot write to " + store +
+                      ": Permission denied; running as nobody, who has no way there: name another folder");
+  }
+}
+
+TEST_CASE("--test-config looks for a folder of the store, and leaves it to the start to make it") {
+  const StartFolder folder;
+  folder.write("my.conf", kNoWishes + "persistence true\npersistence_location store\n");
+  Process tested(folder, {"--test-config", "-c", "my.conf"});
+  CHECK(tested.status() == 0);
+  CHECK_FALSE(std::filesystem::exists(folder / "store"));
 }
 
 }  // namespace bramble::testing
