@@ -6,6 +6,7 @@
 #include "broker/log.h"
 #include "broker/session/mosquitto_source.h"
 #include "broker/store/importing.h"
+#include "broker/store_folder.h"
 
 namespace bramble {
 
@@ -89,6 +90,9 @@ std::string promise_in_words(const StoreOptions& options) {
 OrMessage<void> Broker::open_store() {
   const StoreOptions& options = config_->store;
   if (options.promise() == Promise::nothing) return {};
+  if (Obstacle obstacle = why_no_store(*config_); obstacle.error != 0) {
+    return tl::unexpected(std::move(obstacle.line));
+  }
   const auto file = std::filesystem::path(options.persistence_location) / "bramble.db";
   if (auto imported = import_once(options, file); !imported) return imported;
   auto database = Database::open(file);

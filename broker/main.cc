@@ -19,6 +19,7 @@
 #include "broker/net/tls_context.h"
 #include "broker/process.h"
 #include "broker/start_check.h"
+#include "broker/store_folder.h"
 
 namespace {
 
@@ -137,12 +138,15 @@ int run(const CommandLine& command_line, const std::shared_ptr<const Config>& co
   const auto account = account_to_become(*config, !command_line.config_file.empty());
   if (!account) return failed_to_start(account.error());
   if (*account) (*broker)->give_ports_to((*account)->id);
+  const auto made = make_store_folder(*config, *account);
+  if (!made) return failed_to_start(made.error());
   const auto dropped = drop_privileges(*config, *account);
   if (!dropped) return failed_to_start(dropped.error());
   if (const auto opened = log::open(*config); !opened) return failed_to_start(opened.error());
   for (const auto& warning : config->warnings) log::write(LogType::warning, "{}", warning);
   if (const auto other = other_account(*config, *account)) log::write(LogType::warning, "{}", *other);
   if (const auto few = few_files(*config, files)) log::write(LogType::warning, "{}", *few);
+  if (*made) log::write(LogType::notice, "{}: made, for bramble.db.", config->store.persistence_location);
   if (const auto opened = (*broker)->open_store(); !opened) return failed_to_start(opened.error());
 
   (*broker)->start();

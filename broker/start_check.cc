@@ -7,12 +7,14 @@
 #include <sys/wait.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 #include "broker/config/file_remedy.h"
 #include "broker/log/log_file.h"
 #include "broker/net/bound_socket.h"
 #include "broker/net/listener_rules.h"
 #include "broker/process.h"
+#include "broker/store_folder.h"
 
 namespace bramble {
 
@@ -30,11 +32,14 @@ int why_not_writable(const std::string& path) {
   return ::access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) == 0 ? 0 : errno;
 }
 
-/// Empty: nothing. `root`: it is he who asks. Somebody else may not be who starts the broker, so that he may not write
-/// there says nothing.
+/// `root`: it is he who asks. Somebody else may not be who starts the broker, so that he may not write there says
+/// nothing.
+bool says_nothing(int error, bool root) { return error == 0 || (error == EACCES && !root); }
+
+/// Empty: nothing.
 std::string what_is_wrong(const std::string& where, const std::string& path, bool root) {
   const int error = why_not_writable(path);
-  if (error == 0 || (error == EACCES && !root)) return {};
+  if (says_nothing(error, root)) return {};
   return fmt::format("{}cannot open {}: {}; {}", where, path, std::generic_category().message(error),
                      write_remedy(path, error));
 }
@@ -58,7 +63,9 @@ std::string wrong_place(const Config& config, bool root) {
     if (!listener.unix_socket()) continue;
     wrong = what_is_wrong_with_socket(listener.declared_at + ": ", listener.bind_address, root);
   }
-  return wrong;
+  if (!wrong.empty()) return wrong;
+  Obstacle obstacle = why_no_store_folder(config);
+  return says_nothing(obstacle.error, root) ? std::string() : std::move(obstacle.line);
 }
 
 std::string wrong_log_file(const Config& config, bool root) {
@@ -68,6 +75,14 @@ std::string wrong_log_file(const Config& config, bool root) {
     if (auto wrong = what_is_wrong(config.at("log_dest", path), path, root); !wrong.empty()) return wrong;
   }
   return {};
+}
+
+/// Of where the account is to write later.
+std::string wrong_later(const Config& config, bool root) {
+  if (auto wrong = wrong_log_file(config, root); !wrong.empty()) return wrong;
+  Obstacle obstacle = why_no_store(config);
+  const bool would_be_made = obstacle.error == ENOENT;  // wrong_place() has seen to that
+  return would_be_made || says_nothing(obstacle.error, root) ? std::string() : std::move(obstacle.line);
 }
 
 /// What `find` says when it runs as that account, in a process of its own.
@@ -99,7 +114,7 @@ OrMessage<std::vector<std::string>> check_start(const Config& config, bool has_c
   if (!account) return tl::unexpected(account.error());
   const bool root = ::geteuid() == 0;
   std::string wrong = wrong_place(config, root);
-  if (wrong.empty()) wrong = as_account(config, *account, [&] { return wrong_log_file(config, root); });
+  if (wrong.empty()) wrong = as_account(config, *account, [&] { return wrong_later(config, root); });
   if (!wrong.empty()) return tl::unexpected(wrong);
   if (auto other = other_account(config, *account)) notes.push_back(std::move(*other));
   return notes;

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace bramble {
@@ -38,6 +39,19 @@ std::string write_remedy(const std::string& path, int error) {
                          path);
     default: return "name another path";
   }
+}
+
+std::string folder_remedy(const std::string& path, int error) {
+  const std::string account = running_as();
+  if (error == ENOENT) return fmt::format("create the folder {}", std::filesystem::path(path).parent_path().string());
+  if (error != EACCES) return "name another folder";
+  struct stat folder {};
+  if (::stat(path.c_str(), &folder) == 0) {
+    return fmt::format("running as {}: `chown -R {} {}`, or name another folder", account, account, path);
+  }
+  if (errno == EACCES) return fmt::format("running as {}, who has no way there: name another folder", account);
+  return fmt::format("running as {}: as root `mkdir {} && chown {} {}`, or name another folder", account, path, account,
+                     path);
 }
 
 }  // namespace bramble

@@ -48,7 +48,9 @@ inline constexpr OptionRow<StoreOptions> kStoreOptions[] = {
      "Name of Mosquitto's database in persistence_location. It is never changed: what is in it is taken over once, "
      "when there is no bramble.db yet."},
     {"persistence_location", &StoreOptions::persistence_location, Reload::at_start,
-     "Folder of bramble.db. Empty: the one that the broker is started in."},
+     "Folder of bramble.db. If it is not there it is made, with 0700, for the account that the broker runs as; what it "
+     "lies in has to be there. (Mosquitto makes none: it starts, and saves nothing.) Empty: the folder that the broker "
+     "is started in."},
     {"autosave_interval", &StoreOptions::autosave_interval, Range{.negative = 0}, Reload::at_once,
      "Seconds between two savings, in Mosquitto. Without effect: durability_interval alone says when."},
     {"autosave_on_changes", &StoreOptions::autosave_on_changes, Reload::at_once,

@@ -2,167 +2,33 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
-#include <fcntl.h>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <linux/capability.h>
 #include <list>
-#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <string>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
-#include <utility>
 #include <vector>
 
+#include "tests/broker/broker_process.h"
 #include "tests/support/packets.h"
 #include "tests/support/raw_client.h"
 
 namespace bramble::testing {
 namespace {
 
-const bool kIsRoot = ::geteuid() == 0;
 #ifdef __SANITIZE_ADDRESS__
 constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;
 #endif
-const std::string kNoWishes = "listener 0 127.0.0.1\nallow_anonymous true\n";
-
-/// A folder that other accounts may read and not write, gone at the end of the test.
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "bramble-start-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-    REQUIRE(::chmod(name.c_str(), 0755) == 0);
-  }
-  Folder(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
-
-  void write(const std::string& name, const std::string& text) const { std::ofstream(path_ / name) << text; }
-  std::string operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
-
-std::string contents(const std::string& path) {
-  std::ifstream file(path);
-  return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-}
-
-bool ready(int descriptor) {
-  pollfd waiting{descriptor, POLLIN, 0};
-  return ::poll(&waiting, 1, 3 * kPatienceMs) == 1;
-}
-
-constexpr rlim_t kFewFiles = 64;
-
-enum class As { whoever_tests, nobody, root_that_must_stay, one_with_few_files };
-
-/// The broker, run in a folder; what it writes to stdout and stderr comes through a pipe.
-class Process {
- public:
-  Process(const Folder& folder, std::vector<std::string> arguments, As as = As::whoever_tests) {
-    int ends[2];
-    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-    pid_ = ::fork();
-    if (pid_ == 0) run(folder, std::move(arguments), ends[1], as);
-    ::close(ends[1]);
-    output_ = ends[0];
-  }
-  Process(const Process&) = delete;
-  ~Process() {
-    if (pid_ > 0) ::kill(pid_, SIGKILL), ::waitpid(pid_, nullptr, 0);
-    ::close(output_);
-  }
-
-  /// Waits until it has said this; false if it ends before.
-  bool says(const std::string& text) {
-    while (said_.find(text) == std::string::npos) {
-      if (!read_more()) return false;
-    }
-    return true;
-  }
-  void signal(int number) const { ::kill(pid_, number); }
-  /// Waits for its end. Its exit status, -1 if a signal ended it.
-  int status() {
-    while (read_more()) {
-    }
-    int status = 0;
-    ::waitpid(std::exchange(pid_, -1), &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-  /// As it said.
-  std::uint16_t port() const {
-    const std::string before = "listens on 127.0.0.1:";
-    const auto at = said_.find(before);
-    REQUIRE(at != std::string::npos);
-    return static_cast<std::uint16_t>(std::stoi(said_.substr(at + before.size())));
-  }
-  /// All that it said, without the time that a line of the log begins with.
-  std::string said() const {
-    const auto time = said_.find(": Error: ");
-    return time == std::string::npos ? said_ : said_.substr(time + 2);
-  }
-
- private:
-  [[noreturn]] static void run(const Folder& folder, std::vector<std::string> arguments, int output, As as) {
-    ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // LeakSanitizer cannot look into a process that gave up root
-    const int binary = ::open(BRAMBLE_BINARY, O_RDONLY | O_CLOEXEC);  // nobody may have no way to its folder
-    ::dup2(output, STDOUT_FILENO);
-    ::dup2(output, STDERR_FILENO);
-    const passwd* const nobody = ::getpwnam("nobody");
-    if (as == As::nobody && (::setgid(nobody->pw_gid) != 0 || ::setuid(nobody->pw_uid) != 0)) ::_exit(126);
-    const rlimit few{kFewFiles, kFewFiles};
-    if (as == As::one_with_few_files && ::setrlimit(RLIMIT_NOFILE, &few) != 0) ::_exit(126);
-    if (as == As::root_that_must_stay && ::prctl(PR_CAPBSET_DROP, CAP_SETGID, 0, 0, 0) != 0) ::_exit(126);
-    if (::chdir((folder / "").c_str()) != 0) ::_exit(126);
-    arguments.insert(arguments.begin(), "bramble");
-    std::vector<char*> words;
-    for (std::string& word : arguments) words.push_back(word.data());
-    words.push_back(nullptr);
-    ::fexecve(binary, words.data(), environ);
-    ::_exit(127);
-  }
-
-  bool read_more() {
-    char bytes[4096];
-    if (!ready(output_)) return ::kill(pid_, SIGKILL), false;
-    const ssize_t size = ::read(output_, bytes, sizeof bytes);
-    if (size > 0) said_.append(bytes, static_cast<std::size_t>(size));
-    return size > 0;
-  }
-
-  pid_t pid_ = -1;
-  int output_ = -1;
-  std::string said_;
-};
-
-struct Refused {
-  int status;
-  std::string line;
-};
-
-Refused refused(const Folder& folder, const std::string& config, As as = As::whoever_tests) {
-  folder.write("my.conf", config);
-  Process broker(folder, {"-c", "my.conf"}, as);
-  return {broker.status(), broker.said()};
-}
 
 }  // namespace
 
 TEST_CASE("a start that fails ends with status 1 and one line: where the option stood, what is wrong, what to do") {
-  const Folder folder;
+  const StartFolder folder;
   const auto check = [&](const std::string& option, const std::string& line) {
     const Refused start = refused(folder, kNoWishes + option + "\n");
     CHECK(start.status == 1);
@@ -193,7 +59,7 @@ TEST_CASE("a port in use is told with the listener that wanted it") {
   REQUIRE(::listen(taken, 1) == 0);
   REQUIRE(::getsockname(taken, reinterpret_cast<sockaddr*>(&address), &size) == 0);
   const std::string port = std::to_string(ntohs(address.sin_port));
-  const Folder folder;
+  const StartFolder folder;
   const std::string rest =
       " of 127.0.0.1: Address already in use; another program, or another listener of this file, "
       "has it; choose another port or stop it\n";
@@ -208,14 +74,14 @@ TEST_CASE("a port in use is told with the listener that wanted it") {
 }
 
 TEST_CASE("an account that does not exist is told with its line" * doctest::skip(!kIsRoot)) {
-  const Refused start = refused(Folder(), "user no such account\n" + kNoWishes);
+  const Refused start = refused(StartFolder(), "user no such account\n" + kNoWishes);
   CHECK(start.status == 1);
   CHECK(start.line == "Error: my.conf:1: user: there is no account no such account; create it, or name another\n");
 }
 
 TEST_CASE("user mosquitto without such an account is nobody, with a warning" *
           doctest::skip(!kIsRoot || ::getpwnam("mosquitto") || ::getpwnam("bramble"))) {
-  const Folder folder;
+  const StartFolder folder;
   folder.write("my.conf", kNoWishes + "user mosquitto\n");
   Process broker(folder, {"-c", "my.conf"});
   REQUIRE(broker.says("my.conf:3: user: there is no account mosquitto; runs as nobody instead"));
@@ -224,7 +90,7 @@ TEST_CASE("user mosquitto without such an account is nobody, with a warning" *
 }
 
 TEST_CASE("an account that root cannot become is told with its line" * doctest::skip(!kIsRoot)) {
-  const Refused start = refused(Folder(), kNoWishes + "user nobody\n", As::root_that_must_stay);
+  const Refused start = refused(StartFolder(), kNoWishes + "user nobody\n", As::root_that_must_stay);
   CHECK(start.status == 1);
   CHECK(start.line ==
         "Error: my.conf:3: user: cannot become nobody: Operation not permitted; start as that account, or set user "
@@ -233,7 +99,7 @@ TEST_CASE("an account that root cannot become is told with its line" * doctest::
 
 TEST_CASE("a log file out of the account's reach is told with the account, also when root was given up" *
           doctest::skip(!kIsRoot)) {
-  const Folder folder;
+  const StartFolder folder;
   const std::string log = folder / "b.log";
   const std::string line = "log_dest: cannot open " + log + ": Permission denied; running as nobody: `touch " + log +
                            " && chown nobody " + log + "`, or name another path\n";
@@ -245,7 +111,7 @@ TEST_CASE("a log file out of the account's reach is told with the account, also 
 }
 
 TEST_CASE("a pid file out of the account's reach is told with the account" * doctest::skip(!kIsRoot)) {
-  const Folder folder;
+  const StartFolder folder;
   const std::string pid = folder / "b.pid";
   const Refused start = refused(folder, kNoWishes + "pid_file " + pid + "\n", As::nobody);
   CHECK(start.status == 1);
@@ -255,7 +121,7 @@ TEST_CASE("a pid file out of the account's reach is told with the account" * doc
 }
 
 TEST_CASE("a wrong configuration ends with status 3, whoever reads it") {
-  const Folder folder;
+  const StartFolder folder;
   const Refused start = refused(folder, "\nmax_qos 3\n");
   CHECK(start.status == 3);
   CHECK(start.line == "my.conf:2: max_qos: 3 is not a QoS: 0, 1 or 2\n");
@@ -269,7 +135,7 @@ TEST_CASE("a wrong configuration ends with status 3, whoever reads it") {
 }
 
 TEST_CASE("a configuration that the account may not read is told with the account" * doctest::skip(!kIsRoot)) {
-  const Folder folder;
+  const StartFolder folder;
   folder.write("my.conf", kNoWishes);
   std::filesystem::permissions(folder / "my.conf", std::filesystem::perms::owner_all);
   Process broker(folder, {"-c", "my.conf"}, As::nobody);
@@ -278,7 +144,7 @@ TEST_CASE("a configuration that the account may not read is told with the accoun
 }
 
 TEST_CASE("--test-config ends with status 0, says what a start would warn of, and what the configuration means") {
-  const Folder folder;
+  const StartFolder folder;
   folder.write("my.conf", kNoWishes + "durability commit\n");
   Process broker(folder, {"--test-config", "-c", "my.conf"});
   CHECK(broker.status() == 0);
@@ -289,7 +155,7 @@ TEST_CASE("--test-config ends with status 0, says what a start would warn of, an
 }
 
 TEST_CASE("a start without configuration says where it listens, with how many reactors, and what to try") {
-  const Folder folder;
+  const StartFolder folder;
   Process broker(folder, {"-p", "0"});
   REQUIRE(broker.says("mosquitto_pub"));
   const std::string said = broker.said();
@@ -302,7 +168,7 @@ TEST_CASE("a start without configuration says where it listens, with how many re
 }
 
 TEST_CASE("a limit of open files that is low for the clients allowed is told at the start") {
-  const Folder folder;
+  const StartFolder folder;
   const std::string told = "Only 64 files may be open, enough for some 32 clients. For more raise the hard limit";
   for (const bool enough : {true, false}) {
     folder.write("my.conf", kNoWishes + "max_connections " + (enough ? "32" : "33") + "\n");
@@ -317,7 +183,7 @@ TEST_CASE("a limit of open files that is low for the clients allowed is told at 
 // UBSan itself opens a pipe to see whether an object is one, and takes a failure for a no.
 TEST_CASE("who comes when all files are open waits until one is closed, and the cure is told" *
           doctest::skip(kSanitized)) {
-  const Folder folder;
+  const StartFolder folder;
   folder.write("my.conf", kNoWishes + "threads 1\n");
   Process broker(folder, {"-c", "my.conf"}, As::one_with_few_files);
   REQUIRE(broker.says(" reactor"));
@@ -337,7 +203,7 @@ TEST_CASE("who comes when all files are open waits until one is closed, and the 
 
 TEST_CASE("SIGTERM and SIGINT end with status 0, and the pid file goes") {
   for (const int signal : {SIGTERM, SIGINT}) {
-    const Folder folder;
+    const StartFolder folder;
     folder.write("my.conf", kNoWishes + "pid_file b.pid\n" + (kIsRoot ? "user root\n" : ""));
     Process broker(folder, {"-c", "my.conf"});
     REQUIRE(broker.says(" listens on "));
@@ -349,7 +215,7 @@ TEST_CASE("SIGTERM and SIGINT end with status 0, and the pid file goes") {
 }
 
 TEST_CASE("a pid file that cannot be removed, since root was given up, is emptied" * doctest::skip(!kIsRoot)) {
-  const Folder folder;
+  const StartFolder folder;
   folder.write("my.conf", kNoWishes + "user nobody\npid_file b.pid\n");
   Process broker(folder, {"-c", "my.conf"});
   REQUIRE(broker.says(" listens on "));
@@ -361,7 +227,7 @@ TEST_CASE("a pid file that cannot be removed, since root was given up, is emptie
 }
 
 TEST_CASE("a start that fails leaves no pid file behind") {
-  const Folder folder;
+  const StartFolder folder;
   CHECK(
       refused(folder, kNoWishes + "pid_file b.pid\nlog_dest file /nonexistent/b.log\n" + (kIsRoot ? "user root\n" : ""))
           .status == 1);
@@ -369,7 +235,7 @@ TEST_CASE("a start that fails leaves no pid file behind") {
 }
 
 TEST_CASE("-d ends with status 0 once the broker has started") {
-  const Folder folder;
+  const StartFolder folder;
   folder.write("my.conf", kNoWishes + "pid_file b.pid\n" + (kIsRoot ? "user root\n" : ""));
   Process parent(folder, {"-d", "-c", "my.conf"});
   CHECK(parent.status() == 0);
@@ -383,7 +249,7 @@ TEST_CASE("-d ends with status 0 once the broker has started") {
 }
 
 TEST_CASE("-d ends with status 1 and the reason if the broker does not start") {
-  const Folder folder;
+  const StartFolder folder;
   folder.write("my.conf", kNoWishes + "log_dest file /nonexistent/b.log\n");
   Process parent(folder, {"-d", "-c", "my.conf"});
   CHECK(parent.status() == 1);

@@ -51,12 +51,17 @@ class Etc {
 
 TEST_CASE("every example in configs/ starts, and serves who it says") {
   const Etc etc;
-  int examples = 0;
+  int examples = 0, keeping = 0;
   for (const auto& entry : std::filesystem::directory_iterator("configs")) {
     if (entry.path().extension() != ".conf") continue;
     ++examples;
     CAPTURE(entry.path().string());
     std::string text = replaced(text_of(entry.path()), "/etc/bramble", etc.folder());
+    const std::string store = etc.folder() + "/store-" + entry.path().stem().string();
+    for (const char* const folder : {"bramble-data", "/var/lib/bramble"}) {
+      text = replaced(text, std::string("\npersistence_location ") + folder + "\n",
+                      "\npersistence_location " + store + "\n");
+    }
     for (const char* const port : {"1883 127.0.0.1", "1883", "8883", "8884", "9001"}) {
       text = replaced(text, std::string("\nlistener ") + port + "\n", "\nlistener 0 127.0.0.1\n");
     }
@@ -67,8 +72,12 @@ TEST_CASE("every example in configs/ starts, and serves who it says") {
     text = replaced(text, "allow_anonymous false\n", "listener_allow_anonymous false\n");
     Broker broker(text + open);
     Client(broker).ping();
+    const bool keeps = text.find("\npersistence true\n") != std::string::npos;
+    CHECK(std::filesystem::exists(store) == keeps);
+    keeping += keeps;
   }
   CHECK(examples >= 7);
+  CHECK(keeping >= 4);
 }
 
 }  // namespace bramble::testing

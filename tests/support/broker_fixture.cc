@@ -69,10 +69,11 @@ bool ended_within(pid_t pid, int milliseconds) {
   return yes;
 }
 
-/// Every test can be run with the store, too: BRAMBLE_TEST_DURABILITY=commit, or interval.
-std::string durability(const std::string& folder) {
+/// Every test can be run with the store, too: BRAMBLE_TEST_DURABILITY=commit, or interval. One that says itself where
+/// its store lies has its own wishes.
+std::string durability(const std::string& folder, const std::string& options) {
   const char* const wanted = std::getenv("BRAMBLE_TEST_DURABILITY");
-  if (!wanted) return {};
+  if (!wanted || options.find("persistence_location") != std::string::npos) return {};
   return "persistence true\npersistence_location " + folder + "\ndurability " + wanted + "\n";
 }
 
@@ -119,7 +120,7 @@ void Broker::write_config() const {
       << "log_dest stderr\n"
       << (::geteuid() == 0 ? "user root\n" : "")  // keep what LSan needs
       << "listener " << port_ << " 127.0.0.1\nallow_anonymous true\n"
-      << (is_bramble() ? "threads 2\n" + durability(folder_) : "") << options_ << "\n";
+      << (is_bramble() ? "threads 2\n" + durability(folder_, options_) : "") << options_ << "\n";
 }
 
 void Broker::reconfigure(const std::string& options, Where where) {

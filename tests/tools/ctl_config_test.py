@@ -7,10 +7,13 @@ import unittest
 
 from programs import BROKER, PASSWD, Broker, WithFolder, call, end_with, run
 
+AS_ROOT = "user root\n" if os.geteuid() == 0 else ""  # nobody may not write to the test's folder
+
 
 class Show(WithFolder):
     def test_show_is_what_test_config_prints(self):
-        conf = self.path("a.conf", "listener 1883\nallow_anonymous true\npersistence true\n")
+        conf = self.path("a.conf", "listener 1883\nallow_anonymous true\npersistence true\n"
+                                   f"persistence_location {self.folder}\n{AS_ROOT}")
         shown, tested = call("config", "show", conf), run(BROKER, "--test-config", "-c", conf)
         self.assertEqual((shown.returncode, tested.returncode), (0, 0))
         self.assertEqual((shown.stdout, shown.stderr), (tested.stdout, tested.stderr))
@@ -41,7 +44,13 @@ class Show(WithFolder):
                             (f"control_socket {plain}", f"control_socket: Cannot listen on {plain}: it is there already"),
                             (f"listener 0 {plain}", f":3: Cannot listen on {plain}: it is there already; it is no socket"),
                             (f"listener 0 /{'x' * 108}", "a Unix socket's path has at most 107 bytes"),
-                            *([("user no-such-user", "user: there is no account")] if os.geteuid() == 0 else [])):
+                            (f"persistence true\npersistence_location {none}/store",
+                             f":4: persistence_location: cannot make {none}/store: No such file or directory; create"),
+                            (f"retained_persistence true\npersistence_location {plain}\n{AS_ROOT}",
+                             f":4: persistence_location: cannot write to {plain}: Not a directory; name another folder"),
+                            *([("persistence true\npersistence_location /root", ":4: persistence_location: cannot write "
+                                "to /root: Permission denied; running as "),
+                               ("user no-such-user", "user: there is no account")] if os.geteuid() == 0 else [])):
             conf = self.path("f.conf", f"listener 1883\nallow_anonymous true\n{lines}\n")
             for done in (call("config", "show", conf), run(BROKER, "--test-config", "-c", conf)):
                 self.refused(done, 3, says)
@@ -49,14 +58,15 @@ class Show(WithFolder):
 
     def test_looking_writes_nothing_and_asks_for_nothing(self):
         self.certificate("-aes256", "-passout", "pass:secret")
-        user = "user root\n" if os.geteuid() == 0 else ""
-        conf = self.path("n.conf", f"{user}listener 1883\nallow_anonymous true\nlog_dest file {self.path('log')}\n"
+        conf = self.path("n.conf", f"{AS_ROOT}listener 1883\nallow_anonymous true\nlog_dest file {self.path('log')}\n"
                                    f"pid_file {self.path('pid')}\ncertfile {self.path('pem')}\n"
-                                   f"keyfile {self.path('key')}\n")
+                                   f"keyfile {self.path('key')}\npersistence true\n"
+                                   f"persistence_location {self.path('store')}\n")
         for done in (call("config", "show", conf), run(BROKER, "--test-config", "-c", conf)):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn(f"keyfile: {self.path('key')} is encrypted, so it was not read", done.stderr)
-            self.assertFalse(os.path.exists(self.path("log")) or os.path.exists(self.path("pid")))
+            for name in ("log", "pid", "store"):
+                self.assertFalse(os.path.exists(self.path(name)), name)
 
     def certificate(self, *protection):
         """Files pem and key."""

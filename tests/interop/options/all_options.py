@@ -29,7 +29,8 @@ from table import (START, TABLE, WITHOUT_EFFECT, WRONG, Row, broker, configurati
 import of_limits, of_listener, of_process, of_security  # noqa: E402, E401, F401  they fill the tables
 import refused  # noqa: E402
 
-ALIASES = {"maximum_qos", "retained_persistence", "websockets_headers_size"}
+ALIASES = {"maximum_qos": "max_qos", "retained_persistence": "persistence", "websockets_headers_size":
+           "packet_buffer_size"}
 AT_ONCE = 6  # brokers and their probes
 ALONE = ("busy_poll_us",)  # first: about time that others would take
 
@@ -48,7 +49,7 @@ def every_option_has_a_row(folder):
     options = the_options_of_the_broker(folder)
     assert {"user", "persistence", "max_qos", "certfile", "acl_file"} <= options, sorted(options)
     assert not options - known, f"no row says how these show: {sorted(options - known)}"
-    more = known - options - {"listener", "include_dir"} - ALIASES
+    more = known - options - {"listener", "include_dir"} - set(ALIASES)
     assert not more, f"the broker does not know {sorted(more)}"
 
 
@@ -60,8 +61,8 @@ def by_the_client_that_was_there(row, place, client, wanted):
 
 def is_in_effect(row, folder, kit):
     """Under one value and the other, from the start and by SIGHUP."""
-    def text(value):
-        return configuration(row, value, folder, kit)
+    def text(value, at=folder):
+        return configuration(row, value, at, kit)
 
     def check(place, wanted, when):
         got = place.seen(row, wanted)
@@ -71,8 +72,12 @@ def is_in_effect(row, folder, kit):
         check(place, row.sees, f"with {row.value}")
         since = place.reload(text(row.other), "holds")
         if row.taken == START:
-            place.logged(rf"keep their values until the broker is restarted: {row.option}\.", since)
-            check(place, row.sees, "before the restart")
+            name = ALIASES.get(row.option, row.option)
+            place.logged(rf"keep their values until the broker is restarted: {name}\.", since)
+            if row.restarts:
+                check(place, row.else_sees, "after a restart")
+            else:
+                check(place, row.sees, "before the restart")
         else:
             check(place, row.else_sees, f"after SIGHUP with {row.other}")
             there = Client(place.tcp()) if row.there else None
@@ -80,13 +85,15 @@ def is_in_effect(row, folder, kit):
             by_the_client_that_was_there(row, place, there, row.sees)
             check(place, row.sees, f"after SIGHUP with {row.value} again")
     if row.taken == START:
-        with broker(folder, text(row.other), kit) as place:
+        alone = folder / "alone"  # nothing is there of the broker before
+        alone.mkdir()
+        with broker(alone, text(row.other, alone), kit) as place:
             check(place, row.else_sees, f"with {row.other}")
 
 
 def is_refused_if_wrong(option, wrong, folder, kit):
     value, top, listener, at_listener = wrong
-    row = Row(option, value, None, None, None, value, None, top, listener, at_listener, None, False, None, None)
+    row = Row(option, value, None, None, None, value, None, top, listener, at_listener, None, False, None, None, False)
     text = configuration(row, value, folder, kit)
     said = start_refused(folder, text)
     assert where(text, option) + option in said, f"{value!r} is answered with\n{said}"
@@ -94,17 +101,15 @@ def is_refused_if_wrong(option, wrong, folder, kit):
 
 def has_no_effect(row, folder, kit):
     """It is taken, and the log warns if there is something to say."""
-    option, value, _, says, at_listener, restart = row
-    like = Row(option, value, None, None, None, None, None, "", "", at_listener, None, False, None, None)
+    option, value, _, says, at_listener = row
+    like = Row(option, value, None, None, None, None, None, "", "", at_listener, None, False, None, None, False)
     text = configuration(like, value, folder, kit)
     with broker(folder, text, kit) as place:
         if says:
             place.logged(re.escape(f"{where(text, option).replace('refused', 'broker')}{option}: ") + f".*{says}")
         assert place.code() == 0
-        since = place.reload(configuration(like, None, folder, kit), "holds")
+        place.reload(configuration(like, None, folder, kit), "holds")
         assert place.code() == 0
-        if restart:
-            place.logged(rf"keep their values until the broker is restarted: {restart}\.", since)
 
 
 def checks(folder, kit, names):

@@ -2,9 +2,12 @@
 
 import shutil
 import socket
+from pathlib import Path
 
-from peers import Authority, run, write_users
+from peers import ROOT, Authority, run, write_users
 from table import HERE
+
+MOSQUITTO_DB = ROOT / "tests/broker/store/mosquitto_2_0.db"  # written by Mosquitto 2.0, with kept/plain and more retained
 
 
 class Kit:
@@ -31,6 +34,7 @@ class Kit:
             "rules": self.text("rules", "topic readwrite open/#\n"),
             "changing_rules": self.text("changing_rules", ""),
             "users": folder / "users", "other_users": folder / "other_users", "watched": folder / "watched",
+            "theirs": Path(shutil.copy(MOSQUITTO_DB, folder / "theirs.db")),
             "pages": folder / "pages", "conf_d": folder / "conf.d",
         }
         run("openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe3072", "-out",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import peers
 from clients import CLOSED
+from kit import MOSQUITTO_DB
 from table import NOW, START, shows, without_effect
 
 
@@ -361,10 +362,38 @@ def persistence_location(on):
     return any("/./bramble.db" in str(line) for line in on.lines)
 
 
-without_effect("retained_persistence", "true", "it is persistence by another name", wrong="on", restart="persistence")
-without_effect("persistence_file", "other.db", "there is no such file: what is in one is taken over once, which "
-               "tests/tools/ctl_store_test.py shows", wrong=None, says="has no effect without `persistence true`",
-               restart="persistence_file")
+def retained(on, topic):
+    client = on.client()
+    client.subscribe(topic)
+    found = client.drain()
+    return found[0].payload if found else None
+
+
+def retain_and_restart(on, topic, payload):
+    """What is retained after it."""
+    on.client().publish(topic, payload, 1, retain=True)
+    on.restart()
+    return retained(on, topic)
+
+
+@shows("retained_persistence", "true", sees=b"on", other="false", else_sees=None, wrong="on", taken=START,
+       top="persistence_location {folder}", restarts=True)
+def retained_persistence(on):
+    return retain_and_restart(on, "lamp", b"on")
+
+
+@shows("persistence_file", "../theirs.db", sees=(b"on", b"changed", True), else_sees=(None, b"changed", True),
+       taken=START, top="persistence true\npersistence_location {folder}")
+def persistence_file(on):
+    """What Mosquitto has retained; whether it comes back in the place of what has been retained since; whether
+    Mosquitto's file is as it was."""
+    theirs = retained(on, "kept/plain")
+    changed = retain_and_restart(on, "kept/plain", b"changed")
+    if theirs:
+        on.client().publish("kept/plain", theirs, 1, retain=True)
+    return theirs, changed, on.kit.names["theirs"].read_bytes() == MOSQUITTO_DB.read_bytes()
+
+
 for name, value, wrong in (("autosave_interval", 60, "x"), ("autosave_on_changes", "true", "often")):
     without_effect(name, value, "durability_interval alone says when, and the log says so", wrong=wrong,
                    says="durability_interval alone says")

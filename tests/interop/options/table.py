@@ -24,20 +24,21 @@ HERE = Path(__file__).resolve().parent
 # `value` and `other` are what stands behind the name (None: the line is left out) in the two configurations that are
 # compared; `sees` and `else_sees` what `probe` answers under each. `top` and `listener` are lines that both have.
 Row = namedtuple("Row", "option value sees other else_sees wrong taken top listener at_listener probe settles needs "
-                        "there")
+                        "there restarts")
 WRONG, TABLE, WITHOUT_EFFECT = {}, [], []
 
 
 def shows(option, value, sees, other=None, else_sees=None, *, wrong=None, taken=NEW, top="", listener="",
-          at_listener=False, settles=False, needs=None, there=None):
+          at_listener=False, settles=False, needs=None, there=None, restarts=False):
     """The function below shows the effect of `option`. `wrong` is a value that is refused, and what the message says
     behind the option's name. `settles`: the answer may take a moment to come. `needs`: why it cannot be tried here.
-    `there`: a function that takes the client of before the reload, and sees the same by it."""
+    `there`: a function that takes the client of before the reload, and sees the same by it. `restarts`: what the
+    function sees comes from a restart that it makes, with the text of then."""
     def keep(probe):
         if wrong and not needs:
             WRONG.setdefault(option, []).append((wrong, top, listener, at_listener))
         TABLE.append(Row(option, value, sees, other, else_sees, wrong, taken, top, listener, at_listener, probe,
-                         settles, needs, there))
+                         settles, needs, there, restarts))
         return probe
     return keep
 
@@ -45,11 +46,10 @@ def shows(option, value, sees, other=None, else_sees=None, *, wrong=None, taken=
 of_listener = functools.partial(shows, at_listener=True)
 
 
-def without_effect(option, value, why, *, wrong, says="", at_listener=False, restart=None):
-    """Nothing can be seen of it, and `why`. `says`: what the log warns of. `restart`: the name by which the log says,
-    at SIGHUP without it, that it waits for a restart."""
+def without_effect(option, value, why, *, wrong, says="", at_listener=False):
+    """Nothing can be seen of it, and `why`. `says`: what the log warns of."""
     WRONG.setdefault(option, []).append((wrong, "", "", at_listener))
-    WITHOUT_EFFECT.append((option, value, why, says, at_listener, restart))
+    WITHOUT_EFFECT.append((option, value, why, says, at_listener))
 
 
 def configuration(row, value, folder, kit):
@@ -79,17 +79,27 @@ class Place(peers.Broker):
         self.config = self.folder / "broker.conf"
         self.config.write_text(text)
         self.lines, self.more, self.ahead = [], threading.Condition(), None
-        environment = dict(os.environ)
+        self.environment = dict(os.environ)
         if kit.later:
             self.ahead = self.folder / "ahead"
             self.ahead.write_bytes(struct.pack("l", 0))
-            environment.update(LD_PRELOAD=str(kit.later), LATER=str(self.ahead))
+            self.environment.update(LD_PRELOAD=str(kit.later), LATER=str(self.ahead))
+        self.start()
+
+    def start(self):
+        since = self.mark()
         self.process = subprocess.Popen([BINARY, "-c", self.config], stderr=subprocess.STDOUT, stdout=subprocess.PIPE,
-                                        start_new_session=True, env=environment, cwd=self.folder)
+                                        start_new_session=True, env=self.environment, cwd=self.folder)
         self.follow(self.process.stdout)
-        line = self.logged(r"version \S+ listens on ")
+        line = self.logged(r"version \S+ listens on ", since)
         self.addresses = re.search(r"listens on (.*) with \d+ reactor", line).group(1).split(", ")
         self.port = int(self.addresses[0].rpartition(":")[2]) if ":" in self.addresses[0] else None
+
+    def restart(self):
+        """As the text says now; the log goes on."""
+        self.stop()
+        self.lines.remove("(end of the log)")
+        self.start()
 
     def tcp(self, host="127.0.0.1", port=None, buffer=None):
         made = self.stack.enter_context(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET))
