@@ -29,8 +29,8 @@ std::vector<KeptReceipts::Note> KeptReceipts::take_changed() {
   std::vector<Note> notes = std::exchange(changed_, {});
   std::ranges::reverse(notes);
   std::ranges::stable_sort(notes, {}, &Note::id);
-  const auto older = std::ranges::unique(notes, {}, &Note::id);
-  notes.erase(older.begin(), older.end());
+  const auto same = [](const Note& a, const Note& b) { return a.id == b.id; };
+  notes.erase(std::unique(notes.begin(), notes.end(), same), notes.end());
   return notes;
 }
 
