@@ -133,10 +133,11 @@ class Backup(Store):
     def test_a_will_and_names_with_anything_in_them(self):
         odd = 'a"\\\u0001\u2028ä'
         session = {"type": "session", "session": 5, "client_id": odd, "expiry_seconds": 9, "gone_at": 1_795_000_000_123,
-                   "user": odd, "listener": "1883", "mount_point": "at/", "will": {
+                   "user": odd, "listener": "1883", "mount_point": "at/", "ids_in_doubt": True, "will": {
                        "topic": odd, "payload_base64": "AP8=", "properties_base64": "AQE=", "qos": 1, "retain": True,
                        "delay_seconds": 7, "message_expiry": 8, "source_base64": ""}}
-        away = {**session, "session": 6, "client_id": "there", "gone_at": None, "user": None, "will": None}
+        away = {**session, "session": 6, "client_id": "there", "gone_at": None, "user": None,
+                "ids_in_doubt": False, "will": None}
         records = [session, away]
         self.done("import", self.lines("".join(json.dumps(each) + "\n" for each in records)), "--to", self.own)
         self.assertEqual(self.exported(self.own), records)

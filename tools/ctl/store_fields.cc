@@ -24,7 +24,7 @@ void StoreFields::refuse(std::string_view name, std::string_view what) {
 
 bool StoreFields::has(std::string_view name) const {
   const Json* const value = record_.find(name);
-  return value && (value->text() || value->number() || value->object());
+  return value && value->dump() != "null";
 }
 
 std::string StoreFields::text(std::string_view name) {
