@@ -166,7 +166,7 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
     }
   }
   // what is below another mount point is not this listener's to give
-  const bool elsewhere = kept && kept->mount_point() != from.listener().mount_point;
+  const bool elsewhere = kept && !kept->may_be_below(from.listener().mount_point);
   if (connect.session_expiry != 0 && parts.ledger.failing() && (!kept || connect.clean_start || elsewhere)) {
     return refuse({ReasonCode::quota_exceeded, "the disk does not take a session more"}), done;
   }

@@ -123,6 +123,24 @@ void OwnedSession::set_mount_point(const std::string& mount_point) {
   if (mount_point.empty() && !access_) return;
   if (!access_) access_ = std::make_unique<SessionAccess>();
   access_->mount_point = mount_point;
+  access_->mount_point_known = true;
+}
+
+void OwnedSession::set_beginning_of_topics(std::string beginning) {
+  if (!access_) access_ = std::make_unique<SessionAccess>();
+  access_->mount_point = std::move(beginning);
+  access_->mount_point_known = false;
+}
+
+std::optional<std::string_view> OwnedSession::mount_point() const {
+  if (!access_) return "";
+  return access_->mount_point_known ? std::optional<std::string_view>(access_->mount_point) : std::nullopt;
+}
+
+bool OwnedSession::may_be_below(std::string_view mount_point) const {
+  if (const auto known = this->mount_point()) return *known == mount_point;
+  const bool has_nothing = subscriptions.size() == 0 && queued() == 0 && in_flight() == 0;
+  return has_nothing || access_->mount_point.starts_with(mount_point);
 }
 
 const std::string& OwnedSession::source(std::string& out) const {

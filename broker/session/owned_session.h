@@ -124,8 +124,13 @@ class OwnedSession final : public Recipient {
   /// `list` null: all. What waits for the client is asked of anew if it may read other topics than before.
   void set_access(const std::optional<std::string>& user, const AccessList* list);
   void set_mount_point(const std::string& mount_point);
-  /// Subscriptions and messages are of topics below it; empty: of any.
-  std::string_view mount_point() const { return access_ ? std::string_view(access_->mount_point) : ""; }
+  /// It is not known: Mosquitto does not write it. All topics that it has or is subscribed to begin so.
+  void set_beginning_of_topics(std::string beginning);
+  /// Subscriptions and messages are of topics below it; empty: of any. Nothing: it is not known.
+  std::optional<std::string_view> mount_point() const;
+  /// A client of a listener with this one may go on with it: it is the session's, or might be, for nothing in the
+  /// session is elsewhere.
+  bool may_be_below(std::string_view mount_point) const;
   const SessionAccess* access() const { return access_.get(); }  ///< null: nobody's in particular, and may do all
   bool may_publish(const OnReactor& here, std::string_view topic);
   /// Delivery is what is checked; a SUBSCRIBE is always granted, as Mosquitto's acl_file does.

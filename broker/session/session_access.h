@@ -12,7 +12,9 @@ namespace bramble {
 /// Threads: the session's reactor.
 struct SessionAccess {
   std::optional<std::string> user;
-  std::string mount_point;               ///< below which its subscriptions and messages are
+  std::string mount_point;  ///< below which its subscriptions and messages are
+  /// False: Mosquitto has kept it and does not write that; then `mount_point` is what all of them begin with.
+  bool mount_point_known = true;
   std::shared_ptr<const Rights> rights;  ///< null: all; keeps `list` alive
   const AccessList* list = nullptr;
   /// The rights have changed since some of the subscriptions were made: Subscriber::all_readable does not hold for

@@ -16,6 +16,22 @@ std::string text_of(const SessionSubscription& subscription) {
   return "$share/" + std::string(group->name()) + "/" + std::string(filter);
 }
 
+/// What all topics begin with that the session has, or can get while its client is away.
+std::string beginning_of_topics(const Sessions::Restored& of) {
+  std::optional<std::string> common;
+  const auto take = [&](std::string_view text) {
+    if (!common) common = text;
+    common->erase(std::ranges::mismatch(*common, text).in1, common->end());
+  };
+  for (const KeptSubscription& each : of.subscriptions) {
+    if (const auto filter = TopicFilter::parse(each.filter)) {
+      take(filter->filter().substr(0, filter->filter().find_first_of("+#")));
+    }
+  }
+  for (const KeptDelivery& each : of.deliveries) take(each.message->topic());
+  return common.value_or("");
+}
+
 /// As it may stand in a configuration, and is found again there.
 std::string name_of(const ListenerOptions& listener) {
   return listener.unix_socket() ? listener.bind_address : std::to_string(listener.port);
@@ -163,7 +179,11 @@ void Sessions::restore(const OnReactor& here, Restored restored) {
   const SteadyTime gone = kept.gone_at ? Clocks::now().steady_at(*kept.gone_at) + Seconds(1) : here.now();
   session.since = seconds_of(std::min(gone, here.now()));
   session.set_access(kept.user, rules_of_listeners_[session.listener]->access.get());
-  session.set_mount_point(kept.mount_point);
+  if (kept.mount_point) {
+    session.set_mount_point(*kept.mount_point);
+  } else {
+    session.set_beginning_of_topics(beginning_of_topics(restored));
+  }
   if (kept.will) session.will = std::make_unique<Will>(*kept.will);
   for (const KeptSubscription& each : restored.subscriptions) restore_subscription(here, session, each);
   for (KeptDelivery& each : restored.deliveries) restore_delivery(here, session, std::move(each));

@@ -36,9 +36,9 @@ struct KeptSession {
   std::uint32_t expiry_seconds = 0;  ///< Session Expiry Interval; all ones: never
   std::optional<WallTime> gone_at;   ///< since when its client is away; nothing: it is there
   std::optional<std::string> user;
-  std::string listener;  ///< by which its client came last: its port or path
-  std::string mount_point;
-  std::optional<Will> will;  ///< not published yet; Will::delay counts from gone_at
+  std::string listener;                    ///< by which its client came last: its port or path
+  std::optional<std::string> mount_point;  ///< nothing: not known, for Mosquitto does not write it
+  std::optional<Will> will;                ///< not published yet; Will::delay counts from gone_at
   /// Its client may remember Packet Identifiers that are not here: they were given before a crash, and not told yet.
   bool ids_in_doubt = false;
 };

@@ -73,7 +73,7 @@ bool Loading::take_session(const Statement& row) {
   if (!row.null(3)) session.gone_at = instant_of(row.integer(3)).value_or(clocks_.wall);
   if (!row.null(4)) session.user = row.bytes(4);
   session.listener = row.bytes(5);
-  session.mount_point = row.bytes(6);
+  if (!row.null(6)) session.mount_point = row.bytes(6);
   if (!row.null(7)) session.will = read_will(row.bytes(7));
   if (!row.null(7) && !session.will) ++loaded_.left_out;  // the session is worth more than its will
   session.ids_in_doubt = row.integer(8) < cuts_;

@@ -110,7 +110,8 @@ bool RecordWriter::put(const KeptSession& session) {
   put_session_.bind(1, number(session.id)).bind_text(2, session.client_id).bind(3, session.expiry_seconds);
   session.gone_at ? put_session_.bind(4, milliseconds_of(*session.gone_at)) : put_session_.bind_null(4);
   session.user ? put_session_.bind_text(5, *session.user) : put_session_.bind_null(5);
-  put_session_.bind_text(6, session.listener).bind_text(7, session.mount_point);
+  put_session_.bind_text(6, session.listener);
+  session.mount_point ? put_session_.bind_text(7, *session.mount_point) : put_session_.bind_null(7);
   session.will ? put_session_.bind_blob(8, will) : put_session_.bind_null(8);
   put_session_.bind(9, session.ids_in_doubt ? cuts_ - 1 : cuts_);
   return run(put_session_);

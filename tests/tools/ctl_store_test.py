@@ -72,6 +72,7 @@ class FromMosquitto(Store):
         self.assertEqual((sessions["five"]["expiry_seconds"], sessions["five"]["user"]), (400_000_000, "ann"))
         self.assertEqual((sessions["old"]["expiry_seconds"], sessions["old"]["user"]), (NEVER, None))
         self.assertIsNone(sessions["slow"]["user"])
+        self.assertEqual({each["mount_point"] for each in sessions.values()}, {None})  # Mosquitto does not write it
         self.assertTrue(all(each["gone_at"] > 1.7e12 for each in sessions.values()))
         five = [each for each in records
                 if each["type"] == "subscription" and each["session"] == sessions["five"]["session"]]
@@ -136,7 +137,7 @@ class Backup(Store):
                    "user": odd, "listener": "1883", "mount_point": "at/", "ids_in_doubt": True, "will": {
                        "topic": odd, "payload_base64": "AP8=", "properties_base64": "AQE=", "qos": 1, "retain": True,
                        "delay_seconds": 7, "message_expiry": 8, "source_base64": ""}}
-        away = {**session, "session": 6, "client_id": "there", "gone_at": None, "user": None,
+        away = {**session, "session": 6, "client_id": "there", "gone_at": None, "user": None, "mount_point": None,
                 "ids_in_doubt": False, "will": None}
         records = [session, away]
         self.done("import", self.lines("".join(json.dumps(each) + "\n" for each in records)), "--to", self.own)

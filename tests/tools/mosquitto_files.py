@@ -34,7 +34,9 @@ class Mqtt:
         properties = b"\x11" + number(expiry, 4) + (b"\x21" + number(receive_maximum, 2) if receive_maximum else b"")
         body = text("MQTT") + bytes([version, flags]) + number(60, 2) + self.properties(properties) + text(name)
         self.send(0x10, body + (text(user) if user else b""))
-        assert self.receive()[0] == 0x20
+        kind, connack = self.receive()
+        assert (kind, connack[1]) == (0x20, 0), connack
+        self.present = connack[0] == 1
 
     def properties(self, encoded):
         return bytes([len(encoded)]) + encoded if self.version == 5 else b""

@@ -73,7 +73,7 @@ void StoreExport::session(KeptSession session) {
   object.emplace_back("gone_at", session.gone_at ? milliseconds(*session.gone_at) : Json());
   object.emplace_back("user", session.user ? Json(*session.user) : Json());
   object.emplace_back("listener", session.listener);
-  object.emplace_back("mount_point", session.mount_point);
+  object.emplace_back("mount_point", session.mount_point ? Json(*session.mount_point) : Json());
   object.emplace_back("ids_in_doubt", session.ids_in_doubt);
   object.emplace_back("will", session.will ? will_of(*session.will) : Json());
   print(std::move(object));

@@ -114,7 +114,7 @@ void Lines::session(StoreFields& fields) {
   if (fields.has("gone_at")) session.gone_at = fields.instant("gone_at");
   if (fields.has("user")) session.user = fields.text("user");
   session.listener = fields.text("listener");
-  session.mount_point = fields.text("mount_point");
+  if (fields.has("mount_point")) session.mount_point = fields.text("mount_point");
   session.will = will(fields);
   if (fields.has("ids_in_doubt")) session.ids_in_doubt = fields.flag("ids_in_doubt");
   if (session.client_id.empty() || !client_ids_.insert(session.client_id).second) {

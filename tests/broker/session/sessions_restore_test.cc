@@ -76,6 +76,35 @@ TEST_CASE("restore gives back subscriptions, receipts, what is in flight and wha
   });
 }
 
+TEST_CASE("a session of an unknown mount point may be below any that all of its filters and topics begin with") {
+  Shelf shelf;
+  in_turn(shelf, [&](const OnReactor& here) {
+    const auto may_be_below = [&](std::vector<KeptSubscription> subscriptions, std::vector<KeptDelivery> waiting = {}) {
+      Sessions::Restored all = restored("client", 100, ago(Seconds(10)));
+      all.subscriptions = std::move(subscriptions);
+      all.deliveries = std::move(waiting);
+      OwnedSession& session = shelf.restore(here, std::move(all));
+      CHECK_FALSE(session.mount_point());
+      Texts below;
+      for (const char* const point : {"", "a", "a/", "a/b/", "b/"}) {
+        if (session.may_be_below(point)) below.emplace_back(point);
+      }
+      session.set_mount_point("a/");
+      CHECK(session.mount_point() == "a/");
+      CHECK(session.may_be_below("a/"));
+      CHECK_FALSE(session.may_be_below("a"));
+      shelf.sessions.end(here, session);
+      return below;
+    };
+    CHECK(may_be_below({}) == Texts{"", "a", "a/", "a/b/", "b/"});
+    CHECK(may_be_below({{SessionId{7}, "a/b/c"}}) == Texts{"", "a", "a/", "a/b/"});
+    CHECK(may_be_below({{SessionId{7}, "a/b/#"}, {SessionId{7}, "$share/b/a/+"}}) == Texts{"", "a", "a/"});
+    CHECK(may_be_below({{SessionId{7}, "a/b"}, {SessionId{7}, "+/b"}}) == Texts{""});
+    CHECK(may_be_below({}, deliveries(delivery(11, 7, message("x", "a/b")))) == Texts{"", "a", "a/"});
+    CHECK(may_be_below({{SessionId{7}, "a/#"}}, deliveries(delivery(11, 7, message("x", "b/c")))) == Texts{""});
+  });
+}
+
 TEST_CASE("[MQTT-4.3.3-10] a receipt may be older than the message that has its identifier: that one is another") {
   Shelf shelf;
   in_turn(shelf, [&](const OnReactor& here) {

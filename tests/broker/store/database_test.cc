@@ -66,6 +66,7 @@ TEST_CASE("all of a session comes back") {
   CHECK(full.will.has_value());
   CHECK_FALSE(kept.sessions[1].gone_at);
   CHECK_FALSE(kept.sessions[1].user);
+  CHECK_FALSE(kept.sessions[1].mount_point);
   CHECK_FALSE(kept.sessions[1].will);
   CHECK(kept.sessions[1].expiry_seconds == mqtt::kSessionNeverExpires);
   CHECK(kept.loaded.last_session == 4);

@@ -56,6 +56,7 @@ TEST_CASE("a file that Mosquitto 2.0 has written: its sessions, with what their 
   REQUIRE(five.gone_at);
   CHECK(std::abs((*five.gone_at - WallTime(Seconds(kRealMadeAt))).count()) < 1'000'000'000'000);
   CHECK_FALSE(five.listener.empty());
+  CHECK_FALSE(five.mount_point);
   CHECK(all.session_of("old")->expiry_seconds == mqtt::kSessionNeverExpires);
   CHECK_FALSE(all.session_of("old")->user.has_value());
   CHECK_FALSE_MESSAGE(all.session_of("slow")->user.has_value(), "there is 'ann' and what lay behind it in memory");
