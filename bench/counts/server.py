@@ -18,8 +18,10 @@ import time
 
 TOLERANCE = 0.15
 COMPARED = ["instructions", "calls"]
+STORE_COST = 1.03
 BURST = 16
 PAYLOAD = b"x" * 64
+STORE = ("persistence true", "durability interval")
 CALLS = ["recvfrom", "sendto", "sendmsg", "epoll_wait", "epoll_ctl", "write", "futex", "sched_yield"]  # shown; all count
 
 
@@ -105,10 +107,11 @@ class Client:
 
 
 class Scenario:
-    """`publishers` and `subscribers` each, and how many messages one burst has."""
+    """`publishers` and `subscribers` each, and how many messages one burst has. `options`: lines for the configuration."""
 
-    def __init__(self, words, pairs=0, fan_out=0, burst=BURST, qos=0, rounds=30):
+    def __init__(self, words, pairs=0, fan_out=0, burst=BURST, qos=0, rounds=30, options=()):
         self.words, self.pairs, self.fan_out, self.burst, self.qos, self.rounds = words, pairs, fan_out, burst, qos, rounds
+        self.options = options
 
     def connect(self, watched):
         self.topics = [f"site/17/pair/{i}/temp" for i in range(self.pairs)] or ["site/17/dev/40412/temp"]
@@ -140,6 +143,8 @@ SCENARIOS = {
     "pairs_q0_single": Scenario("1 to 1, one message at a time", pairs=1, burst=1, rounds=300),
     "pairs_q1": Scenario("50 to 50 at QoS 1, bursts of 16", pairs=50, qos=1),
     "fanout_q0": Scenario("1 to 200, bursts of 16", fan_out=200, rounds=10),
+    "pairs_q0_store": Scenario("50 to 50, bursts of 16, persistence true", pairs=50, options=STORE),
+    "pairs_q1_store": Scenario("50 to 50 at QoS 1, bursts of 16, persistence true", pairs=50, qos=1, options=STORE),
 }
 
 
@@ -188,12 +193,13 @@ class Watched:
 
 
 @contextlib.contextmanager
-def broker(command, threads, folder):
+def broker(command, scenario, threads, folder):
     """Starts it under `command`; gives it and ends it with the block."""
     with open(f"{folder}/bramble.conf", "w") as conf:
         conf.write(f"listener 0 127.0.0.1\nallow_anonymous true\nthreads {threads}\nsys_interval 0\n"
                    "connection_messages false\nmax_inflight_messages 0\nmax_queued_messages 0\n"
-                   f"log_dest file {folder}/log\npid_file {folder}/pid\n")
+                   f"log_dest file {folder}/log\npid_file {folder}/pid\npersistence_location {folder}\n")
+        conf.writelines(line + "\n" for line in scenario.options)
         if os.geteuid() == 0:
             conf.write("user root\n")  # else it could not write to the folder
     process = subprocess.Popen([*command, "-c", f"{folder}/bramble.conf"], stdout=subprocess.DEVNULL,
@@ -229,7 +235,7 @@ def callgrind(binary, scenario, threads, rounds):
     """Instructions of a whole run."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["valgrind", "--tool=callgrind", "--fair-sched=yes", f"--callgrind-out-file={folder}/out", binary]
-        with broker(command, threads, folder) as watched:
+        with broker(command, scenario, threads, folder) as watched:
             play(scenario, watched, rounds)
         with open(f"{folder}/out") as out:
             return {"instructions": int(re.search(r"^totals: (\d+)$", out.read(), re.M).group(1))}
@@ -238,7 +244,7 @@ def callgrind(binary, scenario, threads, rounds):
 def strace(binary, scenario, threads, rounds):
     """System calls of a whole run, by name."""
     with tempfile.TemporaryDirectory() as folder:
-        with broker(["strace", "-f", "-c", "-o", f"{folder}/out", binary], threads, folder) as watched:
+        with broker(["strace", "-f", "-c", "-o", f"{folder}/out", binary], scenario, threads, folder) as watched:
             play(scenario, watched, rounds)
         calls = collections.Counter()
         with open(f"{folder}/out") as out:
@@ -259,6 +265,12 @@ def scenarios():
     """{name: words}: each with one thread and with two."""
     return {f"{name}_t{threads}": f"{scenario.words}; threads {threads}"
             for name, scenario in SCENARIOS.items() for threads in (1, 2)}
+
+
+def costs_of_the_store(known):
+    """[(name, instructions with persistence to those without)]: clients with clean sessions, of whom it keeps nothing."""
+    return [(name, known[name]["instructions"] / known[without]["instructions"])
+            for name in known if "_store_" in name and (without := name.replace("_store_", "_")) in known]
 
 
 def figures(binary, name):

@@ -335,8 +335,10 @@ class Run:
         self.check(self.broker.times(FAILS) == outages + 1, f"the log says that the disk fails, in {SOON} s")
         if self.durability == "commit":
             await asyncio.sleep(0)
-            answers = [answer for answer in answers if not answer.done()]
-            self.check(len(answers) == 1, "what was sent to the failing disk is not acknowledged")
+            # The disk may have taken the last one, and failed in what came after it (a checkpoint).
+            answers = [answer for answer in answers if not answer.done()] or [self.publish(client, 1)]
+            await asyncio.sleep(0.1)
+            self.check(len(answers) == 1 and not answers[0].done(), "what was sent to the failing disk is not acknowledged")
         return client, answers
 
     async def refusals(self):

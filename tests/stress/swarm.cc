@@ -300,7 +300,7 @@ bool sanitized() {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return true;
 #else
-  return false;
+  return std::getenv("BRAMBLE_SANITIZED") != nullptr;
 #endif
 }
 

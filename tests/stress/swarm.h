@@ -138,7 +138,7 @@ class SysWatch {
 
 /// Shorter under sanitizers and where BRAMBLE_TEST_SHORT asks for it.
 bool short_run();
-bool sanitized();
+bool sanitized();  ///< the broker: BRAMBLE_SANITIZED says so where this program itself is not
 bool optimised();  ///< a release build
 /// A time to run, from this environment variable (in seconds) or as given here for long and short runs.
 Milliseconds duration_of(const char* variable, Milliseconds usual, Milliseconds shortened);
