@@ -11,82 +11,51 @@ import argparse
 import asyncio
 import os
 import random
-import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 
+from broker import BINARY, Broker, PATIENCE
 from client import Changer, GONE, Publisher, Subscriber
 from disk import Disk
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 INTERVAL = 1.0
 SLACK = 0.7  # between the end of the interval and the end of its fsync, on a busy machine
-PATIENCE = 60
 AHEAD_MAX = 5000  # messages: at QoS 2 each of a session's window waits for two commits, so its queue empties slowly
 
 
-class Broker:
+class KilledBroker(Broker):
     def __init__(self, program, folder, durability, threads):
-        self.program, self.folder = program, folder
-        self.config = os.path.join(folder, "b.conf")
-        user = "user root\n" if os.geteuid() == 0 else ""
-        with open(self.config, "w", encoding="utf-8") as file:
-            file.write(f"listener 0 127.0.0.1\nallow_anonymous true\n{user}threads {threads}\npersistence true\n"
-                       f"persistence_location {folder}\ndurability {durability}\nmax_queued_messages 0\n"
-                       "sys_interval 0\nconnection_messages false\n")
+        data = os.path.join(folder, "data")
+        os.mkdir(data)
+        super().__init__(program, folder, data, durability, threads)
         self.kills = []
         self.disk = None  # one whose power can be cut
 
     async def start(self):
-        began = time.monotonic()
-        self.log = open(os.path.join(self.folder, "log"), "ab+")
-        at = self.log.seek(0, 2)
-        self.out = open(os.path.join(self.folder, "out"), "wb+")
         if self.disk:
             self.disk.begin()
-        self.process = subprocess.Popen([self.program, "-c", self.config], stdout=self.out, stderr=self.log,
-                                        env=self.disk.environment() if self.disk else None)
-        while True:
-            self.log.seek(at)
-            said = self.log.read().decode()
-            found = re.search(r"listens on 127\.0\.0\.1:(\d+)", said)
-            if found:
-                break
-            if self.process.poll() is not None or time.monotonic() - began > PATIENCE:
-                sys.exit(f"the broker does not start:\n{said}\n0 passed, 1 failed")
-            await asyncio.sleep(0.01)
-        self.port = int(found.group(1))
-        self.log.seek(0, 2)
+            self.environment = self.disk.environment()
+        if not await super().start():
+            sys.exit(f"the broker does not start:\n{self.said()}\n0 passed, 1 failed")
 
     def kill(self):
         self.kills.append(time.monotonic())
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        super().kill()
         if self.disk:
             self.disk.cut_power()
 
     async def subscriptions(self, client):
         """As SIGUSR2 has them."""
-        at = self.log.seek(0, 2)
+        printed = self.times("were printed")
         self.process.send_signal(signal.SIGUSR2)
-        while True:
-            self.log.seek(at)
-            if b"were printed" in self.log.read():
-                break
+        while self.times("were printed") == printed:
             await asyncio.sleep(0.01)
-        self.out.seek(0)
-        found = set()
-        for line in self.out.read().decode().splitlines():
-            of, _, who = line.rsplit(" ", 2)
-            if who == client:
-                found.add(of)
-        self.out.seek(0)
-        self.out.truncate()
-        return found
+        with open(self.output, encoding="utf-8") as file:
+            lines = [line.rstrip("\n").rsplit(" ", 2) for line in file]
+        return {of for of, _, who in lines if who == client}
 
     def near_kill(self, when):
         return any(kill - INTERVAL - SLACK < when <= kill for kill in self.kills)
@@ -97,11 +66,11 @@ class Run:
         self.options = options
         self.random = random.Random(options.seed)
         self.folder = tempfile.mkdtemp(prefix="bramble-crash-")
-        self.broker = Broker(options.broker, self.folder, options.durability, options.threads)
+        self.broker = KilledBroker(options.broker, self.folder, options.durability, options.threads)
         if options.power:
             work = os.path.join(self.folder, "disk")
             os.mkdir(work)
-            self.broker.disk = Disk(self.folder, work, self.random)
+            self.broker.disk = Disk(os.path.join(self.folder, "data"), work, self.random)
         self.strict = options.durability == "commit"
         topics = [f"q/{i}" for i in range(4)]
         self.publishers = [Publisher(f"pub-{qos}-{i}", qos, [f"{t}/{qos}/{i}" for t in topics])
@@ -262,7 +231,7 @@ def main():
     parser.add_argument("--power", action="store_true")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--broker", default=os.environ.get("BRAMBLE_BIN", f"{ROOT}/build/release/bin/bramble"))
+    parser.add_argument("--broker", default=BINARY)
     run = Run(parser.parse_args())
     asyncio.run(run.run())
     print(f"{run.checks - len(run.faults)} passed, {len(run.faults)} failed")
