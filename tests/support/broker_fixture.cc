@@ -147,9 +147,10 @@ bool Broker::try_start() {
   write_config();
   const std::string path = binary();
   const std::size_t said_before = log().size();
-  // Bramble says it when all its listeners are open; of another broker its first has to do.
+  // Bramble says it when all its listeners are open; where it may not, and of another broker, the first has to do.
+  const bool says_it = is_bramble() && options_.find("log_type error") == std::string::npos;
   const auto is_running = [&] {
-    return (!is_bramble() || log().find(" listens on ", said_before) != std::string::npos) && accepts(port_);
+    return (!says_it || log().find(" listens on ", said_before) != std::string::npos) && accepts(port_);
   };
   pid_ = ::fork();
   if (pid_ == 0) run(path, folder_);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -16,7 +17,7 @@ namespace bramble::testing {
 
 /// SQLite's way to the disk while this lives: it can fail, and remembers what was written and what was synced, so that
 /// a test can see what a power cut would have left. Nothing is really synced, so tests are quick.
-/// Threads: one.  Lifetime: longer than every connection opened while it is there.
+/// Threads: one; mend(): any.  Lifetime: longer than every connection opened while it is there.
 class FaultyDisk {
  public:
   enum class Wrong { none, no_space, io_error, sync_error };
@@ -52,7 +53,7 @@ class FaultyDisk {
 
  private:
   std::unique_ptr<sqlite3_vfs> vfs_;
-  Wrong wrong_ = Wrong::none;
+  std::atomic<Wrong> wrong_ = Wrong::none;
   std::uint64_t left_ = 0;
   std::uint64_t bytes_written_ = 0, syncs_ = 0, reads_ = 0;
   bool recording_ = false;
