@@ -19,7 +19,9 @@ void Shard::take_step(const OnReactor& here, const RoundStep& step) {
     case RoundStep::What::collect:
       part_wanted_ = true;  // what was handed off of the round came before this
       return here.reactor().want_turn(here);
-    case RoundStep::What::stored: connections_.held_answers().stored(here, step.round); sessions_.stored(here);
+    case RoundStep::What::stored:
+      connections_.held_answers().stored(here, step.round);
+      sessions_.stored(here, step.round);
   }
 }
 

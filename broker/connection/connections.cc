@@ -226,13 +226,14 @@ bool Connections::replay_step(const OnReactor& here, OwnedSession& session) {
     session.replays.erase(filter);
     return true;
   }
+  parts_.sessions.replayed(session);
   // paced by the client: what does not fit now is looked up when it does, so no limit of a queue cuts it off
   if (!session.has_room(subscriber->qos, 0)) return false;
   std::uint32_t looked = 0;
   if (pending.replay) {
     looked = pending.replay->looked();
   } else {
-    pending.replay = parts_.retained.begin(pending.wanted->text());
+    pending.replay = parts_.retained.begin(pending.wanted->text(), pending.from);
   }
   found_.clear();
   const bool more = parts_.retained.next(*pending.replay, here.now(), 1, found_);

@@ -167,10 +167,16 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   }
   // what is below another mount point is not this listener's to give
   const bool elsewhere = kept && !kept->may_be_below(from.listener().mount_point);
-  if (connect.session_expiry != 0 && parts.ledger.failing() && (!kept || connect.clean_start || elsewhere)) {
-    return refuse({ReasonCode::quota_exceeded, "the disk does not take a session more"}), done;
-  }
   const bool was_kept = kept && kept->kept();
+  const bool may_come_back = parts.sessions.may_come_back(client_id);
+  if (parts.ledger.failing()) {
+    const bool begins_anew = !kept || connect.clean_start || elsewhere;
+    const bool changes =
+        was_kept ? begins_anew || connect.session_expiry != kept->expiry_seconds : connect.session_expiry != 0;
+    if (changes || may_come_back) {
+      return refuse({ReasonCode::quota_exceeded, "the disk takes no session more, nor the end of one"}), done;
+    }
+  }
   const auto [session, present] = find_session(here, parts, kept, client_id, connect.clean_start || elsewhere);
   parts.router.settle_leftovers(here, parts.sessions);  // its last Will goes before what it says now
   session.expiry_seconds = connect.session_expiry;
@@ -196,8 +202,9 @@ ConnectOutcome on_connect(const OnReactor& here, Connection& from, const mqtt::F
   settled.reason_strings = connect.request_problem_information.value_or(false);
   settled.clean_start = connect.clean_start;
   settled.bridge = connect.bridge;
-  if (parts.ledger.commits() && (was_kept || session.kept()) && !parts.ledger.failing())
+  if (parts.ledger.commits() && (was_kept || may_come_back || session.kept()) && !parts.ledger.failing()) {
     from.hold_output_until_stored();
+  }
   from.established(here, session, settled);
   log_will(from, connect);
   return done;

@@ -35,8 +35,7 @@ void subscribe(const OnReactor& here, Connection& from, const TopicFilter& filte
   if (filter.shared() || !wants_retained(handling, is_new)) return;  // no retained messages for shared ones  (4.8.2)
   // The bit is set; a PUBLISH that did not see it has set its retained message before (docs/design.md, Retained).
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  const Filter* wanted = parts.router.table().find(filter);
-  session.replays.set(wanted->id(), PendingReplay{wanted, subscriber, {}});
+  parts.sessions.replay(session, *parts.router.table().find(filter), subscriber);
 }
 
 /// Its subscriptions are kept, and those that have changed are on the disk when it is told so.

@@ -34,4 +34,9 @@ std::vector<KeptReceipts::Note> KeptReceipts::take_changed() {
   return notes;
 }
 
+void KeptReceipts::drop_overtaken() {
+  changed_ = take_changed();
+  changed_max_ = std::max(kNotesMin, 2 * changed_.size());
+}
+
 }  // namespace bramble

@@ -24,7 +24,10 @@ std::uint64_t message_mark(std::string_view topic, std::string_view payload);
 class KeptReceipts {
  public:
   /// `id` has come with a message of this mark (0: not known), or is released.
-  void note(mqtt::PacketId id, std::uint64_t mark) { changed_.push_back({id, mark}); }
+  void note(mqtt::PacketId id, std::uint64_t mark) {
+    if (changed_.size() == changed_max_) drop_overtaken();
+    changed_.push_back({id, mark});
+  }
   /// It has come from the store.
   void restore(mqtt::PacketId id, std::uint64_t mark);
   /// What has this identifier now came since the restart.
@@ -41,11 +44,15 @@ class KeptReceipts {
     mqtt::PacketId id = 0;
     std::uint64_t mark = 0;
   };
+  static constexpr std::size_t kNotesMin = 1024;
   /// The last of each identifier, by rising identifier.
   std::vector<Note> take_changed();
+  /// So that a long round does not remember each message.
+  [[gnu::noinline, gnu::cold]] void drop_overtaken();
 
   PacketIds told_;
   std::vector<Note> changed_;
+  std::size_t changed_max_ = kNotesMin;
   std::unordered_map<mqtt::PacketId, std::uint64_t> from_before_;  ///< the restart; not released since
 };
 

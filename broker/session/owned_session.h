@@ -34,9 +34,12 @@ struct DeliveryRules {
 
 /// A retained replay that is under way: what one SUBSCRIBE has still to get.
 struct PendingReplay {
-  const Filter* wanted = nullptr;  ///< alive while the session is on it
+  Filter* wanted = nullptr;  ///< alive while the session is on it
   Subscriber subscriber;
   std::optional<RetainedMessages::Replay> replay;  ///< begun when its turn comes: finding the topics takes time
+  std::uint32_t from = 0;                          ///< it begins with this slot
+
+  std::uint32_t slot() const { return replay ? replay->slot() : from; }
 };
 
 /// The replays of one session, one a filter: who subscribes again gets it from the beginning.  Memory: none while
@@ -53,6 +56,12 @@ class PendingReplays {
     if (by_filter_ && by_filter_->erase(id) != 0 && by_filter_->empty()) by_filter_.reset();
   }
   void clear() { by_filter_.reset(); }
+  bool has(FilterId id) const { return by_filter_ && by_filter_->contains(id); }
+  template <class Visit>
+  void each(Visit visit) const {
+    if (!by_filter_) return;
+    for (const auto& [id, replay] : *by_filter_) visit(id, replay);
+  }
 
  private:
   std::unique_ptr<std::map<FilterId, PendingReplay>> by_filter_;  // null: none
@@ -174,9 +183,14 @@ class OwnedSession final : public Recipient {
   /// What the store has heard of a session that it keeps.
   struct Told {
     KeptReceipts receipts;
-    bool ids_in_doubt = false;  ///< see KeptSession
-    bool touched = false;       ///< deliveries or receipts have changed since the round began
-    bool changed = false;       ///< so has what the session itself is
+    struct Replay {
+      Filter* wanted;  ///< the session is on it
+      std::uint32_t slot;
+    };
+    std::map<FilterId, Replay> replays;
+    bool ids_in_doubt = false;                  ///< see KeptSession
+    bool touched = false;                       ///< deliveries or receipts have changed since the round began
+    bool changed = false;                       ///< so has what the session itself is
   };
   void restore(const OnReactor& here, Delivery&& delivery, DeliveryState state);
   void touch();

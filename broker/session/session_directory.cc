@@ -94,9 +94,34 @@ void SessionDirectory::will_is_out(std::string_view client_id) {
   tidy(slice, found);
 }
 
+void SessionDirectory::end_is_told(std::string_view client_id) {
+  Slice& slice = this->slice(client_id);
+  const std::lock_guard lock(slice.mutex);
+  const auto found = slice.entries.find(client_id);
+  check(found != slice.entries.end(), "a session is in the directory until it has ended");
+  ++found->second.ends_unstored;
+}
+
+void SessionDirectory::end_is_stored(std::string_view client_id) {
+  Slice& slice = this->slice(client_id);
+  const std::lock_guard lock(slice.mutex);
+  const auto found = slice.entries.find(client_id);
+  check(found != slice.entries.end() && found->second.ends_unstored > 0, "an entry stays while an end is not stored");
+  --found->second.ends_unstored;
+  tidy(slice, found);
+}
+
+bool SessionDirectory::ends_unstored(std::string_view client_id) const {
+  const Slice& in = slice(client_id);
+  const std::lock_guard lock(in.mutex);
+  const auto found = in.entries.find(client_id);
+  return found != in.entries.end() && found->second.ends_unstored > 0;
+}
+
 void SessionDirectory::tidy(Slice& slice, decltype(Slice::entries)::iterator found) {
   const Entry& entry = found->second;
-  if (!entry.session && entry.in_transit == 0 && !entry.will_due) slice.entries.erase(found);
+  if (!entry.session && entry.in_transit == 0 && !entry.will_due && entry.ends_unstored == 0)
+    slice.entries.erase(found);
 }
 
 std::size_t SessionDirectory::size() const {

@@ -37,6 +37,11 @@ class SessionDirectory {
   /// that is out, nothing of the client may be said by another reactor.
   void release(std::string_view client_id, bool will_due = false);
   void will_is_out(std::string_view client_id);
+  /// A session of the client has ended that is on the disk yet: until its end is there, whoever comes with the client
+  /// id comes to the owner, who tells nobody that it is gone. Once for each session that ends so.
+  void end_is_told(std::string_view client_id);
+  void end_is_stored(std::string_view client_id);
+  bool ends_unstored(std::string_view client_id) const;  ///< one of them is not on the disk yet
   /// It has received a connection that was in transit. The entry goes if the session has, and no other is in transit:
   /// the connection claims the client anew.
   void arrived(std::string_view client_id);
@@ -58,6 +63,7 @@ class SessionDirectory {
     ReactorId owner;
     std::uint32_t in_transit = 0;
     bool will_due = false;
+    std::uint32_t ends_unstored = 0;
     OwnedSession* session = nullptr;  ///< only the owner reads what it points to
   };
   struct Hash {  // seeded: clients choose their identifiers

@@ -90,8 +90,8 @@ void Sessions::end(const OnReactor& here, OwnedSession& session) {
   drop_denied_will(here, session);
   const std::string client_id = session.client_id();
   const bool will_due = session.will != nullptr;
-  directory_.release(client_id, will_due);
   retire(here, session, will_due ? client_id : "");
+  directory_.release(client_id, will_due);
 }
 
 OwnedSession& Sessions::begin_anew(const OnReactor& here, OwnedSession& session) {
@@ -167,6 +167,11 @@ bool Sessions::subscribe(const OnReactor& here, OwnedSession& session, const Top
   }
   counters.add(Metric::subscriptions);
   return true;
+}
+
+void Sessions::replay(OwnedSession& session, Filter& filter, const Subscriber& subscriber) {
+  session.replays.set(filter.id(), PendingReplay{&filter, subscriber, {}});
+  session.touch();
 }
 
 bool Sessions::unsubscribe(const OnReactor& here, OwnedSession& session, const TopicFilter& filter) {

@@ -1,9 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <deque>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "broker/net/listener_rules.h"
@@ -50,8 +54,12 @@ class Sessions {
   void tell_touched(const OnReactor& here);
   /// Of `session` a late delivery has been kept: appends it to the closed round's part.
   void tell_late(OwnedSession& session);
-  /// What tell_touched() and tell_late() told is on the disk.
-  void stored(const OnReactor& here);
+  /// What tell_touched() and tell_late() told of this round is on the disk.
+  void stored(const OnReactor& here, std::uint64_t round);
+  /// A session of the client has ended and may come back if the power goes now.
+  bool may_come_back(std::string_view client_id) const {
+    return (ledger_.commits() || ledger_.failing()) && directory_.ends_unstored(client_id);
+  }
   /// A session as it was before a restart, with all that belongs to it. Before any client comes.
   struct Restored {
     KeptSession session;
@@ -69,6 +77,10 @@ class Sessions {
   // --- subscriptions ---
   /// Adds or replaces. True: it is a new one.
   bool subscribe(const OnReactor& here, OwnedSession& session, const TopicFilter& filter, const Subscriber& subscriber);
+  /// Retained messages are sent for it, from the first on.
+  void replay(OwnedSession& session, Filter& filter, const Subscriber& subscriber);
+  /// Some have been, or all.
+  void replayed(OwnedSession& session) { session.touch(); }
   /// False: there was none  (0x11).
   bool unsubscribe(const OnReactor& here, OwnedSession& session, const TopicFilter& filter);
   /// The id under which deliveries come for this filter; 0: nobody here is on it.
@@ -118,10 +130,13 @@ class Sessions {
   void tell_delivery(Part& part, const OwnedSession& session, Delivery& delivery, DeliveryState state);
   static std::unique_ptr<const std::string> shared_filter(const OwnedSession& session, FilterId group);
   void tell_receipts(OwnedSession& session);
-  void tell_subscription(const OwnedSession& session, const SessionSubscription& subscription, bool removed);
+  void tell_replays(OwnedSession& session);
+  void tell_subscription(OwnedSession& session, const SessionSubscription& subscription, bool removed);
+  KeptSubscription describe(const OwnedSession& session, const SessionSubscription& subscription) const;
   KeptSession describe(const OwnedSession& session, const Clocks& clocks) const;
   std::uint16_t listener_named(std::string_view name) const;
   void restore_subscription(const OnReactor& here, OwnedSession& session, const KeptSubscription& kept);
+  void restore_replay(OwnedSession& session, const KeptSubscription& kept, OwnedSession::Told& told);
   void restore_delivery(const OnReactor& here, OwnedSession& session, KeptDelivery kept);
   void count_members(const OnReactor& here, OwnedSession& session, int online, int absent);
 
@@ -131,7 +146,8 @@ class Sessions {
   const DeliveryRules& rules_;
   Ledger& ledger_;
   AllRules rules_of_listeners_;
-  std::vector<SessionId> told_;  ///< in the round that is being written
+  std::vector<SessionId> told_;                             ///< in the round that is being written
+  std::deque<std::pair<std::uint64_t, std::string>> ends_;  ///< round and client id; not on the disk yet
   std::unordered_map<SessionId, std::unique_ptr<OwnedSession>> sessions_;
   std::vector<std::unique_ptr<OwnedSession>> ending_;
   std::vector<Leftovers> leftovers_;

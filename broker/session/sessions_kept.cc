@@ -72,14 +72,23 @@ void Sessions::forget(OwnedSession& session) {
   session.hold_until_stored();
   part.ended.push_back(session.id());
   ledger_.changed();
+  ledger_.count(1);
+  if (!ledger_.commits() && !ledger_.failing()) return;
+  directory_.end_is_told(session.client_id());
+  ends_.emplace_back(ledger_.round(), session.client_id());
 }
 
-void Sessions::tell_subscription(const OwnedSession& session, const SessionSubscription& subscription, bool removed) {
+KeptSubscription Sessions::describe(const OwnedSession& session, const SessionSubscription& subscription) const {
   const Subscriber* const options = subscribers_.find(subscription.id(), &session);
   check(options != nullptr, "a session is on what it tells of");
-  ledger_.part().subscriptions.push_back({{session.id(), text_of(subscription), options->qos, options->no_local,
-                                           options->retain_as_published, options->subscription_identifier},
-                                          removed});
+  return {session.id(),      text_of(subscription),        options->qos,
+          options->no_local, options->retain_as_published, options->subscription_identifier};
+}
+
+/// Of a replay that was under way the store knows no more then.
+void Sessions::tell_subscription(OwnedSession& session, const SessionSubscription& subscription, bool removed) {
+  session.told_->replays.erase(subscription.id());
+  ledger_.part().subscriptions.push_back({describe(session, subscription), removed});
   ledger_.changed();
   ledger_.count(1);
 }
@@ -108,6 +117,7 @@ void Sessions::tell_touched(const OnReactor&) {
     session.told_->touched = false;
     if (std::exchange(session.told_->changed, false)) part.sessions.push_back(describe(session, clocks));
     tell_receipts(session);
+    tell_replays(session);
     if (!session.outbound_) continue;
     session.outbound_->tell_changes(
         [&](Delivery& delivery, DeliveryState state) { tell_delivery(part, session, delivery, state); });
@@ -147,13 +157,36 @@ void Sessions::tell_receipts(OwnedSession& session) {
                                });
 }
 
+/// Those that are over within a round leave no trace.
+void Sessions::tell_replays(OwnedSession& session) {
+  auto& told = session.told_->replays;
+  const auto tell = [&](Filter& filter, std::optional<std::uint32_t> from) {
+    KeptSubscription kept = describe(session, SessionSubscription(filter));
+    kept.replay_from = from;
+    ledger_.part().subscriptions.push_back({std::move(kept), false});
+  };
+  std::erase_if(told, [&](const auto& each) {
+    const bool over = !session.replays.has(each.first);
+    if (over) tell(*each.second.wanted, std::nullopt);
+    return over;
+  });
+  session.replays.each([&](FilterId id, const PendingReplay& pending) {
+    const auto [at, is_new] = told.try_emplace(id, OwnedSession::Told::Replay{pending.wanted, pending.slot()});
+    if (!is_new && std::exchange(at->second.slot, pending.slot()) == pending.slot()) return;
+    tell(*pending.wanted, pending.slot());
+  });
+}
+
 void Sessions::tell_late(OwnedSession& session) {
   session.outbound_->tell_late(
       [&](Delivery& delivery, DeliveryState state) { tell_delivery(ledger_.closed_part(), session, delivery, state); });
   if (ledger_.commits() && (told_.empty() || told_.back() != session.id())) told_.push_back(session.id());
 }
 
-void Sessions::stored(const OnReactor& here) {
+void Sessions::stored(const OnReactor& here, std::uint64_t round) {
+  for (; !ends_.empty() && ends_.front().first <= round; ends_.pop_front()) {
+    directory_.end_is_stored(ends_.front().second);
+  }
   for (const SessionId id : std::exchange(told_, {})) {
     const auto found = sessions_.find(id);
     if (found != sessions_.end()) found->second->stored(here, here.reactor().turn_buffer(here));
@@ -194,6 +227,9 @@ void Sessions::restore(const OnReactor& here, Restored restored) {
     session.inbound_->take(each.packet_id);
     told->receipts.restore(each.packet_id, each.mark);
   }
+  for (const KeptSubscription& each : restored.subscriptions) {
+    if (each.replay_from) restore_replay(session, each, *told);
+  }
   session.told_ = std::move(told);
   session.doubt_ids();
   // all of it the store knows, but that the client is gone
@@ -212,6 +248,16 @@ void Sessions::restore_subscription(const OnReactor& here, OwnedSession& session
   subscriber.retain_as_published = kept.retain_as_published;
   subscriber.all_readable = session.may_read_all(*filter);
   subscribe(here, session, *filter, subscriber);
+}
+
+/// It goes on when the client comes.
+void Sessions::restore_replay(OwnedSession& session, const KeptSubscription& kept, OwnedSession::Told& told) {
+  const auto filter = TopicFilter::parse(kept.filter);
+  if (!filter || filter->shared()) return;
+  Filter* const wanted = table_.find(*filter);
+  const Subscriber* const subscriber = subscribers_.find(wanted->id(), &session);
+  session.replays.set(wanted->id(), PendingReplay{wanted, *subscriber, {}, *kept.replay_from});
+  told.replays.emplace(wanted->id(), OwnedSession::Told::Replay{wanted, *kept.replay_from});
 }
 
 void Sessions::restore_delivery(const OnReactor& here, OwnedSession& session, KeptDelivery kept) {

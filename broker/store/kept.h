@@ -50,6 +50,8 @@ struct KeptSubscription {
   bool no_local = false;
   bool retain_as_published = false;
   std::uint32_t subscription_identifier = 0;  ///< 0: none
+  /// Retained messages are yet to be sent for it, of this slot and those above; nothing: none.
+  std::optional<std::uint32_t> replay_from{};
 };
 
 /// One message that waits for, or is in flight to, one session.

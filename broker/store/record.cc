@@ -8,6 +8,7 @@ namespace bramble {
 namespace {
 
 constexpr std::uint8_t kQosBits = 3;
+constexpr int kReplayFrom = 4;
 constexpr std::uint8_t kRetainBit = 4;
 constexpr std::uint8_t kExpiryBit = 8;
 constexpr std::uint8_t kKnownBits = kQosBits | kRetainBit | kExpiryBit;
@@ -126,14 +127,18 @@ bool unpack(std::int64_t packed, KeptDelivery& into) {
 
 std::int64_t pack(const KeptSubscription& subscription) {
   return static_cast<std::int64_t>(subscription.qos) | (subscription.no_local ? 4 : 0) |
-         (subscription.retain_as_published ? 8 : 0);
+         (subscription.retain_as_published ? 8 : 0) |
+         (subscription.replay_from ? (std::int64_t{*subscription.replay_from} + 1) << kReplayFrom : 0);
 }
 
 bool unpack(std::int64_t packed, KeptSubscription& into) {
-  if (packed < 0 || packed > 15 || (packed & kQosBits) == 3) return false;
+  if (packed < 0 || packed >> kReplayFrom > std::int64_t{1} << 32 || (packed & kQosBits) == 3) return false;
   into.qos = qos_of(packed);
   into.no_local = (packed & 4) != 0;
   into.retain_as_published = (packed & 8) != 0;
+  if (const std::int64_t replay = packed >> kReplayFrom; replay != 0) {
+    into.replay_from = static_cast<std::uint32_t>(replay - 1);
+  }
   return true;
 }
 

@@ -30,7 +30,7 @@ inline constexpr std::int64_t kStateFrom = 3;  ///< the bit from which on a chan
 /// False: nothing that pack() makes.
 bool unpack(std::int64_t packed, KeptDelivery& into);
 
-/// The column opts of sub. Bits 0-1: QoS, 2: No Local, 3: Retain As Published.
+/// The column opts of sub. Bits 0-1: QoS, 2: No Local, 3: Retain As Published; from 4: one more than replay_from, or 0.
 std::int64_t pack(const KeptSubscription& subscription);
 bool unpack(std::int64_t packed, KeptSubscription& into);
 

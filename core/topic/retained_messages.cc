@@ -1,5 +1,6 @@
 #include "core/topic/retained_messages.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <limits>
@@ -275,13 +276,20 @@ MessagePtr RetainedMessages::find(std::string_view topic) const {
   return node ? MessagePtr::share(message_of(*node)) : MessagePtr();
 }
 
-RetainedMessages::Replay RetainedMessages::begin(std::string_view filter) const {
+RetainedMessages::Replay RetainedMessages::begin(std::string_view filter, std::uint32_t from) const {
   Replay replay;
   replay.filter_ = filter;
   replay.wide_ = !collect(replay);
-  if (replay.wide_) replay.found_ = {};
-  replay.end_ =
-      replay.wide_ ? slots_end_.load(std::memory_order_acquire) : static_cast<std::uint32_t>(replay.found_.size());
+  if (replay.wide_) {
+    replay.found_ = {};
+    replay.end_ = slots_end_.load(std::memory_order_acquire);
+    replay.began_ = std::min(from, replay.end_);
+  } else {
+    std::ranges::sort(replay.found_);
+    replay.end_ = static_cast<std::uint32_t>(replay.found_.size());
+    replay.began_ = static_cast<std::uint32_t>(std::ranges::lower_bound(replay.found_, from) - replay.found_.begin());
+  }
+  replay.next_ = replay.began_;
   return replay;
 }
 

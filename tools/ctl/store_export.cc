@@ -87,6 +87,7 @@ void StoreExport::subscription(KeptSubscription subscription) {
   object.emplace_back("no_local", subscription.no_local);
   object.emplace_back("retain_as_published", subscription.retain_as_published);
   object.emplace_back("subscription_identifier", number(subscription.subscription_identifier));
+  object.emplace_back("replay_from", subscription.replay_from ? number(*subscription.replay_from) : Json());
   print(std::move(object));
 }
 

@@ -142,6 +142,9 @@ void Lines::subscription(StoreFields& fields) {
   subscription.retain_as_published = fields.flag("retain_as_published");
   subscription.subscription_identifier =
       static_cast<std::uint32_t>(fields.number("subscription_identifier", 0, kVarIntMax));
+  if (fields.has("replay_from")) {
+    subscription.replay_from = static_cast<std::uint32_t>(fields.number("replay_from", 0, 0xFFFF'FFFF));
+  }
   if (!TopicFilter::parse(subscription.filter)) fields.refuse("filter", "is no Topic Filter");
   if (!fields.wrong().empty()) return;
   ++loaded_.subscriptions;
