@@ -5,6 +5,7 @@
 #include "broker/broker.h"
 #include "broker/log.h"
 #include "broker/session/mosquitto_source.h"
+#include "broker/store/database_file.h"
 #include "broker/store/importing.h"
 #include "broker/store_folder.h"
 
@@ -64,6 +65,9 @@ OrMessage<void> import_once(const StoreOptions& options, const std::filesystem::
   const auto theirs = std::filesystem::path(options.persistence_location) / options.persistence_file;
   std::error_code ignored;
   if (std::filesystem::exists(file, ignored) || !std::filesystem::exists(theirs, ignored)) return {};
+  const auto aside = set_log_aside(file);  // else it would be taken for the log of what is imported
+  if (!aside) return tl::unexpected(aside.error());
+  if (!aside->empty()) log::write(LogType::error, "{}", *aside);
   const auto imported = import_into_new(theirs, file, Clocks::now(), source_of);
   if (!imported) {
     return tl::unexpected(imported.error() + "; without it the broker starts when `persistence_file` names no file");
@@ -74,6 +78,10 @@ OrMessage<void> import_once(const StoreOptions& options, const std::filesystem::
              theirs.string(), imported->sessions, imported->subscriptions, imported->retained, imported->deliveries,
              imported->left_out);
   return {};
+}
+
+void log_moved(Database& database) {
+  if (const std::string line = database.take_moved(); !line.empty()) log::write(LogType::error, "{}", line);
 }
 
 /// What may be lost, in one line.
@@ -97,7 +105,7 @@ OrMessage<void> Broker::open_store() {
   if (auto imported = import_once(options, file); !imported) return imported;
   auto database = Database::open(file);
   if (!database) return tl::unexpected<std::string>(std::move(database.error()));
-  if (!(*database)->moved().empty()) log::write(LogType::error, "{}", (*database)->moved());
+  log_moved(**database);
   directory_.number_publishers_by((*database)->seed());
 
   Restoration restoration(mesh_.size(), directory_, retained_);
@@ -109,11 +117,13 @@ OrMessage<void> Broker::open_store() {
     log::write(LogType::notice, "{}: {} records read so far.", file.string(), records);
   });
   if (!loaded) return tl::unexpected(loaded.error());
+  log_moved(**database);
   log::write(LogType::notice, "{}: {} sessions, {} subscriptions, {} retained messages, {} queued messages; {}.",
              file.string(), loaded->sessions, loaded->subscriptions, loaded->retained, loaded->deliveries,
              promise_in_words(options));
   if (loaded->left_out != 0) {
-    log::write(LogType::error, "{}: {} records could not be read and are left out.", file.string(), loaded->left_out);
+    log::write(LogType::error, "{}: in {} places it could not be read: what was there is left out.", file.string(),
+               loaded->left_out);
   }
   Sessions::begin_ids_after(SessionId{loaded->last_session});
   (*database)->begin_run(options.promise() == Promise::commit);

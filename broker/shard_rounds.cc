@@ -20,6 +20,7 @@ void Shard::take_step(const OnReactor& here, const RoundStep& step) {
       part_wanted_ = true;  // what was handed off of the round came before this
       return here.reactor().want_turn(here);
     case RoundStep::What::stored:
+      ledger_.stored();
       connections_.held_answers().stored(here, step.round);
       sessions_.stored(here, step.round);
   }

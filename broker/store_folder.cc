@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
+#include <fstream>
+#include <string_view>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -11,6 +13,7 @@
 
 #include "broker/config/file_remedy.h"
 #include "broker/store/database_file.h"
+#include "broker/store/mosquitto_chunks.h"
 
 namespace bramble {
 
@@ -74,6 +77,26 @@ int why_no_folder_in(const std::string& outer) {
   return ::access(outer.c_str(), W_OK | X_OK) == 0 ? 0 : errno;
 }
 
+/// Names that the store itself gives to its files, and what it makes of them.
+constexpr std::string_view kOwnNames = "bramble.db";
+
+/// Their database under one of our names would be moved aside or removed.
+Obstacle why_not_mosquittos(const Config& config, const std::string& folder) {
+  if (config.store.persistence_file.starts_with(kOwnNames)) {
+    return {EEXIST,
+            fmt::format("{}persistence_file {}: Bramble gives names that begin with {} to its own files; rename "
+                        "Mosquitto's database, and name it so",
+                        config.at("persistence_file"), config.store.persistence_file, kOwnNames)};
+  }
+  const std::string file = folder + "/" + std::string(kOwnNames);
+  std::string begin(mosquitto::kMagic.size(), '\0');
+  std::ifstream in(file, std::ios::binary);
+  if (!in.read(begin.data(), static_cast<std::streamsize>(begin.size())) || begin != mosquitto::kMagic) return {};
+  return {EEXIST, fmt::format("{}{} is a database of Mosquitto: rename it, to mosquitto.db for example, and name it in "
+                              "persistence_file: it is taken over then",
+                              config.at("persistence_location"), file)};
+}
+
 int why_no_store_in(const std::string& folder) {
   if (const int error = why_no_folder_in(folder)) return error;
   for (const char* const file : {"/bramble.db", "/bramble.db-wal"}) {
@@ -104,6 +127,9 @@ Obstacle why_no_store(const Config& config) {
   if (config.store.promise() == Promise::nothing) return {};
   const std::string path = folder_of(config);
   const int error = why_no_store_in(path.empty() ? "." : path);
+  if (error == 0) {
+    if (Obstacle obstacle = why_not_mosquittos(config, path.empty() ? "." : path); obstacle.error != 0) return obstacle;
+  }
   return path.empty() ? wrong_here(config, error) : wrong(config, "write to", path, error);
 }
 

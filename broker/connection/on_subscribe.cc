@@ -38,11 +38,11 @@ void subscribe(const OnReactor& here, Connection& from, const TopicFilter& filte
   parts.sessions.replay(session, *parts.router.table().find(filter), subscriber);
 }
 
-/// Its subscriptions are kept, and those that have changed are on the disk when it is told so.
+/// Its subscriptions are kept, and as it is told they are on the disk then. One that is not there (0x11) may have been
+/// taken off a moment ago.
 bool waits_for_store(const Connection& from, const std::vector<ReasonCode>& codes) {
   if (!from.parts().ledger.commits() || !from.session().kept()) return false;
-  return std::ranges::any_of(
-      codes, [](ReasonCode code) { return !mqtt::failed(code) && code != ReasonCode::no_subscription_existed; });
+  return std::ranges::any_of(codes, [](ReasonCode code) { return !mqtt::failed(code); });
 }
 
 /// A store that is slow would have to remember all of them meanwhile. True: the packet is handed over again later.

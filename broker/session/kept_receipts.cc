@@ -20,9 +20,9 @@ void KeptReceipts::replaced(mqtt::PacketId id) {
   if (!from_before_.empty()) from_before_.erase(id);
 }
 
-bool KeptReceipts::is_another(mqtt::PacketId id, std::string_view topic, std::string_view payload) const {
-  const auto found = from_before_.find(id);
-  return found != from_before_.end() && found->second != message_mark(topic, payload);
+bool KeptReceipts::is_another(const mqtt::Publish& publish) const {
+  const auto found = from_before_.find(publish.packet_id);
+  return found != from_before_.end() && (!publish.dup || found->second != message_mark(publish.topic, publish.payload));
 }
 
 std::vector<KeptReceipts::Note> KeptReceipts::take_changed() {

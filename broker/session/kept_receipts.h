@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/mqtt/packets.h"
 #include "core/mqtt/types.h"
 #include "core/session/packet_ids.h"
 
@@ -32,8 +33,9 @@ class KeptReceipts {
   void restore(mqtt::PacketId id, std::uint64_t mark);
   /// What has this identifier now came since the restart.
   void replaced(mqtt::PacketId id);
-  /// What has this identifier since before the restart is not what comes now.
-  bool is_another(mqtt::PacketId id, std::string_view topic, std::string_view payload) const;
+  /// What has this identifier since before the restart is not what comes now: that is another message, or is sent for
+  /// the first time [MQTT-3.3.1-1].
+  bool is_another(const mqtt::Publish& publish) const;
   /// The round closes: visit(id, mark, released) for what differs from the one before, by rising id.
   /// `awaits`: bool(PacketId), what is so now. O(n log n) of the notes.
   template <class Awaits, class Visit>

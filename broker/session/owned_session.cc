@@ -35,7 +35,10 @@ auto OwnedSession::counted(const OnReactor& here, Change change) {
     counters.add(Metric::dropped_expired, static_cast<std::int64_t>(out.expired() - expired));
   for (auto i = too_large; i < out.too_large(); ++i) drop(here, Metric::dropped_too_large, kTooLarge);
   if (out.has_denied()) leave_denied(here);
-  if (told_) note_changes(static_cast<std::int64_t>(out.queued() + out.in_flight()) - messages);
+  if (told_) {
+    note_changes(static_cast<std::int64_t>(out.queued() + out.in_flight()) - messages +
+                 (static_cast<std::int64_t>(out.bytes()) - bytes) / Ledger::kBytes);
+  }
   return result;
 }
 
@@ -325,7 +328,7 @@ void OwnedSession::note_receipt(mqtt::PacketId id, std::uint64_t mark) {
 
 bool OwnedSession::has_had(const mqtt::Publish& publish) const {
   if (!awaits_release(publish.packet_id)) return false;
-  return !told_ || !told_->receipts.is_another(publish.packet_id, publish.topic, publish.payload);
+  return !told_ || !told_->receipts.is_another(publish);
 }
 
 void OwnedSession::await_release(const mqtt::Publish& publish) {

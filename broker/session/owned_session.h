@@ -188,9 +188,9 @@ class OwnedSession final : public Recipient {
       std::uint32_t slot;
     };
     std::map<FilterId, Replay> replays;
-    bool ids_in_doubt = false;                  ///< see KeptSession
-    bool touched = false;                       ///< deliveries or receipts have changed since the round began
-    bool changed = false;                       ///< so has what the session itself is
+    bool ids_in_doubt = false;  ///< see KeptSession
+    bool touched = false;       ///< deliveries or receipts have changed since the round began
+    bool changed = false;       ///< so has what the session itself is
   };
   void restore(const OnReactor& here, Delivery&& delivery, DeliveryState state);
   void touch();

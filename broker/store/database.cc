@@ -18,7 +18,7 @@ Database::Database(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) 
 Database::~Database() = default;
 
 bool Database::created() const { return engine_->created(); }
-const std::string& Database::moved() const { return engine_->moved(); }
+std::string Database::take_moved() { return engine_->take_moved(); }
 std::uint64_t Database::seed() const { return engine_->seed(); }
 
 OrMessage<Database::Loaded> Database::load(Reader& reader, const Clocks& clocks,

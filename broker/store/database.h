@@ -20,15 +20,16 @@ namespace bramble {
 class Database {
  public:
   /// Creates it, or upgrades an older one. A file that is no database, or damaged beyond reading, is moved aside first
-  /// (bramble.db.damaged-N with its -wal), and `moved` has a line that names both.
+  /// (bramble.db.damaged-N with its -wal), and take_moved() has a line that names both.
   /// Errors: a line that names the file and says what to do: a newer format, another process has it open, no
   /// permission.
   static OrMessage<std::unique_ptr<Database>> open(const std::filesystem::path& file);
   ~Database();
   Database(const Database&) = delete;
 
-  bool created() const;              ///< it was not there before
-  const std::string& moved() const;  ///< empty: nothing was
+  bool created() const;  ///< it was not there before
+  /// What open(), load() or commit() has put aside since this was asked last: a line. Empty: nothing.
+  std::string take_moved();
   /// Of the session directory's hash: publishers keep their number. Chosen when the file is made.
   std::uint64_t seed() const;
 

@@ -44,7 +44,28 @@ bool exists(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
+std::string free_name_beside(const std::string& path) {
+  for (int number = 1;; ++number) {
+    std::string name = fmt::format("{}.damaged-{}", path, number);
+    if (!exists(name) && !exists(name + "-wal")) return name;
+  }
+}
+
 }  // namespace
+
+OrMessage<std::string> set_log_aside(const std::filesystem::path& file) {
+  const std::string path = file.string();
+  const std::string log = path + "-wal";
+  if (size_of(path) != 0 || size_of(log) == 0) return std::string();
+  const std::string aside = free_name_beside(path) + "-wal";
+  if (std::rename(log.c_str(), aside.c_str()) != 0) {
+    const int error = errno;
+    return tl::unexpected(fmt::format("cannot move aside {}: {}; {}", log, reason(error), write_remedy(log, error)));
+  }
+  sync_folder(file);
+  return fmt::format("{} is not there, or empty, but its log is: that is {} now, and what is in it is not read", path,
+                     aside);
+}
 
 void sync_folder(const std::filesystem::path& file) {
   const std::string folder = file.parent_path().empty() ? "." : file.parent_path().string();
@@ -70,6 +91,9 @@ OrMessage<DatabaseFile> DatabaseFile::take(const std::filesystem::path& path) {
   if (!lock(descriptor) || !file.in_place()) return tl::unexpected(in_use(name));
   file.remove_fresh();
   if (file.created()) {
+    auto aside = set_log_aside(path);
+    if (!aside) return tl::unexpected(std::move(aside.error()));
+    file.log_aside_ = std::move(*aside);
     ::fchmod(descriptor, 0600);  // one that somebody has made for us, too
     sync_folder(path);
   }
@@ -97,13 +121,6 @@ void DatabaseFile::remove_fresh() const {
   ::unlink((fresh_path() + "-wal").c_str());
 }
 
-std::string DatabaseFile::free_name() const {
-  for (int number = 1;; ++number) {
-    std::string name = fmt::format("{}.damaged-{}", path_, number);
-    if (!exists(name) && !exists(name + "-wal")) return name;
-  }
-}
-
 std::string DatabaseFile::failed(const char* what) const {
   const int error = errno;
   return fmt::format("cannot {} {}: {}", what, path_, reason(error));
@@ -114,7 +131,7 @@ OrMessage<std::string> DatabaseFile::replace() {
   const int descriptor = ::open(fresh_path().c_str(), O_RDWR | O_CLOEXEC);
   if (descriptor < 0) return tl::unexpected(cannot_open(fresh_path(), errno));
   lock(descriptor);
-  const std::string aside = free_name();
+  const std::string aside = free_name_beside(path_);
   const bool moved = (size_of(log_path()) == 0 || std::rename(log_path().c_str(), (aside + "-wal").c_str()) == 0) &&
                      (::link(path_.c_str(), aside.c_str()) == 0 || std::rename(path_.c_str(), aside.c_str()) == 0);
   if (!moved || std::rename(fresh_path().c_str(), path_.c_str()) != 0) {

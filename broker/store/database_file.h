@@ -19,13 +19,18 @@ class DatabaseFile {
   /// Errors: a line that says what to do: it cannot be opened, or somebody has it open.
   static OrMessage<DatabaseFile> take(const std::filesystem::path& path);
   DatabaseFile(DatabaseFile&& other) noexcept
-      : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)), created_(other.created_) {}
+      : path_(std::move(other.path_)),
+        descriptor_(std::exchange(other.descriptor_, -1)),
+        created_(other.created_),
+        log_aside_(std::move(other.log_aside_)) {}
   DatabaseFile& operator=(DatabaseFile&&) = delete;
   ~DatabaseFile();
 
   const std::string& path() const { return path_; }
   std::string log_path() const { return path_ + "-wal"; }
   bool created() const { return created_; }  ///< it was not there, or empty
+  /// What was done then with a log that lay beside it; empty: there was none.
+  const std::string& log_aside() const { return log_aside_; }
   /// The name still means the file that was taken.
   bool in_place() const;
   std::uint64_t bytes() const;  ///< with its log
@@ -44,13 +49,17 @@ class DatabaseFile {
   DatabaseFile(std::string path, int descriptor, bool created)
       : path_(std::move(path)), descriptor_(descriptor), created_(created) {}
   std::string fresh_path() const { return path_ + ".new"; }
-  std::string free_name() const;
   std::string failed(const char* what) const;
 
   std::string path_;
   int descriptor_;
   bool created_;
+  std::string log_aside_;
 };
+
+/// A log without its file, or with an empty one: SQLite would remove it, or take it for that of a file to come. Kept
+/// under the name that the line says; empty: there is none.
+OrMessage<std::string> set_log_aside(const std::filesystem::path& file);
 
 /// The name of a file in the folder is on the disk when this returns; where that cannot be asked for, it may not be.
 void sync_folder(const std::filesystem::path& file);

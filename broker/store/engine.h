@@ -16,7 +16,7 @@ namespace bramble {
 /// Threads and lifetime: as Database.
 class Database::Engine {
  public:
-  explicit Engine(DatabaseFile file) : file_(std::move(file)) {}
+  explicit Engine(DatabaseFile file) : file_(std::move(file)), moved_(file_.log_aside()) {}
   Engine(const Engine&) = delete;
 
   /// After which it can be used.  Errors: a line for whoever starts the broker.
@@ -29,7 +29,7 @@ class Database::Engine {
   Figures figures() const;
 
   bool created() const { return file_.created(); }
-  const std::string& moved() const { return moved_; }
+  std::string take_moved() { return std::exchange(moved_, {}); }
   std::uint64_t seed() const { return seed_; }
 
  private:

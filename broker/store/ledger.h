@@ -30,7 +30,7 @@ class Ledger {
   /// The disk takes nothing: what needs it is not accepted.
   bool failing() const { return store_ && store_failing(); }
   /// That, or it is slow: what needs it should not come as fast as it does.
-  bool lags(SteadyTime now) const { return store_ && (untold_ > kTooManyUntold || store_lags(now)); }
+  bool lags(SteadyTime now) const { return store_ && store_lags(now); }
 
   /// What has changed in the open round, as far as it is not found out when it closes.
   Part& part() { return part_; }
@@ -43,10 +43,13 @@ class Ledger {
     touched_.push_back(session);
     changed();
   }
-  /// So many deliveries more (or fewer) that the store does not know of. Very many close the round early.
+  /// So many deliveries more (or fewer) that the store does not know of; kBytes of messages are as long to write as
+  /// one. Very many close the round early, and slow publishers down everywhere.
+  static constexpr std::int64_t kBytes = 1024;
   void count(std::int64_t deliveries) {
     untold_ += deliveries;
     if (untold_ > kManyUntold && !hurried_) hurry();
+    if ((untold_ + told_ > too_many_) != crowded_) tell_crowd();
   }
   /// An acknowledgement waits until the open round is on the disk. Gives the round.
   std::uint64_t wait_for_round() {
@@ -59,6 +62,11 @@ class Ledger {
 
   /// All of the round that is known here is in part(), and handed off. A new one is open.
   void close();
+  /// The round that was closed last is on the disk.
+  void stored() {
+    told_ = 0;
+    count(0);
+  }
   /// The part of the round that was closed last, or what has been late since it was taken.
   std::unique_ptr<Part> take_closed() { return std::exchange(closed_, std::make_unique<Part>()); }
   /// Where a late delivery belongs.
@@ -68,23 +76,27 @@ class Ledger {
   bool passed_on = false;  ///< a late message went to another reactor, which has to tell it
 
  private:
-  // A round is not to take longer than `durability interval` promises, nor telling it a turn: 2 us a record to write,
-  // 0.1 us to tell.
-  static constexpr std::int64_t kManyUntold = 16'384, kTooManyUntold = 8 * kManyUntold;
+  // What is open and what is being written is not to take longer than `durability interval` promises, nor telling it a
+  // turn: 2 us a record to write, 0.1 us to tell. Too many are so for all reactors together.
+  static constexpr std::int64_t kManyUntold = 16'384, kTooManyUntold = 4 * kManyUntold;
 
   bool store_failing() const;
   bool store_lags(SteadyTime now) const;
   void note();
   void want();
   void hurry();
+  void tell_crowd();
 
   Store* store_ = nullptr;
   bool commits_ = false;
   bool noted_ = false;
   bool waited_for_ = false;
   bool hurried_ = false;
+  bool crowded_ = false;  ///< and has told the store
   std::uint64_t round_ = 0;
-  std::int64_t untold_ = 0;
+  std::int64_t untold_ = 0;  ///< deliveries of the open round
+  std::int64_t told_ = 0;    ///< of the one that is being written
+  std::int64_t too_many_ = kTooManyUntold;
   std::uint64_t next_row_ = 0, rows_end_ = 0;
   Part part_;
   std::unique_ptr<Part> closed_ = std::make_unique<Part>();

@@ -18,7 +18,6 @@ namespace bramble::mosquitto {
 
 namespace {
 
-constexpr std::string_view kMagic{"\0\xB5\0mosquitto db", 15};
 constexpr std::size_t kHeadBytes = kMagic.size() + 4 + 4;  // a checksum, the format
 constexpr std::size_t kChunkHeadBytes = 8;
 // Of a message: its struct, three texts, a payload and properties, which are together less than a packet may be.

@@ -19,6 +19,8 @@
 /// Threads: values of one thread.
 namespace bramble::mosquitto {
 
+inline constexpr std::string_view kMagic{"\0\xB5\0mosquitto db", 15};
+
 enum class ChunkType : std::uint32_t {
   configuration = 1,
   message = 2,

@@ -13,6 +13,7 @@ constexpr std::size_t kManyRecords = 512;              // more gather by themsel
 constexpr Seconds kTryAgainEvery{1};
 constexpr int kLastTries = 3;  // of the last round
 constexpr std::size_t kRetainedAtATime = 256;
+constexpr Milliseconds kSlowMax{2000};
 
 }  // namespace
 
@@ -23,6 +24,7 @@ Store::Store(std::unique_ptr<Database> database, Mesh& mesh, RetainedMessages& r
       retained_(retained),
       promise_(options.promise()),
       interval_(options.durability_interval),
+      slow_after_(promise_ == Promise::interval ? std::min(interval_ / 4, kSlowMax) : kSlowMax),
       next_row_(last_row + 1) {
   facts_.durability = promise_ == Promise::commit ? "commit" : "interval";
   if (promise_ == Promise::interval) facts_.loss_window_s = options.durability_interval.count();
@@ -114,7 +116,10 @@ bool Store::wait_for_cause() {
   std::unique_lock lock(mutex_);
   woken_.wait(lock, [this] { return stopping_ || changed_ || hurried_; });
   const auto at_once = [this] { return stopping_ || hurried_; };
-  woken_.wait_until(lock, changed_at_ + interval_, [&] { return at_once() || wanted_; });
+  // early enough that the round is on the disk when the interval is over
+  const auto writing = std::chrono::duration_cast<Milliseconds>(longest_) * 2;
+  const Milliseconds open = interval_ - std::min(writing, interval_ * 3 / 4);
+  woken_.wait_until(lock, changed_at_ + open, [&] { return at_once() || wanted_; });
   if (wanted_) woken_.wait_for(lock, window(), at_once);
   changed_ = wanted_ = hurried_ = false;
   return !stopping_;
@@ -203,14 +208,25 @@ bool Store::try_to_write() {
     report_failure(done.error());
     return false;
   }
+  if (const std::string moved = database_->take_moved(); !moved.empty()) log::write(LogType::error, "{}", moved);
   const Nanoseconds took = std::chrono::steady_clock::now() - clocks.steady;
   commit_time_ = (commit_time_ * 7 + took) / 8;
+  longest_ = std::max(took, longest_ * 15 / 16);
+  if (took > interval_) report_slow(took);
   if (!busy_) sync_time_ = (sync_time_ * 7 + took) / 8;
   writing_since_.store(SteadyTime::max(), std::memory_order_relaxed);
   if (failing_.exchange(false, std::memory_order_relaxed)) {
     log::write(LogType::notice, "The disk takes what is to be kept again: all of it is there.");
   }
   return true;
+}
+
+void Store::report_slow(Nanoseconds took) {
+  if (promise_ != Promise::interval || !slow_lines_.allow(std::chrono::steady_clock::now())) return;
+  log::write(LogType::warning,
+             "The disk took {:.1f} s for what is to be kept: when the power goes now, more than the last {} s "
+             "(durability_interval) may be lost. Publishers are slowed meanwhile.",
+             std::chrono::duration<double>(took).count(), std::chrono::duration_cast<Seconds>(interval_).count());
 }
 
 void Store::report_failure(const std::string& why) {

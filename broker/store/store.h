@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/config/store_options.h"
+#include "broker/log.h"
 #include "broker/metrics/sys_topics.h"
 #include "broker/reactor/mesh.h"
 #include "broker/store/database.h"
@@ -40,6 +41,9 @@ class Store {
   void want_round();   ///< somebody waits for it
   void hurry_round();  ///< there is much
   std::uint64_t take_rows(std::uint64_t count) { return next_row_.fetch_add(count, std::memory_order_relaxed); }
+  /// One reactor more (or less) has so much to tell that publishers have to be slowed, wherever they are.
+  void crowd(int more) { crowds_.fetch_add(more, std::memory_order_relaxed); }
+  bool crowded() const { return crowds_.load(std::memory_order_relaxed) > 0; }
   void closed();  ///< the caller has closed the round that it was asked to
   /// And this is its part. `passed_on`: it has handed something of it to another reactor, who will ask to be heard
   /// again.
@@ -48,6 +52,9 @@ class Store {
   bool failing() const { return failing_.load(std::memory_order_relaxed); }
   /// Since when the round has been written that is written now, if one is; max: none. It may be that the disk is slow.
   SteadyTime writing_since() const { return writing_since_.load(std::memory_order_relaxed); }
+  /// That is slow. With `interval` what comes meanwhile has to be written in the rest of it.
+  Milliseconds slow_after() const { return slow_after_; }
+  int reactors() const { return static_cast<int>(mesh_.size()); }
 
   StoreFacts facts() const;  ///< any thread
 
@@ -64,6 +71,7 @@ class Store {
   std::size_t records() const;  ///< of the round at hand
   void report();
   void report_failure(const std::string& why);
+  void report_slow(Nanoseconds took);
   Milliseconds window() const;
 
   const std::unique_ptr<Database> database_;
@@ -71,17 +79,21 @@ class Store {
   RetainedMessages& retained_;
   const Promise promise_;
   const Milliseconds interval_;
+  const Milliseconds slow_after_;
   std::atomic<std::uint64_t> next_row_;
   std::atomic<bool> failing_{false};
+  std::atomic<int> crowds_{0};
   std::atomic<SteadyTime> writing_since_{SteadyTime::max()};
 
   // the thread's own
   std::uint64_t round_ = 0;
   std::vector<RetainedChange> retained_changes_;
   Nanoseconds commit_time_{0};              ///< smoothed
+  Nanoseconds longest_{0};                  ///< of late: it fades
   Nanoseconds sync_time_{Milliseconds(2)};  ///< the same of rounds with few records: the disk's
   bool busy_ = false;                       ///< the round at hand has many records
   bool gave_up_ = false;                    ///< a round is lost: what comes after it cannot be kept without it
+  log::LinePerMinute slow_lines_;
   std::thread thread_;
 
   mutable std::mutex mutex_;  // guards, for a moment each time:

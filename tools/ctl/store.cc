@@ -11,6 +11,7 @@
 #include "broker/session/mosquitto_source.h"
 #include "broker/store/database_check.h"
 #include "broker/store/importing.h"
+#include "broker/store/mosquitto_chunks.h"
 #include "tools/ctl/commands.h"
 #include "tools/ctl/store_export.h"
 #include "tools/ctl/store_lines.h"
@@ -23,7 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kDatabase = "bramble.db";
-constexpr std::string_view kMosquittoMagic{"\0\xB5\0mosquitto db", 15};
 constexpr std::string_view kSqliteMagic{"SQLite format 3\0", 16};
 
 struct Words {
@@ -153,7 +153,7 @@ OrMessage<Database::Loaded> import(const std::string& file, const fs::path& to) 
   if (file != "-") {
     const std::string begin = begin_of(file);
     if (begin == kSqliteMagic) return wrong(file + ": is a database already; stop the broker, and copy it");
-    if (begin.starts_with(kMosquittoMagic)) return import_into_new(file, to, clocks, source_of);
+    if (begin.starts_with(mosquitto::kMagic)) return import_into_new(file, to, clocks, source_of);
     if (!begin.starts_with("{")) {
       return wrong(file + ": is neither a database of Mosquitto nor what store export writes, or cannot be read");
     }
@@ -203,7 +203,7 @@ int store(const std::vector<std::string>& words) {
   if (verb == std::end(kVerbs)) return fail(kBadWords, "store inspect, check, export or import (store --help)");
   if (!parsed->to.empty()) return fail(kBadWords, "--to: only of store import");
   const std::string file = database_at(parsed->file);
-  if (begin_of(file).starts_with(kMosquittoMagic)) return refuse_mosquitto(file);
+  if (begin_of(file).starts_with(mosquitto::kMagic)) return refuse_mosquitto(file);
   return verb->second(file);
 }
 

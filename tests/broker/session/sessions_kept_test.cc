@@ -257,15 +257,90 @@ TEST_CASE("with `durability commit` QoS 2 waits until the round is stored, for k
       REQUIRE(part.deliveries.size() == 1);
       CHECK(part.deliveries[0].state == DeliveryState{Stage::pubrec, 1});
       CHECK(shelf.notes.take().empty());
-      shelf.sessions.stored(here);
+      shelf.sessions.stored(here, shelf.ledger.round() - 1);
       CHECK(shelf.notes.take() == Texts{"2 a #1"});
       CHECK(kept.on_pubrec(here, 1, ReasonCode::success, here.reactor().turn_buffer(here)) == true);
       CHECK(shelf.notes.take().empty());
       shelf.close(here);
-      shelf.sessions.stored(here);
+      shelf.sessions.stored(here, shelf.ledger.round() - 1);
       CHECK(shelf.notes.take() == Texts{"rel #1"});
     });
   }
+}
+
+TEST_CASE("with `commit` a session that has ended may come back until its end is stored") {
+  Shelf shelf;
+  in_turn(shelf, [&](const OnReactor& here) {
+    shelf.sessions.end(here, shelf.begin(here, "brief", 0));
+    CHECK_FALSE(shelf.sessions.may_come_back("brief"));
+    CHECK_FALSE(shelf.directory.knows("brief"));
+
+    OwnedSession& anew = shelf.sessions.begin_anew(here, shelf.begin(here, "client", 100));
+    CHECK(shelf.sessions.may_come_back("client"));
+    shelf.sessions.end(here, anew);
+    CHECK(shelf.directory.knows("client"));  // whoever comes with it comes here
+    CHECK(shelf.sessions.find("client") == nullptr);
+    shelf.close(here);
+    CHECK(shelf.sessions.may_come_back("client"));
+    OwnedSession& again = shelf.begin(here, "client", 100);
+    again.expiry_seconds = 0;
+    shelf.sessions.tell(here, again);  // a DISCONNECT says so
+    shelf.sessions.end(here, again);
+    shelf.sessions.stored(here, shelf.ledger.round() - 1);
+    CHECK(shelf.sessions.may_come_back("client"));  // the second one
+    shelf.close(here);
+    shelf.sessions.stored(here, shelf.ledger.round() - 1);
+    CHECK_FALSE(shelf.sessions.may_come_back("client"));
+    CHECK_FALSE(shelf.directory.knows("client"));
+  });
+}
+
+TEST_CASE("of a retained replay the store knows how far it is, and nothing if it is over within a round") {
+  Shelf shelf;
+  const auto froms = [](const Part& part) {
+    std::vector<std::optional<std::uint32_t>> all;
+    for (const auto& each : part.subscriptions) all.push_back(each.subscription.replay_from);
+    return all;
+  };
+  using Froms = std::vector<std::optional<std::uint32_t>>;
+  in_turn(shelf, [&](const OnReactor& here) {
+    OwnedSession& session = shelf.begin(here, "client", 100);
+    shelf.subscribe(here, session, "r/#");
+    Filter& wanted = *shelf.table.find(filter("r/#"));
+    Subscriber subscriber;
+    subscriber.recipient = &session;
+    shelf.sessions.replay(session, wanted, subscriber);
+    session.replays.erase(wanted.id());
+    CHECK(froms(shelf.close(here)) == Froms{std::nullopt});
+
+    shelf.sessions.replay(session, wanted, subscriber);
+    CHECK(froms(shelf.close(here)) == Froms{0});
+    shelf.sessions.replayed(session);
+    CHECK(froms(shelf.close(here)).empty());
+    session.replays.first().second.from = 7;
+    shelf.sessions.replayed(session);
+    CHECK(froms(shelf.close(here)) == Froms{7});
+    session.replays.erase(wanted.id());
+    shelf.sessions.replayed(session);
+    CHECK(froms(shelf.close(here)) == Froms{std::nullopt});
+    shelf.sessions.replayed(session);
+    CHECK(froms(shelf.close(here)).empty());
+  });
+}
+
+TEST_CASE("receipts of a long round are told once each, however many messages there were") {
+  KeptReceipts receipts;
+  for (int i = 0; i < 100'000; ++i) {
+    receipts.note(1, 5);
+    receipts.note(1, 0);
+    receipts.note(2, 6);
+  }
+  Texts told;
+  receipts.tell([](mqtt::PacketId id) { return id == 2; },
+                [&](mqtt::PacketId id, std::uint64_t mark, bool released) {
+                  told.push_back(std::to_string(id) + " " + std::to_string(mark) + (released ? " released" : ""));
+                });
+  CHECK(told == Texts{"2 6"});
 }
 
 }  // namespace bramble::testing

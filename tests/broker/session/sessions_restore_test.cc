@@ -113,8 +113,14 @@ TEST_CASE("[MQTT-4.3.3-10] a receipt may be older than the message that has its 
                     {SessionId{7}, 2, message_mark("t", "first")},
                     {SessionId{7}, 3}};
     OwnedSession& session = shelf.restore(here, std::move(all));
-    CHECK(session.has_had(qos2(1, "first")));
-    CHECK(session.has_had(qos2(3, "whatever")));  // one that was imported: what it was is not known
+    const auto again = [](mqtt::Publish publish) {
+      publish.dup = true;  // [MQTT-3.3.1-1]
+      return publish;
+    };
+    CHECK(session.has_had(again(qos2(1, "first"))));
+    CHECK_FALSE(session.has_had(qos2(1, "first")));      // the same words once more
+    CHECK(session.has_had(again(qos2(3, "whatever"))));  // one that was imported: what it was is not known
+    CHECK_FALSE(session.has_had(again(qos2(1, "second"))));
     CHECK_FALSE(session.has_had(qos2(4, "first")));
     CHECK_FALSE(session.has_had(qos2(1, "second")));
     session.await_release(qos2(1, "second"));
@@ -122,6 +128,34 @@ TEST_CASE("[MQTT-4.3.3-10] a receipt may be older than the message that has its 
     CHECK(session.release(2));
     session.await_release(qos2(2, "second"));
     CHECK(session.has_had(qos2(2, "second")));
+  });
+}
+
+TEST_CASE("a retained replay that was under way goes on from where it was") {
+  Shelf shelf;
+  for (const char* const topic : {"r/1", "r/2", "r/3", "r/4"}) {
+    shelf.retained.restore(static_cast<std::uint32_t>(topic[2] - '1'), message("p", topic));
+  }
+  in_turn(shelf, [&](const OnReactor& here) {
+    Sessions::Restored all = restored("client", 100, ago(Seconds(10)));
+    all.subscriptions = {{SessionId{7}, "r/#"}, {SessionId{7}, "other/#"}};
+    all.subscriptions[0].replay_from = 2;
+    OwnedSession& session = shelf.restore(here, std::move(all));
+    REQUIRE_FALSE(session.replays.empty());
+    auto& [id, pending] = session.replays.first();
+    CHECK(pending.wanted->text() == "r/#");
+    CHECK(pending.from == 2);
+    auto replay = shelf.retained.begin(pending.wanted->text(), pending.from);
+    std::vector<MessagePtr> found;
+    while (shelf.retained.next(replay, here.now(), 10, found)) {
+    }
+    REQUIRE(found.size() == 2);
+    CHECK(found[0]->topic() == "r/3");
+    session.replays.erase(id);
+    CHECK(session.replays.empty());
+    CHECK(shelf.close(here).subscriptions.empty());  // nobody has said that it went on
+    shelf.sessions.replayed(session);
+    REQUIRE(shelf.close(here).subscriptions.size() == 1);
   });
 }
 

@@ -79,14 +79,32 @@ TEST_CASE("a file that is no database is moved aside, and a new one begun") {
   write(folder / "db-wal", "its log");
   {
     const auto database = open(folder / "db");
-    CHECK(has(database->moved(), (folder / "db").string()));
-    CHECK(has(database->moved(), (folder / "db.damaged-1").string()));
+    const std::string moved = database->take_moved();
+    CHECK(has(moved, (folder / "db").string()));
+    CHECK(has(moved, (folder / "db.damaged-1").string()));
+    CHECK(database->take_moved().empty());
     CHECK(load(*database).loaded.sessions == 0);
   }
   CHECK(contents(folder / "db.damaged-1") == std::string(10'000, 'x'));
   CHECK(contents(folder / "db.damaged-1-wal") == "its log");
   write(folder / "db", "short");
-  CHECK(has(open(folder / "db")->moved(), "db.damaged-2"));
+  CHECK(has(open(folder / "db")->take_moved(), "db.damaged-2"));
+}
+
+TEST_CASE("a log without its file is kept, and not read for another file") {
+  const Folder folder;
+  write(folder / "db-wal", std::string(10'000, 'x'));
+  {
+    const auto database = open(folder / "db");
+    CHECK(has(database->take_moved(), (folder / "db.damaged-1-wal").string()));
+    commit(*database, [] {
+      Part part;
+      part.sessions.push_back(session(1));
+      return part;
+    }());
+  }
+  CHECK(contents(folder / "db.damaged-1-wal") == std::string(10'000, 'x'));
+  CHECK(reload(folder / "db").sessions.size() == 1);
 }
 
 TEST_CASE("one leaf that cannot be read costs its records and no others, and the file is made anew") {
@@ -102,7 +120,7 @@ TEST_CASE("one leaf that cannot be read costs its records and no others, and the
     {
       const auto database = open(folder / "db");
       kept = load(*database);
-      CHECK(has(database->moved(), (folder / "db.damaged-1").string()));
+      CHECK(has(database->take_moved(), (folder / "db.damaged-1").string()));
     }
     CHECK(kept.loaded.left_out > 0);
     CHECK(kept.sessions.size() > 150);
@@ -131,7 +149,7 @@ TEST_CASE("seed and format cannot be read: the rest is there") {
   fill(folder / "db");
   overwrite_page(folder / "db", pages_of(folder / "db", "meta").front(), '\xFF');
   const auto database = open(folder / "db");
-  CHECK(has(database->moved(), "was damaged"));
+  CHECK(has(database->take_moved(), "was damaged"));
   CHECK(load(*database).deliveries.size() == kDeliveries);
 }
 
@@ -144,11 +162,11 @@ TEST_CASE("an index that cannot be read is found when it is written to, and the 
   {
     const auto database = open(folder / "db");
     CHECK(load(*database).loaded.left_out == 0);
-    CHECK(database->moved().empty());
+    CHECK(database->take_moved().empty());
     Part part;
     part.sessions.push_back(session(500));
     commit(*database, std::move(part));
-    CHECK(has(database->moved(), "was damaged"));
+    CHECK(has(database->take_moved(), "was damaged"));
   }
   const Kept kept = reload(folder / "db");
   CHECK(kept.sessions.size() == 301);

@@ -315,7 +315,7 @@ TEST_CASE("only its owner may read the file and its log, and it knows that it is
   const Folder folder;
   auto database = open(folder / "db");
   CHECK(database->created());
-  CHECK(database->moved().empty());
+  CHECK(database->take_moved().empty());
   for (const char* name : {"db", "db-wal"}) {
     struct stat status {};
     REQUIRE(::stat((folder / name).c_str(), &status) == 0);
