@@ -18,7 +18,7 @@ void Ledger::use(Store& store) {
 bool Ledger::store_failing() const { return store_->failing(); }
 
 bool Ledger::store_lags(SteadyTime now) const {
-  return store_->failing() || store_->crowded() || store_->writing_since() < now - store_->slow_after();
+  return store_->failing() || store_->crowded() || store_->round_since() < now - store_->slow_after();
 }
 
 void Ledger::note() {

@@ -160,6 +160,7 @@ std::size_t Store::records() const {
 
 void Store::round() {
   ++round_;
+  round_since_.store(std::chrono::steady_clock::now(), std::memory_order_relaxed);
   collect();
   take_retained();
   busy_ = records() >= kManyRecords;
@@ -202,7 +203,6 @@ void Store::write() {
 
 bool Store::try_to_write() {
   const Clocks clocks = Clocks::now();
-  writing_since_.store(clocks.steady, std::memory_order_relaxed);
   const auto done = database_->commit(parts_, retained_changes_, clocks);
   if (!done) {
     report_failure(done.error());
@@ -211,10 +211,11 @@ bool Store::try_to_write() {
   if (const std::string moved = database_->take_moved(); !moved.empty()) log::write(LogType::error, "{}", moved);
   const Nanoseconds took = std::chrono::steady_clock::now() - clocks.steady;
   commit_time_ = (commit_time_ * 7 + took) / 8;
-  longest_ = std::max(took, longest_ * 15 / 16);
-  if (took > interval_) report_slow(took);
+  const Nanoseconds whole = took + (clocks.steady - round_since());
+  longest_ = std::max(std::min<Nanoseconds>(whole, interval_), longest_ * 15 / 16);
+  if (whole > interval_ && !failing()) report_slow(whole);
   if (!busy_) sync_time_ = (sync_time_ * 7 + took) / 8;
-  writing_since_.store(SteadyTime::max(), std::memory_order_relaxed);
+  round_since_.store(SteadyTime::max(), std::memory_order_relaxed);
   if (failing_.exchange(false, std::memory_order_relaxed)) {
     log::write(LogType::notice, "The disk takes what is to be kept again: all of it is there.");
   }
@@ -224,8 +225,8 @@ bool Store::try_to_write() {
 void Store::report_slow(Nanoseconds took) {
   if (promise_ != Promise::interval || !slow_lines_.allow(std::chrono::steady_clock::now())) return;
   log::write(LogType::warning,
-             "The disk took {:.1f} s for what is to be kept: when the power goes now, more than the last {} s "
-             "(durability_interval) may be lost. Publishers are slowed meanwhile.",
+             "It took {:.1f} s to collect and write what is to be kept: when the power goes at such a time, more than "
+             "the last {} s (durability_interval) may be lost. Publishers are slowed then.",
              std::chrono::duration<double>(took).count(), std::chrono::duration_cast<Seconds>(interval_).count());
 }
 

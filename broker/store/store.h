@@ -50,8 +50,9 @@ class Store {
   void give(std::unique_ptr<Part> part, bool passed_on);
   /// The disk does not take what it is given: what needs it should not be accepted.
   bool failing() const { return failing_.load(std::memory_order_relaxed); }
-  /// Since when the round has been written that is written now, if one is; max: none. It may be that the disk is slow.
-  SteadyTime writing_since() const { return writing_since_.load(std::memory_order_relaxed); }
+  /// Since when the round is closed, collected and written that is now, if one is; max: none. It may be that the disk
+  /// is slow, or a reactor has much to deliver of it.
+  SteadyTime round_since() const { return round_since_.load(std::memory_order_relaxed); }
   /// That is slow. With `interval` what comes meanwhile has to be written in the rest of it.
   Milliseconds slow_after() const { return slow_after_; }
   int reactors() const { return static_cast<int>(mesh_.size()); }
@@ -83,7 +84,7 @@ class Store {
   std::atomic<std::uint64_t> next_row_;
   std::atomic<bool> failing_{false};
   std::atomic<int> crowds_{0};
-  std::atomic<SteadyTime> writing_since_{SteadyTime::max()};
+  std::atomic<SteadyTime> round_since_{SteadyTime::max()};
 
   // the thread's own
   std::uint64_t round_ = 0;

@@ -189,7 +189,7 @@ TEST_CASE("a round that the disk does not take is told to nobody until it does, 
   reactors.has(with_session(1));
   reactors.store().want_round();
   while (!reactors.store().failing()) std::this_thread::yield();
-  CHECK(reactors.store().writing_since() != SteadyTime::max());
+  CHECK(reactors.store().round_since() != SteadyTime::max());
   reactors.store().want_round();  // another one has to wait
   CHECK(Answering::times(reactors.said(), What::stored, 1) == 0);
   disk.mend();
