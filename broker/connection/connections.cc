@@ -233,7 +233,8 @@ bool Connections::replay_step(const OnReactor& here, OwnedSession& session) {
   if (pending.replay) {
     looked = pending.replay->looked();
   } else {
-    pending.replay = parts_.retained.begin(pending.wanted->text(), pending.from);
+    const auto from = session.kept() ? std::optional(pending.from) : std::nullopt;
+    pending.replay = parts_.retained.begin(pending.wanted->text(), from);
   }
   found_.clear();
   const bool more = parts_.retained.next(*pending.replay, here.now(), 1, found_);

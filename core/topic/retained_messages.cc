@@ -276,18 +276,21 @@ MessagePtr RetainedMessages::find(std::string_view topic) const {
   return node ? MessagePtr::share(message_of(*node)) : MessagePtr();
 }
 
-RetainedMessages::Replay RetainedMessages::begin(std::string_view filter, std::uint32_t from) const {
+RetainedMessages::Replay RetainedMessages::begin(std::string_view filter, std::optional<std::uint32_t> from) const {
   Replay replay;
   replay.filter_ = filter;
   replay.wide_ = !collect(replay);
+  auto& found = replay.found_;
   if (replay.wide_) {
-    replay.found_ = {};
+    found = {};
     replay.end_ = slots_end_.load(std::memory_order_acquire);
-    replay.began_ = std::min(from, replay.end_);
+    replay.began_ = std::min(from.value_or(0), replay.end_);
   } else {
-    std::ranges::sort(replay.found_);
-    replay.end_ = static_cast<std::uint32_t>(replay.found_.size());
-    replay.began_ = static_cast<std::uint32_t>(std::ranges::lower_bound(replay.found_, from) - replay.found_.begin());
+    replay.end_ = static_cast<std::uint32_t>(found.size());
+    if (from) {
+      std::ranges::sort(found);
+      replay.began_ = static_cast<std::uint32_t>(std::ranges::lower_bound(found, *from) - found.begin());
+    }
   }
   replay.next_ = replay.began_;
   return replay;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,15 +38,15 @@ class RetainedMessages {
   /// Nothing when there is none; the caller looks at the expiry.
   MessagePtr find(std::string_view topic) const;
 
-  /// What is left to send of one filter: a few topics' numbers, or the next of all numbers, by rising number. Owned by
-  /// a session across turns; holds no pointer into the tree.
+  /// What is left to send of one filter: a few topics' numbers, or the next of all numbers. Owned by a session across
+  /// turns; holds no pointer into the tree.
   class Replay {
    public:
     const std::string& filter() const { return filter_; }
     /// Nodes that begin() and slots that next() has looked at so far: what a replay costs, 20 to 100 ns each, when few
     /// of them match.
     std::uint32_t looked() const { return walked_ + next_ - began_; }
-    /// The slot that it looks at next: a replay that begins there gives what is left of this one.
+    /// The slot that it looks at next: a replay from there on gives what is left of this one, if that has an order.
     std::uint32_t slot() const { return wide_ ? next_ : next_ < end_ ? found_[next_] : kSlotsMax; }
 
    private:
@@ -58,8 +59,9 @@ class RetainedMessages {
     std::uint32_t end_ = 0;             // of found_; wide: of the slots there were at begin()
     bool wide_ = false;
   };
-  /// `filter` without a share name; slots below `from` are left out. Bounded work: at most 10,000 steps in the tree.
-  Replay begin(std::string_view filter, std::uint32_t from = 0) const;
+  /// `filter` without a share name. `from`: by rising slot, without those below it; nothing: all, in any order, which
+  /// is quicker. Bounded work: at most 10,000 steps in the tree.
+  Replay begin(std::string_view filter, std::optional<std::uint32_t> from = std::nullopt) const;
   /// Appends up to `most` messages that are there now and have not expired, after a look at a bounded number of slots
   /// (so it may append none and still not be done). False when done.
   bool next(Replay& replay, SteadyTime now, std::size_t most, std::vector<MessagePtr>& out) const;
