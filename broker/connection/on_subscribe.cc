@@ -38,10 +38,11 @@ void subscribe(const OnReactor& here, Connection& from, const TopicFilter& filte
   parts.sessions.replay(session, *parts.router.table().find(filter), subscriber);
 }
 
-/// Its subscriptions are kept, and as it is told they are on the disk then. One that is not there (0x11) may have been
-/// taken off a moment ago.
+/// Its subscriptions are kept, and as it is told they are on the disk then, or will be within the interval. One that is
+/// not there (0x11) may have been taken off a moment ago.
 bool waits_for_store(const Connection& from, const std::vector<ReasonCode>& codes) {
-  if (!from.parts().ledger.commits() || !from.session().kept()) return false;
+  const Ledger& ledger = from.parts().ledger;
+  if (!from.session().kept() || (!ledger.commits() && !ledger.failing())) return false;
   return std::ranges::any_of(codes, [](ReasonCode code) { return !mqtt::failed(code); });
 }
 

@@ -107,8 +107,7 @@ void Store::run() {
 /// that takes. When there are many they do so while the round before is written. What nobody waits for gathers for
 /// durability_interval.
 Milliseconds Store::window() const {
-  if (promise_ != Promise::commit) return interval_;
-  if (busy_) return Milliseconds(0);
+  if (busy_ || promise_ != Promise::commit) return Milliseconds(0);
   return std::clamp(std::chrono::duration_cast<Milliseconds>(sync_time_), kWindowMin, kWindowMax);
 }
 
