@@ -78,7 +78,7 @@ class FromMosquitto(Store):
                 if each["type"] == "subscription" and each["session"] == sessions["five"]["session"]]
         self.assertEqual(five, [{"type": "subscription", "session": sessions["five"]["session"], "filter": "field/+",
                                  "qos": 1, "no_local": True, "retain_as_published": True,
-                                 "subscription_identifier": 7}])
+                                 "subscription_identifier": 7, "replay_from": None}])
         self.assertEqual([each["packet_id"] for each in records if each["type"] == "receipt"], [77, 78])
 
     def test_messages_and_how_far_they_have_come(self):
