@@ -83,10 +83,9 @@ constexpr std::string_view kOwnNames = "bramble.db";
 /// Their database under one of our names would be moved aside or removed.
 Obstacle why_not_mosquittos(const Config& config, const std::string& folder) {
   if (config.store.persistence_file.starts_with(kOwnNames)) {
-    return {EEXIST,
-            fmt::format("{}persistence_file {}: Bramble gives names that begin with {} to its own files; rename "
-                        "Mosquitto's database, and name it so",
-                        config.at("persistence_file"), config.store.persistence_file, kOwnNames)};
+    return {EEXIST, fmt::format("{}Bramble gives names that begin with {} to its own files, and {} is one; rename "
+                                "Mosquitto's database, and name it so",
+                                config.at("persistence_file"), kOwnNames, config.store.persistence_file)};
   }
   const std::string file = folder + "/" + std::string(kOwnNames);
   std::string begin(mosquitto::kMagic.size(), '\0');

@@ -187,6 +187,9 @@ class Run:
         fresh = Talker("fresh", 4, expiry=1)
         code = await fresh.connect(self.broker.port)
         self.check(code == 3, f"a new 3.1.1 session is refused with 3: {code}")
+        for version, refusal in ((5, QUOTA_EXCEEDED), (4, 3)):
+            code = await Talker("away-1", version).connect(self.broker.port, clean=True)
+            self.check(code == refusal, f"the end of a session that is on the disk is refused to {version}: {code}")
         code = await self.code(self.away_3.subscribe("more", 1))
         self.check(code == 0x80, f"SUBSCRIBE of a 3.1.1 session is refused with 0x80: {code}")
         code = await self.code(self.away_5.subscribe("more", 1))

@@ -3,6 +3,7 @@
 `N passed, N failed`. BRAMBLE_BINARIES names another folder with Bramble's programs."""
 import os
 import socket
+import subprocess
 import tempfile
 import unittest
 
@@ -71,6 +72,23 @@ class TakenOver(WithFolder):
 
     def publish(self, listener, topic, payload):
         self.client("publisher", listener, clean=True).publish(topic, payload).end()
+
+    def test_their_database_under_one_of_our_names_is_not_touched_and_stops_the_start(self):
+        for name, option in (("bramble.db", ""), ("bramble.db.importing", "persistence_file bramble.db.importing\n")):
+            with self.subTest(name):
+                folder = tempfile.mkdtemp(dir=self.folder)
+                theirs = os.path.join(folder, name)
+                with open(theirs, "wb") as out:
+                    out.write(self.bytes)
+                config = os.path.join(folder, "bramble.conf")
+                with open(config, "w") as out:
+                    out.write(f"{USER}listener 0 127.0.0.1\npersistence true\npersistence_location {folder}\n{option}")
+                for more, status in (([], 1), (["--test-config"], 3)):
+                    done = subprocess.run([BROKER, "-c", config, *more], capture_output=True, text=True, timeout=20)
+                    self.assertEqual(done.returncode, status, done.stderr)
+                    self.assertIn("rename", done.stderr)
+                with open(theirs, "rb") as file:
+                    self.assertEqual(file.read(), self.bytes)
 
     def test_a_session_goes_on_by_its_listener_and_sees_nothing_of_the_mount_point(self):
         client = self.client("lamp", MOUNTED)
