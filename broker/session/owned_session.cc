@@ -36,20 +36,24 @@ auto OwnedSession::counted(const OnReactor& here, Change change) {
   for (auto i = too_large; i < out.too_large(); ++i) drop(here, Metric::dropped_too_large, kTooLarge);
   if (out.has_denied()) leave_denied(here);
   if (told_) {
-    note_changes(static_cast<std::int64_t>(out.queued() + out.in_flight()) - messages +
-                 (static_cast<std::int64_t>(out.bytes()) - bytes) / Ledger::kBytes);
+    note_changes(static_cast<std::int64_t>(out.queued() + out.in_flight()) - messages,
+                 static_cast<std::int64_t>(out.bytes()) - bytes);
   }
   return result;
 }
 
-/// The store keeps it, and `more` deliveries wait than before.
-void OwnedSession::note_changes(std::int64_t more) {
+/// The store keeps it, and so many more deliveries wait than before. What was there before this round and is gone is
+/// as much to write as one that is new, but not its payload.
+void OwnedSession::note_changes(std::int64_t deliveries, std::int64_t bytes) {
   Ledger& ledger = sessions_.ledger();
   if (!std::exchange(told_->touched, true)) ledger.touched(id_);
   if (outbound_->holds_untold()) ledger.wait_for_round();
   auto gone = outbound_->has_gone() ? outbound_->take_gone() : std::vector<Outbound::Gone>{};
-  for (auto& each : gone) ledger.part().removed.push_back({each.row, std::move(each.message)});
-  ledger.count(more + static_cast<std::int64_t>(gone.size()));
+  for (auto& each : gone) {
+    bytes += static_cast<std::int64_t>(each.message->payload().size());
+    ledger.part().removed.push_back({each.row, std::move(each.message)});
+  }
+  ledger.count(deliveries + static_cast<std::int64_t>(gone.size()), bytes);
 }
 
 /// With `durability commit`, if it is kept. It has no connection that something could be held from already.

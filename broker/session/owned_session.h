@@ -198,7 +198,7 @@ class OwnedSession final : public Recipient {
   void doubt_ids();
   void end_doubt();
   void hold_until_stored();
-  [[gnu::noinline]] void note_changes(std::int64_t more);
+  [[gnu::noinline]] void note_changes(std::int64_t deliveries, std::int64_t bytes);
 
   Delivered send_at_qos0(const OnReactor& here, Publication& publication, const std::uint32_t& subscription_identifier,
                          bool retain);

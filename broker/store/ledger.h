@@ -43,11 +43,10 @@ class Ledger {
     touched_.push_back(session);
     changed();
   }
-  /// So many deliveries more (or fewer) that the store does not know of; kBytes of messages are as long to write as
-  /// one. Very many close the round early, and slow publishers down everywhere.
-  static constexpr std::int64_t kBytes = 1024;
-  void count(std::int64_t deliveries) {
-    untold_ += deliveries;
+  /// So many deliveries, and bytes of their payloads, more (or fewer) that the store does not know of. Very many close
+  /// the round early, and slow publishers down everywhere.
+  void count(std::int64_t deliveries, std::int64_t bytes = 0) {
+    untold_ += kBytesAsLong * deliveries + bytes;
     if (untold_ > kManyUntold && !hurried_) hurry();
     if ((untold_ + told_ > too_many_) != crowded_) tell_crowd();
   }
@@ -77,8 +76,9 @@ class Ledger {
 
  private:
   // What is open and what is being written is not to take longer than `durability interval` promises, nor telling it a
-  // turn: 2 us a record to write, 0.1 us to tell. Too many are so for all reactors together.
-  static constexpr std::int64_t kManyUntold = 16'384, kTooManyUntold = 4 * kManyUntold;
+  // turn: 2 us a record or a kilobyte to write, 0.1 us to tell. Too many are so for all reactors together.
+  static constexpr std::int64_t kBytesAsLong = 1024;
+  static constexpr std::int64_t kManyUntold = 16'384 * kBytesAsLong, kTooManyUntold = 4 * kManyUntold;
 
   bool store_failing() const;
   bool store_lags(SteadyTime now) const;
@@ -94,7 +94,7 @@ class Ledger {
   bool hurried_ = false;
   bool crowded_ = false;  ///< and has told the store
   std::uint64_t round_ = 0;
-  std::int64_t untold_ = 0;  ///< deliveries of the open round
+  std::int64_t untold_ = 0;  ///< of the open round, in bytes that take as long to write
   std::int64_t told_ = 0;    ///< of the one that is being written
   std::int64_t too_many_ = kTooManyUntold;
   std::uint64_t next_row_ = 0, rows_end_ = 0;

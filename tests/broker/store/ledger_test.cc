@@ -152,4 +152,17 @@ TEST_CASE("very many deliveries that are not on the disk slow publishers down, u
   CHECK_FALSE(books.first.lags(now));
 }
 
+TEST_CASE("many bytes that are not on the disk slow publishers down as many deliveries do") {
+  Books books;
+  const auto now = std::chrono::steady_clock::now();
+  for (int i = 0; i < 2'000; ++i) books.first.count(1, 1'000);  // none of them is a kilobyte
+  books.first.count(0, 32'768 * 1'024 - 2'000 * 2'024);
+  CHECK_FALSE(books.first.lags(now));
+  books.first.count(0, 1);
+  CHECK(books.first.lags(now));
+  books.first.count(-2'000, -2'000 * 1'000);  // all at once
+  books.first.count(2'000, 2'000 * 1'000 - 1);
+  CHECK_FALSE(books.first.lags(now));
+}
+
 }  // namespace bramble::testing
