@@ -52,7 +52,7 @@ void Connections::slow_down(const OnReactor& here, Connection& connection, std::
   if (connection.paused() || connection.state() != Connection::State::connected) return;
   bool wait = false;
   for (unsigned r = 0; r < parts_.mesh.size(); ++r) {
-    if (reactors >> r & 1) wait |= parts_.mesh[r].inbox().tell_when_eased(here.id());
+    if (reactors >> r & 1) wait |= parts_.mesh[r].inbox().tell_when_eased(here.id(), here.now());
   }
   if (!wait) return;
   here.reactor().counters(here).add(Metric::publishers_slowed);

@@ -117,6 +117,13 @@ void acknowledge(Connection& from, const mqtt::Publish& publish, ReasonCode code
   return true;
 }
 
+[[gnu::noinline, gnu::cold]] void slow_down(const OnReactor& here, Connection& from, const mqtt::Publish& publish,
+                                            std::span<Filter* const> filters, std::uint64_t reactors) {
+  ShardParts& parts = from.parts();
+  if (publish.qos != Qos::at_most_once && needs_store(from, publish, filters)) parts.ledger.held_up(here.now());
+  parts.connections.slow_down(here, from, reactors);
+}
+
 }  // namespace
 
 bool removes_retained(Connection& from, const mqtt::Frame& frame) {
@@ -183,7 +190,7 @@ Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Fra
       acknowledge(from, publish, code);
     }
   }
-  if (outcome.slow != 0) parts.connections.slow_down(here, from, outcome.slow);
+  if (outcome.slow != 0) slow_down(here, from, publish, filters, outcome.slow);
   return {};
 }
 

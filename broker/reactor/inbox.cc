@@ -9,11 +9,6 @@ namespace bramble {
 
 namespace {
 constexpr Milliseconds kLateAfter{20};
-
-std::size_t weight(const Message& message) {
-  const auto* handoff = std::get_if<std::unique_ptr<Handoff>>(&message);
-  return handoff ? (*handoff)->bytes : 0;
-}
 }  // namespace
 
 Inbox::Inbox(unsigned producers, std::size_t level_bytes)
@@ -23,15 +18,22 @@ Inbox::Inbox(unsigned producers, std::size_t level_bytes)
 Inbox::~Inbox() { ::close(wake_); }
 
 void Inbox::post(ReactorId from, std::uint64_t place, Message message) {
-  bytes_.fetch_add(weight(message), std::memory_order_relaxed);
+  add(message);
   queue_.push(from.value, place, std::move(message));
   wake();
 }
 
 void Inbox::post(Message message) {
-  bytes_.fetch_add(weight(message), std::memory_order_relaxed);
+  add(message);
   queue_.push(std::move(message));
   wake();
+}
+
+void Inbox::add(const Message& message) {
+  const auto* const handoff = std::get_if<std::unique_ptr<Handoff>>(&message);
+  if (!handoff) return;
+  const std::size_t before = bytes_.fetch_add((*handoff)->bytes, std::memory_order_relaxed);
+  if (before == 0) moved_.store((*handoff)->posted, std::memory_order_relaxed);
 }
 
 void Inbox::wake() {
@@ -54,21 +56,26 @@ std::uint64_t Inbox::done(const Handoff& handoff, SteadyTime now) {
   const std::size_t left = bytes_.fetch_sub(handoff.bytes, std::memory_order_relaxed) - handoff.bytes;
   const bool late = left != 0 && now - handoff.posted > kLateAfter;
   if (late != late_.load(std::memory_order_relaxed)) late_.store(late, std::memory_order_relaxed);
+  moved_.store(now, std::memory_order_relaxed);
   if (late || left > level_bytes_ / 2) return 0;
   std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with tell_when_eased's
   return waiting_.load(std::memory_order_relaxed) == 0 ? 0 : waiting_.exchange(0, std::memory_order_relaxed);
 }
 
-Inbox::Level Inbox::level() const {
+/// Its owner may be held up by one thing: then it cannot say itself that it is late.
+Inbox::Level Inbox::level(SteadyTime now) const {
   const std::size_t bytes = bytes_.load(std::memory_order_relaxed);
   if (bytes > 2 * level_bytes_) return Level::drop_qos0;
-  return bytes > level_bytes_ || (bytes > 0 && late_.load(std::memory_order_relaxed)) ? Level::slow : Level::normal;
+  if (bytes > level_bytes_) return Level::slow;
+  if (bytes == 0) return Level::normal;
+  const bool late = late_.load(std::memory_order_relaxed) || now - moved_.load(std::memory_order_relaxed) > kLateAfter;
+  return late ? Level::slow : Level::normal;
 }
 
-bool Inbox::tell_when_eased(ReactorId from) {
+bool Inbox::tell_when_eased(ReactorId from, SteadyTime now) {
   waiting_.fetch_or(std::uint64_t{1} << from.value, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with done's: one of the two sees the other
-  return level() != Level::normal;
+  return level(now) != Level::normal;
 }
 
 }  // namespace bramble

@@ -42,12 +42,13 @@ class Inbox {
   // --- its feeders ---
   enum class Level { normal, slow, drop_qos0 };
   /// Relaxed: a hint that is at most a turn old.
-  Level level() const;
+  Level level(SteadyTime now) const;
   /// `from` wants to hear of the inbox falling below its level. False: it is below already, nothing will be said.
-  bool tell_when_eased(ReactorId from);
+  bool tell_when_eased(ReactorId from, SteadyTime now);
   std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
+  void add(const Message& message);
   void wake();
 
   MpscQueue<Message> queue_;
@@ -55,7 +56,8 @@ class Inbox {
   int wake_;
   alignas(64) std::atomic<bool> sleeping_{false};
   alignas(64) std::atomic<std::size_t> bytes_{0};
-  std::atomic<bool> late_{false};  ///< the oldest Handoff waited more than kLateAfter
+  std::atomic<bool> late_{false};                ///< the oldest Handoff waited more than kLateAfter
+  std::atomic<SteadyTime> moved_{SteadyTime{}};  ///< when one was dealt with, or came while none was there
   std::atomic<std::uint64_t> waiting_{0};
 };
 

@@ -76,7 +76,7 @@ Router::Outcome Router::route(const OnReactor& here, Publication& publication, s
   Outcome outcome{matched, 0};
   for (std::uint64_t left = handed_to_; left != 0; left &= left - 1) {
     const ReactorId there{static_cast<std::uint16_t>(std::countr_zero(left))};
-    if (mesh_[there].inbox().level() != Inbox::Level::normal) outcome.slow |= reactor_bit(there);
+    if (mesh_[there].inbox().level(here.now()) != Inbox::Level::normal) outcome.slow |= reactor_bit(there);
   }
   return outcome;
 }
@@ -205,7 +205,8 @@ void Router::deliver_once(const OnReactor& here, Publication& publication, Filte
 void Router::hand_off(const OnReactor& here, ReactorId to, Publication& publication, std::span<const FilterId> filters,
                       Entry::To kind, std::uint64_t asked) {
   handed_to_ |= reactor_bit(to);
-  if (publication.facts().qos == mqtt::Qos::at_most_once && mesh_[to].inbox().level() == Inbox::Level::drop_qos0) {
+  if (publication.facts().qos == mqtt::Qos::at_most_once &&
+      mesh_[to].inbox().level(here.now()) == Inbox::Level::drop_qos0) {
     here.reactor().counters(here).add(Metric::dropped_inbox);
     if (inbox_line_.allow(here.now())) {
       log::write(LogType::notice,

@@ -30,7 +30,9 @@ class Ledger {
   /// The disk takes nothing: what needs it is not accepted.
   bool failing() const { return store_ && store_failing(); }
   /// That, or it is slow: what needs it should not come as fast as it does.
-  bool lags(SteadyTime now) const { return store_ && store_lags(now); }
+  bool lags(SteadyTime now) const { return store_ && (now < held_up_until_ || store_lags(now)); }
+  /// Another reactor is behind with what it was handed off, and will have more to tell than anybody has counted.
+  void held_up(SteadyTime now) { held_up_until_ = now + kHeldUpFor; }
 
   /// What has changed in the open round, as far as it is not found out when it closes.
   Part& part() { return part_; }
@@ -80,6 +82,8 @@ class Ledger {
   static constexpr std::int64_t kBytesAsLong = 1024;
   static constexpr std::int64_t kManyUntold = 16'384 * kBytesAsLong, kTooManyUntold = 4 * kManyUntold;
 
+  static constexpr Milliseconds kHeldUpFor{10};
+
   bool store_failing() const;
   bool store_lags(SteadyTime now) const;
   void note();
@@ -97,6 +101,7 @@ class Ledger {
   std::int64_t untold_ = 0;  ///< of the open round, in bytes that take as long to write
   std::int64_t told_ = 0;    ///< of the one that is being written
   std::int64_t too_many_ = kTooManyUntold;
+  SteadyTime held_up_until_{};
   std::uint64_t next_row_ = 0, rows_end_ = 0;
   Part part_;
   std::unique_ptr<Part> closed_ = std::make_unique<Part>();

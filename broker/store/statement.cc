@@ -38,6 +38,7 @@ int full_name(sqlite3_vfs*, const char* name, int size, char* full) {
 /// SQLite's own way to the disk with those names. Null: a test has put another in its place.
 const char* way_to_disk() {
   static const bool known = [] {
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);  // a lock around each allocation, for figures that nobody asks for
     static sqlite3_vfs way = *sqlite3_vfs_find("unix");
     way.zName = "bramble";
     way.xFullPathname = full_name;

@@ -299,6 +299,11 @@ class Talker(Client):
         self.send(packet(0x82, pid + self.nothing() + text(topic_filter) + bytes([qos])))
         return answer
 
+    def unsubscribe(self, topic_filter):
+        pid, answer = self.ask()
+        self.send(packet(0xA2, pid + self.nothing() + text(topic_filter)))
+        return answer
+
     def ping(self):
         self.send(b"\xc0\0")
         self.pings.append(asyncio.get_running_loop().create_future())
@@ -333,6 +338,8 @@ class Talker(Client):
             self.completions.pop(pid, None)
         elif kind == SUBACK:
             self.answer(pid, body[-1])
+        elif kind == UNSUBACK:
+            self.answer(pid, body[-1] if self.version == 5 else 0)
         elif kind == PUBREL:
             self.known_ids.discard(pid)
             self.send(packet(0x70, pid))

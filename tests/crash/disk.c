@@ -3,7 +3,8 @@
 //
 // BRAMBLE_DISK_LOG: every write, truncation, sync and removal is appended to this file, from which disk.py makes what a
 // power cut would have left: what was synced, and of the rest some, torn at 512 bytes.
-// BRAMBLE_DISK_FAULT: while this file is there, it says how writes and syncs fail: ENOSPC, EIO or EROFS.
+// BRAMBLE_DISK_FAULT: while this file is there, it says how writes and syncs fail: ENOSPC, EIO or EROFS; or HANG: they
+// wait until it is gone, and the first makes a file of that name with ".met" at its end.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -54,6 +55,13 @@ static void record(char what, char name, uint64_t at, const void* bytes, size_t 
   pthread_mutex_unlock(&mutex);
 }
 
+static void hang(const char* path) {
+  char met[4096];
+  snprintf(met, sizeof met, "%s.met", path);
+  close(open(met, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  while (access(path, F_OK) == 0) usleep(1000);
+}
+
 // 0: all is well.
 static int fault(void) {
   const char* path = getenv("BRAMBLE_DISK_FAULT");
@@ -64,6 +72,7 @@ static int fault(void) {
   const ssize_t size = read(file, text, sizeof text - 1);
   close(file);
   if (size <= 0) return 0;
+  if (strncmp(text, "HANG", 4) == 0) return hang(path), 0;
   return strncmp(text, "ENOSPC", 6) == 0 ? ENOSPC : strncmp(text, "EROFS", 5) == 0 ? EROFS : EIO;
 }
 

@@ -27,6 +27,10 @@ class FaultyDisk:
     def recover(self):
         os.remove(self.disk.fault)
 
+    def met(self):
+        """The broker waits for a disk that hangs."""
+        return os.path.exists(self.disk.fault + ".met")
+
     def remove(self):
         pass
 

@@ -42,28 +42,28 @@ struct Scene {
 
 TEST_CASE("an inbox is slow above its level, drops QoS 0 above twice as much, and is normal when it is emptied") {
   Scene scene;
-  CHECK(scene.inbox.level() == Inbox::Level::normal);
+  CHECK(scene.inbox.level(scene.clock.now()) == Inbox::Level::normal);
   scene.post(kFirst, kLevel);
-  CHECK(scene.inbox.level() == Inbox::Level::normal);
+  CHECK(scene.inbox.level(scene.clock.now()) == Inbox::Level::normal);
   scene.post(kSecond, 1);
-  CHECK(scene.inbox.level() == Inbox::Level::slow);
+  CHECK(scene.inbox.level(scene.clock.now()) == Inbox::Level::slow);
   scene.post(kFirst, kLevel);
-  CHECK(scene.inbox.level() == Inbox::Level::drop_qos0);
+  CHECK(scene.inbox.level(scene.clock.now()) == Inbox::Level::drop_qos0);
   for (int i = 0; i < 3; ++i) scene.take();
-  CHECK(scene.inbox.level() == Inbox::Level::normal);
+  CHECK(scene.inbox.level(scene.clock.now()) == Inbox::Level::normal);
   CHECK(scene.inbox.bytes() == 0);
 }
 
 TEST_CASE("who waits is told once, when the inbox has fallen to half its level") {
   Scene scene;
   for (int i = 0; i < 4; ++i) scene.post(kFirst, 400);
-  CHECK(scene.inbox.tell_when_eased(kSecond));
-  CHECK(scene.inbox.tell_when_eased(kFirst));
+  CHECK(scene.inbox.tell_when_eased(kSecond, scene.clock.now()));
+  CHECK(scene.inbox.tell_when_eased(kFirst, scene.clock.now()));
   CHECK(scene.take() == 0);
   CHECK(scene.take() == 0);
   CHECK(scene.take() == 3);  // 400 bytes are left
   CHECK(scene.take() == 0);
-  CHECK_FALSE(scene.inbox.tell_when_eased(kFirst));  // there is nothing to wait for
+  CHECK_FALSE(scene.inbox.tell_when_eased(kFirst, scene.clock.now()));  // there is nothing to wait for
 }
 
 TEST_CASE("what waits too long makes an inbox slow, and the last one out tells those who wait, however late") {
@@ -72,10 +72,29 @@ TEST_CASE("what waits too long makes an inbox slow, and the last one out tells t
   scene.post(kFirst, 10);
   scene.clock.advance(Milliseconds(50));
   CHECK(scene.take() == 0);
-  CHECK(scene.inbox.level() == Inbox::Level::slow);
-  CHECK(scene.inbox.tell_when_eased(kSecond));
+  CHECK(scene.inbox.level(scene.clock.now()) == Inbox::Level::slow);
+  CHECK(scene.inbox.tell_when_eased(kSecond, scene.clock.now()));
   CHECK(scene.take() == 2);
-  CHECK(scene.inbox.level() == Inbox::Level::normal);
+  CHECK(scene.inbox.level(scene.clock.now()) == Inbox::Level::normal);
+}
+
+TEST_CASE("an inbox is slow when its owner takes nothing for too long, and not before") {
+  Scene scene;
+  scene.clock.advance(Milliseconds(50));  // nothing was there
+  scene.post(kFirst, 10);
+  scene.clock.advance(Milliseconds(15));
+  scene.post(kSecond, 10);
+  CHECK(scene.inbox.level(scene.clock.now()) == Inbox::Level::normal);
+  scene.clock.advance(Milliseconds(15));
+  CHECK(scene.inbox.level(scene.clock.now()) == Inbox::Level::slow);
+  scene.clock.advance(Milliseconds(-15));
+  CHECK(scene.take() == 0);
+  scene.clock.advance(Milliseconds(15));
+  CHECK(scene.inbox.level(scene.clock.now()) == Inbox::Level::normal);
+  scene.clock.advance(Milliseconds(15));
+  CHECK(scene.inbox.level(scene.clock.now()) == Inbox::Level::slow);
+  scene.take();
+  CHECK(scene.inbox.level(scene.clock.now()) == Inbox::Level::normal);
 }
 
 TEST_CASE("a post wakes who sleeps, and only then; who finds something does not fall asleep") {

@@ -152,6 +152,15 @@ TEST_CASE("very many deliveries that are not on the disk slow publishers down, u
   CHECK_FALSE(books.first.lags(now));
 }
 
+TEST_CASE("a reactor that is behind with what it was handed slows those who feed it, for a moment") {
+  Books books;
+  const auto now = std::chrono::steady_clock::now();
+  books.first.held_up(now);
+  CHECK(books.first.lags(now));
+  CHECK_FALSE(books.second.lags(now));
+  CHECK_FALSE(books.first.lags(now + std::chrono::milliseconds(10)));
+}
+
 TEST_CASE("many bytes that are not on the disk slow publishers down as many deliveries do") {
   Books books;
   const auto now = std::chrono::steady_clock::now();

@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""What a crash takes with `durability interval` while the broker has more to keep than it can write: publishers at QoS 1
+and many sessions that are away, kill -9, and then how long ago the oldest message that is not in the store was
+acknowledged.
+
+    tests/crash/window.py [--sessions 100] [--seconds 4] [--publishers 4] [--size 20] [--threads 2] [--kills 1] [--broker FILE]
+
+The last line is `N passed, N failed`."""
+import argparse
+import asyncio
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from broker import BINARY, Broker
+from client import Publisher, Subscriber, packet
+
+CTL = os.path.join(os.path.dirname(BINARY), "bramble-ctl")
+INTERVAL = 1.0
+SLACK = 0.7  # as kill.py has it
+AWAY = "away-0"
+
+
+class SizedPublisher(Publisher):
+    """Its numbers are followed by so many letters that each message has `size` bytes."""
+    size = 0
+
+    def send_publish(self, pid, dup):
+        topic, number = self.in_flight[pid]
+        payload = str(number).encode().ljust(self.size, b"x")
+        first = 0x32 | (8 if dup else 0)
+        self.send(packet(first, len(topic).to_bytes(2, "big") + topic.encode() + pid.to_bytes(2, "big") + payload))
+
+
+async def leave_sessions(broker, count):
+    for i in range(count):
+        away = Subscriber(f"away-{i}", ["w/#"], qos=1)
+        await away.connect(broker.port)
+        serving = asyncio.create_task(away.serve())
+        await away.subscribed.wait()
+        away.send(b"\xe0\0")
+        away.drop()
+        await serving
+
+
+def kept(data):
+    """(topic, number) that one session has in the store."""
+    export = subprocess.run([CTL, "store", "export", os.path.join(data, "bramble.db")], capture_output=True, check=True)
+    session, messages, found = None, {}, set()
+    for line in map(json.loads, export.stdout.splitlines()):
+        if line.get("client_id") == AWAY:
+            session = line["session"]
+        if line.get("type") == "delivery":
+            if "topic" in line:
+                message = messages[line.get("message")] = line["topic"], int(line["payload"].rstrip("x"))
+            if line["session"] == session:
+                found.add(messages[line["message"]] if "message" in line else message)
+    return found
+
+
+async def run(options):
+    """The age of the oldest loss, and what happened in words."""
+    folder = tempfile.mkdtemp(prefix="bramble-window-")
+    data = os.path.join(folder, "data")
+    os.mkdir(data)
+    broker = Broker(options.broker, folder, data, "interval", options.threads)
+    publishers = [SizedPublisher(f"pub-{i}", 1, [f"w/{i}"], in_flight_max=20) for i in range(options.publishers)]
+    try:
+        if not await broker.start():
+            raise RuntimeError(f"the broker does not start: {broker.said()}")
+        await leave_sessions(broker, options.sessions)
+        for each in publishers:
+            each.size = options.size
+            await each.connect(broker.port)
+        serving = [asyncio.create_task(each.serve()) for each in publishers]
+        await asyncio.sleep(options.seconds)
+        broker.kill()
+        killed = time.monotonic()
+        await asyncio.gather(*serving)
+        acknowledged = {key: when for each in publishers for key, when in each.acknowledged.items()}
+        there = kept(data)
+        lost = [killed - when for key, when in acknowledged.items() if key not in there]
+        return max(lost, default=0), (f"{len(acknowledged)} acknowledged for {options.sessions} sessions each, "
+                                      f"{len(lost)} lost, the oldest {max(lost, default=0):.2f} s old; "
+                                      f"{broker.times('may be lost. Publishers')} warnings")
+    finally:
+        broker.kill()
+        shutil.rmtree(folder)
+
+
+async def main():
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of a PUBLISH to a broker that is gone
+    parser = argparse.ArgumentParser()
+    for name, default in (("sessions", 100), ("publishers", 4), ("size", 20), ("threads", 2), ("kills", 1)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--broker", default=BINARY)
+    options = parser.parse_args()
+    options.broker = os.path.abspath(options.broker)
+    faults = 0
+    for _ in range(options.kills):
+        age, words = await run(options)
+        print(words, flush=True)
+        if age > INTERVAL + SLACK:
+            faults += 1
+            print(f"FAILED: more than {INTERVAL} s are lost")
+    print(f"{options.kills - faults} passed, {faults} failed")
+    return faults
+
+
+if __name__ == "__main__":
+    sys.exit(1 if asyncio.run(main()) else 0)
