@@ -146,7 +146,8 @@ class Publisher(Client):
 
 
 class Subscriber(Client):
-    """Takes what comes and acknowledges it. `got`: (topic, number) -> how often; `came`: when first."""
+    """Takes what comes and acknowledges it. `got`: (topic, number) -> how often; `came`: when it came first,
+    or the PUBREL of that."""
 
     def __init__(self, name, filters, qos=2):
         super().__init__(name)
@@ -154,7 +155,7 @@ class Subscriber(Client):
         self.subscribed = asyncio.Event()
         self.got = {}
         self.came = {}
-        self.known_ids = set()  # QoS 2 messages that are not released
+        self.known_ids = {}  # of QoS 2 messages that are not released: their (topic, number)
         self.last_came = 0.0
 
     def subscribe(self):
@@ -172,7 +173,9 @@ class Subscriber(Client):
             return self.subscribed.set()
         self.last_came = time.monotonic()
         if kind == PUBREL:
-            self.known_ids.discard(body[:2])
+            key = self.known_ids.pop(body[:2], None)
+            if self.got.get(key) == 1:
+                self.came[key] = self.last_came
             return self.send(packet(0x70, body[:2]))
         if kind != PUBLISH:
             return None
@@ -180,16 +183,16 @@ class Subscriber(Client):
         size = int.from_bytes(body[:2], "big")
         topic = body[2:2 + size].decode()
         pid, payload = body[2 + size:4 + size], body[(4 if qos else 2) + size:]
+        key = topic, int(payload)
+        self.came.setdefault(key, self.last_came)
         if qos == 2:
             self.send(packet(0x50, pid))
             if pid in self.known_ids:
                 return None
-            self.known_ids.add(pid)
+            self.known_ids[pid] = key
         elif qos == 1:
             self.send(packet(0x40, pid))
-        key = topic, int(payload)
         self.got[key] = self.got.get(key, 0) + 1
-        self.came.setdefault(key, self.last_came)
         return None
 
 

@@ -57,8 +57,12 @@ class KilledBroker(Broker):
             lines = [line.rstrip("\n").rsplit(" ", 2) for line in file]
         return {of for of, _, who in lines if who == client}
 
+    def before_kill(self, when):
+        """How long it was to the next one."""
+        return min((kill - when for kill in self.kills if kill >= when), default=float("inf"))
+
     def near_kill(self, when):
-        return any(kill - INTERVAL - SLACK < when <= kill for kill in self.kills)
+        return self.before_kill(when) < INTERVAL + SLACK
 
 
 class Run:
@@ -208,18 +212,20 @@ class Run:
         self.compare("the $share group", together, came)
 
     def compare(self, name, got, came):
-        lost, doubled, sent = [], [], 0
+        lost, ages, doubled, sent = [], [], [], 0
         for publisher in self.publishers:
             for key, when in publisher.acknowledged.items():
                 sent += 1
                 excused = not self.strict and self.broker.near_kill(when)
                 if key not in got and not excused:
                     lost.append(key)
+                    ages.append(self.broker.before_kill(when))
                 # what its client had said of it is lost with the last interval, too
                 excused |= not self.strict and key in came and self.broker.near_kill(came[key])
                 if publisher.qos == 2 and got.get(key, 0) > 1 and not excused:
                     doubled.append(key)
-        self.check(not lost, f"{name}: {len(lost)} of {sent} acknowledged messages are lost: {lost[:5]}")
+        self.check(not lost, f"{name}: {len(lost)} of {sent} acknowledged messages are lost: {lost[:5]}, "
+                   f"up to {max(ages, default=0):.2f} s before a kill")
         self.check(not doubled, f"{name}: {len(doubled)} of {sent} messages came twice at QoS 2: {doubled[:5]}")
         print(f"{name}: {sum(got.values())} received, {sent} acknowledged", flush=True)
 
