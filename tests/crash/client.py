@@ -146,8 +146,8 @@ class Publisher(Client):
 
 
 class Subscriber(Client):
-    """Takes what comes and acknowledges it. `got`: (topic, number) -> how often; `came`: when it came first,
-    or the PUBREL of that."""
+    """Takes what comes and acknowledges it. `got`: (topic, number) -> how often; `came`: when its first PUBLISH
+    came, and the first PUBREL."""
 
     def __init__(self, name, filters, qos=2):
         super().__init__(name)
@@ -174,8 +174,8 @@ class Subscriber(Client):
         self.last_came = time.monotonic()
         if kind == PUBREL:
             key = self.known_ids.pop(body[:2], None)
-            if self.got.get(key) == 1:
-                self.came[key] = self.last_came
+            if key and len(self.came[key]) == 1:
+                self.came[key].append(self.last_came)
             return self.send(packet(0x70, body[:2]))
         if kind != PUBLISH:
             return None
@@ -184,7 +184,7 @@ class Subscriber(Client):
         topic = body[2:2 + size].decode()
         pid, payload = body[2 + size:4 + size], body[(4 if qos else 2) + size:]
         key = topic, int(payload)
-        self.came.setdefault(key, self.last_came)
+        self.came.setdefault(key, [self.last_came])
         if qos == 2:
             self.send(packet(0x50, pid))
             if pid in self.known_ids:
