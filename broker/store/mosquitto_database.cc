@@ -32,6 +32,7 @@ struct OnItsWay {
 struct Stored {
   MessagePtr message;
   bool given = false;
+  bool awaited = false;  ///< by a session at least
 };
 
 std::int64_t seconds_of(WallTime time) { return std::chrono::duration_cast<Seconds>(time.time_since_epoch()).count(); }
@@ -94,6 +95,7 @@ class Contents {
   void give_subscriptions(Database::Reader& reader);
   void give_receipts(Database::Reader& reader);
   void give_retained(Database::Reader& reader);
+  void find_shared();
   void give_deliveries(Database::Reader& reader);
   void give_delivery(Database::Reader& reader, const OnItsWay& on_its_way);
   void give_unreleased(Database::Reader& reader);
@@ -280,7 +282,17 @@ void Contents::give(Database::Reader& reader, KeptDelivery delivery, Stored& sto
   reader.delivery(std::move(delivery));
 }
 
+/// They come session by session, so that the store cannot see it in time.
+void Contents::find_shared() {
+  for (const OnItsWay& each : outgoing_) {
+    const auto found = messages_.find(each.facts.message);
+    if (found != messages_.end() && std::exchange(found->second.awaited, true))
+      found->second.message->store_mark().share();
+  }
+}
+
 void Contents::give_deliveries(Database::Reader& reader) {
+  find_shared();
   for (const OnItsWay& each : outgoing_) give_delivery(reader, each);
   give_unreleased(reader);
 }
@@ -311,7 +323,9 @@ void Contents::give_unreleased(Database::Reader& reader) {
   for (const OnItsWay& each : unreleased_) {
     Stored* const found = stored(each.facts.message);
     if (!found || found->message->expired(clocks_.steady)) continue;
-    for (const KeptSubscription* by : away.of(found->message->topic(), each.client->session.id)) {
+    const auto& subscriptions = away.of(found->message->topic(), each.client->session.id);
+    if (subscriptions.size() > 1) found->message->store_mark().share();
+    for (const KeptSubscription* by : subscriptions) {
       KeptDelivery delivery{.row = 0,
                             .session = by->session,
                             .message = {},

@@ -13,9 +13,8 @@ namespace {
 
 // Ids while a round is written: of messages that have none, and one delivery in it, or more.
 constexpr std::uint64_t kInDelivery = ApplicationMessage::StoreMark::kInDelivery;
-constexpr std::uint64_t kSeenOnce = kInDelivery - 1, kSeenAgain = kInDelivery - 2;
-constexpr std::uint64_t kLastMessage =
-    kInDelivery - 3;  // there are no more: they go into deliveries, as often as needed
+constexpr std::uint64_t kSeenAgain = ApplicationMessage::StoreMark::kShared, kSeenOnce = kSeenAgain - 1;
+constexpr std::uint64_t kLastMessage = kSeenOnce - 1;  // there are no more: they go into deliveries, as often as needed
 
 std::int64_t number(SessionId id) { return static_cast<std::int64_t>(id.value); }
 std::int64_t number(std::uint64_t id) { return static_cast<std::int64_t>(id); }

@@ -46,6 +46,9 @@ class ApplicationMessage {
     std::uint64_t rows : 24 = 0;  ///< deliveries on the disk that refer to its record
     static constexpr std::uint64_t kRowsMax = (1u << 24) - 1;
     void refer_to(std::uint64_t record) { id = record & kInDelivery; }
+    /// It is in no record yet, but will have one of its own: more deliveries come than those of the first commit.
+    static constexpr std::uint64_t kShared = kInDelivery - 1;
+    void share() { id = kShared; }
   };
   StoreMark& store_mark() const { return store_mark_; }
 

@@ -47,7 +47,14 @@ class Store(WithFolder):
         return self.own
 
     def exported(self, folder):
-        return [json.loads(line) for line in self.done("export", folder).split("\n")[:-1]]
+        lines = [json.loads(line) for line in self.done("export", folder).split("\n")[:-1]]
+        self.assertEqual([lines[0]["type"], lines[-1]], ["bramble", {"type": "end", "records": len(lines) - 2}])
+        return lines[1:-1]
+
+    @staticmethod
+    def text_of(records):
+        records = [{"type": "bramble", "format": 1, "version": "0"}, *records, {"type": "end", "records": len(records)}]
+        return "".join(json.dumps(each) + "\n" for each in records)
 
     def lines(self, text):
         path = os.path.join(self.own, "lines")
@@ -140,20 +147,50 @@ class Backup(Store):
         away = {**session, "session": 6, "client_id": "there", "gone_at": None, "user": None, "mount_point": None,
                 "ids_in_doubt": False, "will": None}
         records = [session, away]
-        self.done("import", self.lines("".join(json.dumps(each) + "\n" for each in records)), "--to", self.own)
+        self.done("import", self.lines(self.text_of(records)), "--to", self.own)
         self.assertEqual(self.exported(self.own), records)
 
     def test_a_line_that_is_wrong_is_named_and_nothing_is_made(self):
         good = '{"type":"session","session":1,"client_id":"c","expiry_seconds":1,"gone_at":null,"user":null,' \
                '"listener":"","mount_point":"","will":null}\n'
+        head = '{"type":"bramble","format":1,"version":"0"}\n'
         for bad, what in (("x", "is no JSON object on one line"), ("{}", "type: is no text"),
                           ('{"type":"other"}', "type: is none of session, subscription"), (good[:-1], "client_id: is empty, or"),
                           ('{"type":"receipt","session":2,"packet_id":1}', "session: is the number of no session before"),
                           ('{"type":"receipt","session":1,"packet_id":0}', "packet_id: is no whole number from 1 to 65535"),
                           ('{"type":"retained","slot":0,"topic":"a/#","payload":"x"}', "properties: is neither a text nor")):
-            path = self.lines(good + bad + "\n" + good)
-            self.refused(call("store", "import", path, "--to", self.own), 1, f"{path}:2: {what}")
+            path = self.lines(head + good + bad + "\n" + good)
+            self.refused(call("store", "import", path, "--to", self.own), 1, f"{path}:3: {what}")
             self.assertEqual(self.there(), ["lines"])
+
+    def test_a_text_without_its_beginning_or_end_is_refused_and_nothing_is_made(self):
+        whole = self.done("export", self.made()).splitlines(keepends=True)
+        os.remove(self.db)
+        newer = '{"type":"bramble","format":2,"version":"9.9"}\n'
+        for lines, what in ((whole[1:], "1: type: is not bramble"), (whole[:-1], f"{len(whole)}: its last line"),
+                            (whole[:-2] + whole[-1:], f"{len(whole) - 1}: records: is another number"),
+                            (whole + whole[1:2], f"{len(whole) + 1}: type: comes after the end"),
+                            ([newer] + whole[1:], "1: format: is 2, of bramble-ctl 9.9")):
+            self.refused(call("store", "import", "-", "--to", self.own, input="".join(lines)), 1, f"standard input:{what}")
+            self.assertEqual(self.there(), [])
+
+    def test_an_empty_database_can_be_exported_and_imported(self):
+        self.done("import", self.lines(self.text_of([])), "--to", self.own)
+        self.assertEqual(self.exported(self.own), [])
+
+    def test_retained_messages_get_slots_without_gaps_and_replays_go_on_where_they_were(self):
+        records = self.exported(self.made())
+        os.remove(self.db)
+        retained = [each for each in records if each["type"] == "retained"]
+        for slot, each in zip((5, 70, 100_000_000), retained):
+            each["slot"] = slot
+        five = next(each for each in records if each["type"] == "subscription" and each["filter"] == "field/+")
+        five["replay_from"] = 6
+        self.done("import", self.lines(self.text_of(records)), "--to", self.own)
+        records = self.exported(self.own)
+        self.assertEqual([each["slot"] for each in records if each["type"] == "retained"], [0, 1, 2])
+        self.assertEqual([each["replay_from"] for each in records
+                          if each.get("filter") == "field/+" and each["session"] == five["session"]], [1])
 
     def test_one_that_is_killed_leaves_nothing_that_counts_and_the_next_begins_anew(self):
         text = self.done("export", self.made())

@@ -129,6 +129,7 @@ int write_lines(const std::string& file) {
   const auto loaded = read_database(
       file, clocks, [&](std::uint64_t seed) -> auto& { return lines.emplace(seed, clocks, take); });
   if (!loaded) return fail(kFailed, loaded.error());
+  lines->end();
   if (!lines->printed() || !print(waiting)) return kFailed;
   if (loaded->left_out == 0) return kDone;
   return fail(kFailed, file + ": " + counted(loaded->left_out, "record") + " cannot be used and left out");

@@ -59,7 +59,21 @@ Json will_of(const Will& will) {
 
 }  // namespace
 
+void StoreExport::begin() {
+  Json::Object object = record("bramble");
+  object.emplace_back("format", number(kStoreLinesFormat));
+  object.emplace_back("version", BRAMBLE_VERSION);
+  print(std::move(object));
+}
+
+void StoreExport::end() {
+  Json::Object object = record("end");
+  object.emplace_back("records", number(lines_ - 1));
+  print(std::move(object));
+}
+
 void StoreExport::print(Json::Object record) {
+  ++lines_;
   if (printed_) printed_ = print_(Json(std::move(record)).dump() + "\n");
 }
 

@@ -8,11 +8,13 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/base/bytes.h"
 #include "core/base/hash.h"
 #include "core/topic/topic.h"
 #include "tools/bench/output/json.h"
+#include "tools/ctl/store_export.h"
 #include "tools/ctl/store_fields.h"
 
 namespace bramble::ctl {
@@ -22,7 +24,7 @@ namespace {
 using bench::Json;
 
 constexpr std::uint64_t kNumberMax = 1'000'000'000'000'000;  // JSON's numbers are exact up to there, and a little more
-constexpr std::uint32_t kSlotMax = 0x7FFF'FFFF;
+constexpr std::uint32_t kSlotMax = 0xFFFF'FFFF;
 constexpr std::string_view kStages[] = {"queued", "puback", "pubrec", "pubcomp"};
 
 /// Takes records one after the other and knows those before.
@@ -33,10 +35,16 @@ class Lines {
 
   /// What is wrong with it; empty: nothing.
   std::string take(std::string_view line);
-  const Database::Loaded& loaded() const { return loaded_; }
+  /// Nothing comes after it.
+  bool ended() const { return ended_; }
+  /// After the last.
+  Database::Loaded finish();
 
  private:
   std::string take(StoreFields& fields);
+  void take_record(StoreFields& fields);
+  void begin(StoreFields& fields);
+  void end(StoreFields& fields);
   void session(StoreFields& fields);
   void subscription(StoreFields& fields);
   void receipt(StoreFields& fields);
@@ -56,8 +64,11 @@ class Lines {
   std::set<std::string, std::less<>> client_ids_, topics_;
   std::set<std::pair<SessionId, mqtt::PacketId>> in_flight_;
   std::map<std::uint64_t, MessagePtr> messages_;
-  std::int64_t last_slot_ = -1;
+  std::vector<std::uint32_t> slots_;         ///< of retained messages, rising; they get new ones without gaps
+  std::vector<KeptSubscription> replaying_;  ///< by those numbers
   Database::Loaded loaded_;
+  bool begun_ = false, ended_ = false;
+  std::uint64_t records_ = 0;
 };
 
 std::string Lines::take(std::string_view line) {
@@ -68,6 +79,33 @@ std::string Lines::take(std::string_view line) {
 }
 
 std::string Lines::take(StoreFields& fields) {
+  if (!begun_) {
+    begin(fields);
+  } else {
+    take_record(fields);
+  }
+  return fields.wrong();
+}
+
+void Lines::begin(StoreFields& fields) {
+  begun_ = true;
+  if (fields.text("type") != "bramble")
+    return fields.refuse("type", "is not bramble, as in the first line of an export");
+  const std::uint64_t format = fields.number("format", 1, kNumberMax);
+  if (format <= kStoreLinesFormat) return;
+  fields.refuse("format",
+                fmt::format("is {}, of bramble-ctl {}; this one is {}, which knows {}: import it with the newer one",
+                            format, fields.text("version"), BRAMBLE_VERSION, kStoreLinesFormat));
+}
+
+void Lines::end(StoreFields& fields) {
+  ended_ = true;
+  if (fields.number("records", 0, kNumberMax) != records_) {
+    fields.refuse("records", fmt::format("is another number than that of the lines before, {}", records_));
+  }
+}
+
+void Lines::take_record(StoreFields& fields) {
   constexpr std::pair<std::string_view, void (Lines::*)(StoreFields&)> kTypes[] = {
       {"session", &Lines::session},
       {"subscription", &Lines::subscription},
@@ -75,13 +113,15 @@ std::string Lines::take(StoreFields& fields) {
       {"retained", &Lines::retained},
       {"delivery", &Lines::delivery}};
   const std::string type = fields.text("type");
+  if (ended_) return fields.refuse("type", "comes after the end");
+  if (type == "end") return end(fields);
+  ++records_;
   const auto* const found = std::ranges::find(kTypes, type, [](const auto& each) { return each.first; });
   if (found == std::end(kTypes)) {
     fields.refuse("type", "is none of session, subscription, receipt, retained and delivery");
   } else {
     (this->*found->second)(fields);
   }
-  return fields.wrong();
 }
 
 std::optional<Will> Lines::will(StoreFields& fields) {
@@ -148,7 +188,11 @@ void Lines::subscription(StoreFields& fields) {
   if (!TopicFilter::parse(subscription.filter)) fields.refuse("filter", "is no Topic Filter");
   if (!fields.wrong().empty()) return;
   ++loaded_.subscriptions;
-  reader_.subscription(std::move(subscription));
+  if (subscription.replay_from) {
+    replaying_.push_back(std::move(subscription));
+  } else {
+    reader_.subscription(std::move(subscription));
+  }
 }
 
 void Lines::receipt(StoreFields& fields) {
@@ -181,20 +225,30 @@ MessagePtr Lines::message(StoreFields& fields) {
 void Lines::retained(StoreFields& fields) {
   const auto slot = static_cast<std::uint32_t>(fields.number("slot", 0, kSlotMax));
   MessagePtr retained = message(fields);
-  if (std::int64_t{slot} <= last_slot_) fields.refuse("slot", "is not greater than the one before");
+  if (!slots_.empty() && slot <= slots_.back()) fields.refuse("slot", "is not greater than the one before");
   if (retained && retained->payload().empty()) fields.refuse("payload", "is empty, which is not retained");
   if (retained && !topics_.emplace(retained->topic()).second) fields.refuse("topic", "has a retained message already");
   if (!fields.wrong().empty()) return;
-  last_slot_ = slot;
-  ++loaded_.retained;
-  reader_.retained(slot, std::move(retained));
+  reader_.retained(static_cast<std::uint32_t>(slots_.size()), std::move(retained));
+  slots_.push_back(slot);
+  loaded_.retained = slots_.size();
 }
 
-/// A message that several deliveries have is read once.
+Database::Loaded Lines::finish() {
+  for (KeptSubscription& each : replaying_) {
+    each.replay_from = static_cast<std::uint32_t>(std::ranges::lower_bound(slots_, *each.replay_from) - slots_.begin());
+    reader_.subscription(std::move(each));
+  }
+  return loaded_;
+}
+
+/// A message that several deliveries have is read once, and kept once.
 MessagePtr Lines::known_message(StoreFields& fields) {
   if (!fields.has("message")) return message(fields);
   MessagePtr& place = messages_[fields.number("message", 1, kNumberMax)];
-  if (!place) place = message(fields);
+  if (place) return place;
+  place = message(fields);
+  if (place) place->store_mark().share();
   return place;
 }
 
@@ -249,13 +303,18 @@ OrMessage<Database::Loaded> read_store_lines(std::istream& in, std::string_view 
                                              std::uint64_t seed, Database::Reader& reader) {
   Lines lines(clocks, seed, reader);
   std::string line;
-  for (std::uint64_t number = 1; std::getline(in, line); ++number) {
+  std::uint64_t number = 1;
+  for (; std::getline(in, line); ++number) {
     if (const std::string wrong = lines.take(line); !wrong.empty()) {
       return tl::unexpected<std::string>(fmt::format("{}:{}: {}", file_name, number, wrong));
     }
   }
   if (in.bad()) return tl::unexpected<std::string>(fmt::format("{}: cannot be read to its end", file_name));
-  return lines.loaded();
+  if (!lines.ended()) {
+    return tl::unexpected<std::string>(
+        fmt::format("{}:{}: its last line, of type end, is missing: it was cut off", file_name, number));
+  }
+  return lines.finish();
 }
 
 }  // namespace bramble::ctl

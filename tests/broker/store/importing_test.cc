@@ -127,6 +127,29 @@ TEST_CASE("more than one commit takes is imported all the same") {
   CHECK(queue.back() == "15000");
 }
 
+TEST_CASE("a message that many sessions wait for is kept once, whatever fits into a commit") {
+  const Folder folder;
+  constexpr int kSessions = 20, kMessages = 600;  // 20 commits
+  const std::string payload(2'000, 'x');
+  std::string file = mosquitto_head(6);
+  for (std::uint64_t id = 1; id <= kMessages; ++id) file += stored({.id = id, .topic = "t", .payload = payload});
+  for (int session = 0; session < kSessions; ++session) {
+    const std::string client = "c" + std::to_string(session);
+    file += client_6(client, "", 0) + subscribed(client, "t", 1);
+    for (std::uint64_t id = 1; id <= kMessages; ++id) file += client_message({.client_id = client, .message = id});
+  }
+  const TextFile mosquitto(file);
+  const auto imported = import_into_new(mosquitto.path(), folder.db(), Clocks::now());
+  REQUIRE_MESSAGE(imported.has_value(), imported.error());
+  CHECK(fs::file_size(folder.db()) < 2 * kMessages * payload.size());
+  const auto [all, loaded, seed] = load(folder.db(), Clocks::now());
+  CHECK(loaded.messages == kMessages);
+  CHECK(loaded.deliveries == kSessions * kMessages);
+  for (int session = 0; session < kSessions; ++session) {
+    CHECK(all.queue_of("c" + std::to_string(session)).size() == kMessages);
+  }
+}
+
 TEST_CASE("there is all of it or nothing: what ended in the middle is begun anew") {
   const Folder folder;
   const Fill breaks = [](Database& into) -> OrMessage<Database::Loaded> {
