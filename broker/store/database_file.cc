@@ -126,6 +126,12 @@ std::string DatabaseFile::failed(const char* what) const {
   return fmt::format("cannot {} {}: {}", what, path_, reason(error));
 }
 
+/// What replace() has done of its work before it failed.
+void DatabaseFile::put_back(const std::string& aside) const {
+  exists(path_) ? ::unlink(aside.c_str()) : std::rename(aside.c_str(), path_.c_str());
+  std::rename((aside + "-wal").c_str(), log_path().c_str());
+}
+
 // The log goes first: beside a new file it would be taken for that one's.
 OrMessage<std::string> DatabaseFile::replace() {
   const int descriptor = ::open(fresh_path().c_str(), O_RDWR | O_CLOEXEC);
@@ -136,6 +142,7 @@ OrMessage<std::string> DatabaseFile::replace() {
                      (::link(path_.c_str(), aside.c_str()) == 0 || std::rename(path_.c_str(), aside.c_str()) == 0);
   if (!moved || std::rename(fresh_path().c_str(), path_.c_str()) != 0) {
     std::string line = failed("move aside");
+    put_back(aside);
     ::close(descriptor);
     return tl::unexpected(std::move(line));
   }
