@@ -44,6 +44,11 @@ bool exists(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
+bool is_file(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
 std::string free_name_beside(const std::string& path) {
   for (int number = 1;; ++number) {
     std::string name = fmt::format("{}.damaged-{}", path, number);
@@ -87,6 +92,9 @@ OrMessage<DatabaseFile> DatabaseFile::take(const std::filesystem::path& path) {
   ::fstat(descriptor, &status);
   DatabaseFile file(name, descriptor, status.st_size == 0);
   if (!S_ISREG(status.st_mode)) return tl::unexpected(fmt::format("{} is no file: name another", name));
+  if (exists(file.log_path()) && !is_file(file.log_path())) {
+    return tl::unexpected(fmt::format("{} is no file, and its name is that of the log: move it away", file.log_path()));
+  }
   // Another name in the meantime: who had the lock has put a new file there, and is still at work.
   if (!lock(descriptor) || !file.in_place()) return tl::unexpected(in_use(name));
   file.remove_fresh();
