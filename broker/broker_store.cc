@@ -84,6 +84,21 @@ void log_moved(Database& database) {
   if (const std::string line = database.take_moved(); !line.empty()) log::write(LogType::error, "{}", line);
 }
 
+std::filesystem::path file_of(const StoreOptions& options) {
+  return std::filesystem::path(options.persistence_location) / "bramble.db";
+}
+
+/// Its sessions would be a surprise when they come back, much later.
+void tell_of_unused(const StoreOptions& options) {
+  std::error_code none;
+  const auto bytes = std::filesystem::file_size(file_of(options), none);
+  if (!options.persistence || none || bytes == 0) return;
+  log::write(LogType::warning,
+             "{} is there and is not used (durability none): it stays as it is, and what is in it comes back when "
+             "durability is another; move it away if it should not.",
+             file_of(options).string());
+}
+
 /// What may be lost, in one line.
 std::string promise_in_words(const StoreOptions& options) {
   if (options.promise() == Promise::commit) {
@@ -97,11 +112,14 @@ std::string promise_in_words(const StoreOptions& options) {
 
 OrMessage<void> Broker::open_store() {
   const StoreOptions& options = config_->store;
-  if (options.promise() == Promise::nothing) return {};
+  if (options.promise() == Promise::nothing) {
+    tell_of_unused(options);
+    return {};
+  }
   if (Obstacle obstacle = why_no_store(*config_); obstacle.error != 0) {
     return tl::unexpected(std::move(obstacle.line));
   }
-  const auto file = std::filesystem::path(options.persistence_location) / "bramble.db";
+  const auto file = file_of(options);
   if (auto imported = import_once(options, file); !imported) return imported;
   auto database = Database::open(file);
   if (!database) return tl::unexpected<std::string>(std::move(database.error()));

@@ -7,6 +7,7 @@ namespace {
 constexpr Seconds kSweepEvery{1};
 constexpr std::size_t kSweptSlots = 1000;
 constexpr Milliseconds kLookAtMemoryEvery{20};
+constexpr Seconds kLookAtStoreEvery{1};
 
 DeliveryRules rules_of(const BrokerOptions& options) {
   DeliveryRules rules;
@@ -63,6 +64,7 @@ void Shard::on_start(const OnReactor& here) {
   if (here.id().value != 0) return;
   here.reactor().timers(here).arm(sweep_chore_, here.now() + kSweepEvery);
   begin_sys(here);
+  if (store_) watch_store(here);
 }
 
 void Shard::begin_sys(const OnReactor& here) {
@@ -183,6 +185,11 @@ void Shard::sweep_retained(const OnReactor& here) {
   commons_.retained.expire(here.id(), here.now(), sweep_, kSweptSlots, removed);
   if (!removed.empty() && ledger_.keeps()) ledger_.changed();
   here.reactor().counters(here).add(Metric::dropped_expired, static_cast<std::int64_t>(removed.size()));
+}
+
+void Shard::watch_store(const OnReactor& here) {
+  here.reactor().timers(here).arm(store_chore_, here.now() + kLookAtStoreEvery);
+  store_->watch(here.now());
 }
 
 Shortage shortage_of(std::uint64_t bytes, std::uint64_t limit) {

@@ -61,7 +61,8 @@ class Shard final : public MessageHandler {
   void on_turn_end(const OnReactor& here) override;
 
  private:
-  /// A chore that comes round: $SYS, the sweep of expired retained messages. Those two only on the first reactor.
+  /// A chore that comes round: $SYS, the sweep of expired retained messages, a look at the store. Those three only on
+  /// the first reactor.
   class Chore final : public ReactorTimer {
    public:
     Chore(Shard& shard, void (Shard::*work)(const OnReactor&)) : shard_(shard), work_(work) {}
@@ -76,6 +77,7 @@ class Shard final : public MessageHandler {
   bool run_errands(const OnReactor& here);
   void publish_sys(const OnReactor& here);
   void sweep_retained(const OnReactor& here);
+  void watch_store(const OnReactor& here);
   void begin_memory_watch(const OnReactor& here);
   void watch_memory(const OnReactor& here);
   // shard_rounds.cc
@@ -104,6 +106,7 @@ class Shard final : public MessageHandler {
   Chore sys_chore_{*this, &Shard::publish_sys};
   Chore sweep_chore_{*this, &Shard::sweep_retained};
   Chore memory_chore_{*this, &Shard::watch_memory};
+  Chore store_chore_{*this, &Shard::watch_store};
 };
 
 }  // namespace bramble

@@ -28,6 +28,12 @@ std::string read_remedy(int error) {
 
 std::string write_remedy(const std::string& path, int error) {
   const std::string folder = std::filesystem::path(path).parent_path();
+  std::error_code no_link;
+  const auto target = std::filesystem::read_symlink(path, no_link);
+  if (error == ENOENT && !no_link) {
+    const auto where = std::filesystem::path(folder) / target;
+    return fmt::format("it is a link to {}: create the folder {}", where.string(), where.parent_path().string());
+  }
   const std::string account = running_as();
   switch (error) {
     case ENOENT: return fmt::format("create the folder {}", folder);

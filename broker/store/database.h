@@ -19,8 +19,9 @@ namespace bramble {
 /// process).
 class Database {
  public:
-  /// Creates it, or upgrades an older one. A file that is no database, or damaged beyond reading, is moved aside first
-  /// (bramble.db.damaged-N with its -wal), and take_moved() has a line that names both.
+  /// Creates it, or upgrades an older one. A file that is no database, or damaged beyond reading, is moved aside
+  /// (bramble.db.damaged-N with its -wal), and take_moved() has a line that names both. If the disk takes no new file,
+  /// it stays where it is until a commit() finds that it does, and nothing is written before.
   /// Errors: a line that names the file and says what to do: a newer format, another process has it open, no
   /// permission.
   static OrMessage<std::unique_ptr<Database>> open(const std::filesystem::path& file);
@@ -28,7 +29,8 @@ class Database {
   Database(const Database&) = delete;
 
   bool created() const;  ///< it was not there before
-  /// What open(), load() or commit() has put aside since this was asked last: a line. Empty: nothing.
+  /// What open(), load() or commit() has put aside since this was asked last, or could not: a line. Empty: nothing.
+  /// To be asked after a commit() that fails, too.
   std::string take_moved();
   /// Of the session directory's hash: publishers keep their number. Chosen when the file is made.
   std::uint64_t seed() const;

@@ -44,6 +44,11 @@ bool exists(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
+bool is_file(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
 std::string free_name_beside(const std::string& path) {
   for (int number = 1;; ++number) {
     std::string name = fmt::format("{}.damaged-{}", path, number);
@@ -87,6 +92,9 @@ OrMessage<DatabaseFile> DatabaseFile::take(const std::filesystem::path& path) {
   ::fstat(descriptor, &status);
   DatabaseFile file(name, descriptor, status.st_size == 0);
   if (!S_ISREG(status.st_mode)) return tl::unexpected(fmt::format("{} is no file: name another", name));
+  if (exists(file.log_path()) && !is_file(file.log_path())) {
+    return tl::unexpected(fmt::format("{} is no file, and its name is that of the log: move it away", file.log_path()));
+  }
   // Another name in the meantime: who had the lock has put a new file there, and is still at work.
   if (!lock(descriptor) || !file.in_place()) return tl::unexpected(in_use(name));
   file.remove_fresh();
@@ -126,6 +134,12 @@ std::string DatabaseFile::failed(const char* what) const {
   return fmt::format("cannot {} {}: {}", what, path_, reason(error));
 }
 
+/// What replace() has done of its work before it failed.
+void DatabaseFile::put_back(const std::string& aside) const {
+  exists(path_) ? ::unlink(aside.c_str()) : std::rename(aside.c_str(), path_.c_str());
+  std::rename((aside + "-wal").c_str(), log_path().c_str());
+}
+
 // The log goes first: beside a new file it would be taken for that one's.
 OrMessage<std::string> DatabaseFile::replace() {
   const int descriptor = ::open(fresh_path().c_str(), O_RDWR | O_CLOEXEC);
@@ -136,6 +150,7 @@ OrMessage<std::string> DatabaseFile::replace() {
                      (::link(path_.c_str(), aside.c_str()) == 0 || std::rename(path_.c_str(), aside.c_str()) == 0);
   if (!moved || std::rename(fresh_path().c_str(), path_.c_str()) != 0) {
     std::string line = failed("move aside");
+    put_back(aside);
     ::close(descriptor);
     return tl::unexpected(std::move(line));
   }

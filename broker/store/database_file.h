@@ -40,6 +40,7 @@ class DatabaseFile {
   void remove_fresh() const;
   /// The fresh file takes the name; what had it is kept, with its log, under the name that is given back. No connection
   /// to either may be open. The name always means one of the two, if the file system can link.
+  /// Errors: a line; all is as it was.
   OrMessage<std::string> replace();
 
   /// How many different pages the first `frames` of the log are of: so many a checkpoint writes.
@@ -50,6 +51,7 @@ class DatabaseFile {
       : path_(std::move(path)), descriptor_(descriptor), created_(created) {}
   std::string fresh_path() const { return path_ + ".new"; }
   std::string failed(const char* what) const;
+  void put_back(const std::string& aside) const;
 
   std::string path_;
   int descriptor_;

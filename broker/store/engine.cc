@@ -17,6 +17,7 @@ constexpr std::uint64_t kFrameBytes = 24 + kPageBytes;  // a page in the log
 constexpr int kPagesWhileWaiting = 8000;  // 32 MB: 24 ms for 1000 of them keep 6400 acknowledgements as long
 constexpr int kPagesBeforeCheckpoint = 1000;
 constexpr int kFailuresBeforeNewConnection = 2;
+constexpr Seconds kLongReplacement{1};
 
 std::uint64_t random_seed() {
   std::random_device device;
@@ -25,30 +26,26 @@ std::uint64_t random_seed() {
 
 Trouble refusal(std::string line) { return {Fault::refused, std::move(line)}; }
 
+Trouble gone() { return {Fault::disk, "it has been moved or removed meanwhile, or its disk is not there"}; }
+
 }  // namespace
 
 OrMessage<void> Database::Engine::begin() {
   Trouble trouble = connect();
   if (trouble.fault == Fault::damaged) {
     read_all_the_same(connection_);
-    trouble = rebuild();
+    trouble = replace(Due::rebuilt);
+  }
+  if (trouble.fault == Fault::damaged || trouble.fault == Fault::not_sqlite) {
+    unreadable_ = trouble.why;
+    trouble = replace(Due::empty_file);
   }
   if (!trouble) return {};
+  if (trouble.fault == Fault::disk && due_ != Due::nothing) return {};  // load() tries again, and says so
   connection_.leave_log();
   disconnect();
-  if (trouble.fault == Fault::damaged || trouble.fault == Fault::not_sqlite) return begin_anew(trouble);
-  return tl::unexpected(line("cannot open", trouble));
-}
-
-/// Nothing of it can be read.
-OrMessage<void> Database::Engine::begin_anew(const Trouble& trouble) {
-  if (const auto fresh = file_.make_fresh(); !fresh) return tl::unexpected(fresh.error());
-  const auto aside = file_.replace();
-  if (!aside) return tl::unexpected(aside.error());
-  moved_ = fmt::format("{} cannot be read ({}): it is {} now, and a new one has been begun", file_.path(), trouble.why,
-                       *aside);
-  if (const Trouble again = connect()) return tl::unexpected(line("cannot open", again));
-  return {};
+  tell(line("cannot open", trouble));
+  return tl::unexpected(take_moved());
 }
 
 Trouble Database::Engine::connect() {
@@ -61,6 +58,17 @@ Trouble Database::Engine::connect() {
     if (Trouble trouble = upgrade(connection_, format, upgrade_steps())) return trouble;
   }
   return prepare();
+}
+
+/// For all that can be read of it, which connect() refuses. Nothing is written, not even at the end.
+Trouble Database::Engine::connect_to_read() {
+  disconnect();
+  connection_ = SqlConnection(file_.path(), SqlConnection::Access::write);
+  if (!connection_.open()) return connection_.trouble();
+  connection_.leave_log();
+  read_all_the_same(connection_);
+  const Fault fault = connection_.fault();  // of the lock: nothing could be read, though there is something
+  return fault == Fault::in_use || fault == Fault::disk ? connection_.trouble() : Trouble{};
 }
 
 /// What is not ours to touch. That it cannot be read is for others to say.
@@ -77,17 +85,23 @@ Trouble Database::Engine::refuse() {
       file_.path(), format, written_by(connection_), BRAMBLE_VERSION, current_format()));
 }
 
-Trouble Database::Engine::prepare() {
+/// What stays as it was first found, whatever becomes of the file.
+void Database::Engine::take_identity() {
   const auto seed = meta(connection_, "seed");
-  if (!seed && !set_meta(connection_, "seed", static_cast<std::int64_t>(random_seed()))) return connection_.trouble();
+  if (seed_ == 0) seed_ = seed ? static_cast<std::uint64_t>(*seed) : random_seed();
+  if (!cuts_) cuts_ = cuts_of(connection_);
+}
+
+Trouble Database::Engine::prepare() {
+  take_identity();
+  const auto seed = static_cast<std::int64_t>(seed_);
+  if (meta(connection_, "seed") != seed && !set_meta(connection_, "seed", seed)) return connection_.trouble();
   if (written_by(connection_) != BRAMBLE_VERSION && !set_written_by(connection_)) return connection_.trouble();
-  seed_ = static_cast<std::uint64_t>(meta(connection_, "seed").value_or(0));
   if (next_message_ == 0) {
     next_message_ = 1 + static_cast<std::uint64_t>(integer_of(connection_, "SELECT max(id) FROM msg"));
   }
   writer_.emplace(connection_);
   writer_->next_message(next_message_);
-  if (!cuts_) cuts_ = cuts_of(connection_);
   writer_->cuts(*cuts_);
   return {};
 }
@@ -104,27 +118,34 @@ void Database::Engine::disconnect() {
 
 OrMessage<Database::Loaded> Database::Engine::load(Reader& reader, const Clocks& clocks,
                                                    const std::function<void(std::uint64_t)>& progress) {
+  if (due_ == Due::rebuilt && !connection_.open()) {
+    if (const Trouble trouble = connect_to_read()) return tl::unexpected(line("cannot read", trouble));
+  }
   Loading loading(connection_, reader, clocks, progress);
-  loading.run();
-  writer_->next_message(std::max(writer_->next_message(), loading.last_message() + 1));
+  if (due_ != Due::empty_file) loading.run();
+  next_message_ = std::max(writer_ ? writer_->next_message() : next_message_, loading.last_message() + 1);
+  if (writer_) writer_->next_message(next_message_);
+  Loaded loaded = loading.loaded();
+  loaded.left_out += std::exchange(lost_, 0);
   // What is left out must not be there at the next start either: its numbers may be others' by then. Where nothing is
   // damaged it only takes up room, and may wait for a disk that has some.
-  Loaded loaded = loading.loaded();
-  loaded.left_out += lost_;
-  Trouble trouble = loading.damaged() ? rebuild() : Trouble{};
-  lost_ = 0;  // loading has counted them
-  if (!trouble) trouble = remove(connection_, loading.left_out());
+  if (loading.damaged() && due_ == Due::nothing) due_ = Due::rebuilt;
+  const bool must_go = loading.damaged() || due_ != Due::nothing;
+  left_out_ = loading.left_out();
+  if (const Trouble trouble = make_writable(); trouble && due_ != Due::nothing) tell_of_due(trouble);
+  if (!must_go) left_out_.clear();
+  lost_ = 0;                // loading has counted them
   marks_in_doubt_ = false;  // they are of what has just been read
-  if (trouble && loading.damaged()) return tl::unexpected(line("cannot write what is left of", trouble));
   return loaded;
 }
 
 OrMessage<void> Database::Engine::commit(RecordWriter::Round round) {
+  Trouble trouble = make_writable();
   round.in_doubt = failures_ > 0 || marks_in_doubt_;
-  Trouble trouble = failures_ < kFailuresBeforeNewConnection && writer_ ? Trouble{} : connect_again();
   if (!trouble) trouble = attempt(round);
   if (trouble.fault == Fault::damaged) {
-    trouble = rebuild();
+    due_ = Due::rebuilt;
+    trouble = make_writable();
     round.in_doubt = true;
     if (!trouble) trouble = attempt(round);
   }
@@ -134,10 +155,33 @@ OrMessage<void> Database::Engine::commit(RecordWriter::Round round) {
   return {};
 }
 
+/// Until it gives no trouble nothing is written: numbers of what was left out may be others' by then.
+Trouble Database::Engine::make_writable() {
+  Trouble trouble;
+  if (due_ != Due::nothing) {
+    trouble = try_replace();
+  } else if (failures_ >= kFailuresBeforeNewConnection || !writer_) {
+    trouble = connect_again();
+  }
+  if (!trouble) trouble = remove(connection_, left_out_);
+  if (!trouble) left_out_.clear();
+  return trouble;
+}
+
+/// One that takes long, for the file is big and the disk nearly full, is not tried as often as rounds are.
+Trouble Database::Engine::try_replace() {
+  const SteadyTime began = std::chrono::steady_clock::now();
+  if (began < replace_after_) return not_replaced_;
+  not_replaced_ = replace(due_);
+  const SteadyTime now = std::chrono::steady_clock::now();
+  if (not_replaced_ && now - began > kLongReplacement) replace_after_ = now + 9 * (now - began);
+  return not_replaced_;
+}
+
 /// After some failures nothing works any more on the same connection, though the disk does.
 Trouble Database::Engine::connect_again() {
   disconnect();
-  if (!file_.in_place()) return {Fault::disk, "it has been moved or removed meanwhile, or its disk is not there"};
+  if (!file_.in_place()) return gone();
   Trouble trouble = connect();
   if (trouble) disconnect();
   return trouble;
@@ -166,44 +210,76 @@ bool Database::Engine::mark_run() { return set_cuts(connection_, *cuts_, stays_w
 /// If the disk does not take it, the first round brings it along.
 void Database::Engine::begin_run(bool stays_whole) {
   stays_whole_ = stays_whole;
+  run_marked_ = false;
+  if (due_ != Due::nothing || !writer_) return;
   run_marked_ = connection_.run("BEGIN IMMEDIATE") && mark_run() && connection_.run("COMMIT");
   if (connection_.in_transaction()) connection_.run("ROLLBACK");
 }
 
 void Database::Engine::end_run() {
-  if (connection_.open()) set_cuts(connection_, *cuts_, true);
+  if (due_ == Due::nothing && connection_.open()) set_cuts(connection_, *cuts_, true);
 }
 
-/// The file anew, of what can be read of it. With trouble it is as it was, and in use again if it can be.
-Trouble Database::Engine::rebuild() {
+/// With trouble the file is as it was, unless due_ says that it has been done.
+Trouble Database::Engine::replace(Due by) {
+  due_ = by;
+  if (!file_.in_place()) return gone();
+  if (due_ == Due::rebuilt && (!connection_.open() || failures_ >= kFailuresBeforeNewConnection)) {
+    if (Trouble trouble = connect_to_read()) return trouble;
+  }
+  connection_.leave_log();
+  take_identity();
   const auto fresh = file_.make_fresh();
   if (!fresh) return {Fault::disk, fresh.error()};
-  Trouble trouble = fill(*fresh);
+  std::uint64_t lost = 0;
+  Trouble trouble = fill(*fresh, lost);
   if (!trouble) trouble = swap_files();
+  if (due_ == Due::nothing && by == Due::rebuilt) lost_ = lost;
   if (trouble) file_.remove_fresh();
   return trouble;
 }
 
-/// Its log is empty in the end: the damaged file is whole without it, and it cannot be taken for the new one's.
-Trouble Database::Engine::fill(const std::string& fresh) {
+/// With what can be read. The damaged file's log is empty in the end: that is whole without it, and it cannot be taken
+/// for the new one's.
+Trouble Database::Engine::fill(const std::string& fresh, std::uint64_t& lost) {
   SqlConnection to(fresh, SqlConnection::Access::write);
   if (!to.open()) return to.trouble();
-  if (Trouble trouble = copy_readable(connection_, to, lost_)) return trouble;
+  if (due_ == Due::empty_file) return make_empty(to);
+  if (Trouble trouble = copy_readable(connection_, to, lost)) return trouble;
   return connection_.checkpoint(true) ? Trouble{} : connection_.trouble();
 }
 
 Trouble Database::Engine::swap_files() {
-  connection_.leave_log();
   disconnect();
   const auto aside = file_.replace();
-  if (aside) {
-    moved_ = fmt::format("{} was damaged: what could be read of it is in a new file, and the old one is {} now",
-                         file_.path(), *aside);
-    marks_in_doubt_ = true;
-  }
+  if (!aside) return {Fault::disk, aside.error()};
+  tell(due_ == Due::rebuilt
+           ? fmt::format("{} was damaged: what could be read of it is in a new file, and the old one is {} now",
+                         file_.path(), *aside)
+           : fmt::format("{} cannot be read ({}): it is {} now, and a new one has been begun", file_.path(),
+                         unreadable_, *aside));
+  due_ = Due::nothing;
+  marks_in_doubt_ = true;
   Trouble trouble = connect();
   if (trouble) disconnect();
-  return aside ? trouble : Trouble{Fault::disk, aside.error()};
+  return trouble;
+}
+
+/// For whoever asks with take_moved().
+void Database::Engine::tell(std::string line) {
+  if (!moved_.empty()) moved_ += "; ";
+  moved_ += line;
+}
+
+void Database::Engine::tell_of_due(const Trouble& trouble) {
+  tell(
+      due_ == Due::rebuilt
+          ? fmt::format("{} is damaged, and the disk takes no new one ({}): what could be read is served, and the file "
+                        "stays as it is until the disk takes a new one",
+                        file_.path(), trouble.why)
+          : fmt::format("{} cannot be read ({}), and the disk takes no new one ({}): the broker begins with nothing, "
+                        "and the file stays as it is until the disk takes a new one",
+                        file_.path(), unreadable_, trouble.why));
 }
 
 void Database::Engine::checkpoint(bool somebody_waits) {

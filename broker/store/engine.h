@@ -3,12 +3,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "broker/log.h"
 #include "broker/store/database.h"
 #include "broker/store/database_file.h"
 #include "broker/store/record_writer.h"
 #include "broker/store/statement.h"
+#include "broker/store/table_scan.h"
 
 namespace bramble {
 
@@ -33,26 +35,44 @@ class Database::Engine {
   std::uint64_t seed() const { return seed_; }
 
  private:
+  /// What has to be put in the place of the file before anything is written.
+  enum class Due : std::uint8_t {
+    nothing,
+    rebuilt,    ///< one with what can be read of it
+    empty_file  ///< nothing can be read of it
+  };
+
   Trouble connect();
+  Trouble connect_to_read();
   Trouble refuse();
+  void take_identity();
   Trouble prepare();
   void disconnect();
-  OrMessage<void> begin_anew(const Trouble& trouble);
+  Trouble make_writable();
   Trouble connect_again();
   Trouble attempt(const RecordWriter::Round& round);
   bool transact(const RecordWriter::Round& round);
-  Trouble rebuild();
-  Trouble fill(const std::string& fresh);
+  Trouble try_replace();
+  Trouble replace(Due by);
+  Trouble fill(const std::string& fresh, std::uint64_t& lost);
   Trouble swap_files();
   bool mark_run();
+  void tell(std::string line);
+  void tell_of_due(const Trouble& trouble);
   std::string line(const char* what, const Trouble& trouble) const;
 
   DatabaseFile file_;
   SqlConnection connection_;
   std::optional<RecordWriter> writer_;
   std::string moved_;
-  std::uint64_t seed_ = 0;
-  std::uint64_t lost_ = 0;  ///< places that a rebuild could not read
+  std::uint64_t seed_ = 0;  ///< 0: not known yet
+  std::uint64_t lost_ = 0;  ///< places that replace() could not read
+
+  Due due_ = Due::nothing;  ///< the disk did not take it so far
+  std::string unreadable_;  ///< why nothing can be read
+  Trouble not_replaced_;    ///< why the last try failed
+  SteadyTime replace_after_ = SteadyTime::min();
+  std::vector<KeyRange> left_out_;  ///< by load(), of a damaged file: to be removed before anything is written
 
   int failures_ = 0;                  ///< commits since the last that worked
   bool marks_in_doubt_ = false;       ///< records may be missing that marks say are there

@@ -43,9 +43,14 @@ bool copy_all(const SqlConnection& from, SqlConnection& to, std::uint64_t& lost)
 
 }  // namespace
 
-Trouble copy_readable(const SqlConnection& damaged, SqlConnection& fresh, std::uint64_t& lost) {
+Trouble make_empty(SqlConnection& fresh) {
   if (!set_up(fresh)) return fresh.trouble();
   if (Trouble trouble = upgrade(fresh, 0, upgrade_steps())) return trouble;
+  return fresh.checkpoint(true) ? Trouble{} : fresh.trouble();
+}
+
+Trouble copy_readable(const SqlConnection& damaged, SqlConnection& fresh, std::uint64_t& lost) {
+  if (Trouble trouble = make_empty(fresh)) return trouble;
   if (copy_all(damaged, fresh, lost)) return {};
   Trouble trouble = fresh.trouble();
   if (fresh.in_transaction()) fresh.run("ROLLBACK");

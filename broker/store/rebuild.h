@@ -6,6 +6,9 @@
 
 namespace bramble {
 
+/// Makes a database with nothing in it of `fresh`, an empty file, and leaves no log.
+Trouble make_empty(SqlConnection& fresh);
+
 /// Fills `fresh`, an empty file, with all that can be read of `damaged`, row by row as it is: damage that lies in
 /// indexes, in pages that nobody uses or between the tables is gone then.  Trouble: of writing.
 /// Threads: those of the connections.  Cost: as reading and writing everything.

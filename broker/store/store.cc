@@ -14,6 +14,7 @@ constexpr Seconds kTryAgainEvery{1};
 constexpr int kLastTries = 3;  // of the last round
 constexpr std::size_t kRetainedAtATime = 256;
 constexpr Milliseconds kSlowMax{2000};
+constexpr Seconds kSilentTooLong{5};
 
 }  // namespace
 
@@ -95,6 +96,17 @@ StoreFacts Store::facts() const {
   return facts_;
 }
 
+void Store::watch(SteadyTime now) {
+  const std::lock_guard lock(mutex_);
+  if (silence_told_ || disk_asked_at_ == SteadyTime::max() || now - disk_asked_at_ < kSilentTooLong) return;
+  silence_told_ = true;
+  log::write(
+      LogType::warning,
+      "The disk has not answered for {} s: until it does nothing is written, and who publishes what is to be kept "
+      "waits.",
+      std::chrono::duration_cast<Seconds>(now - disk_asked_at_).count());
+}
+
 // --- the thread
 
 void Store::run() {
@@ -165,7 +177,9 @@ void Store::round() {
   busy_ = records() >= kManyRecords;
   write();
   ask_all(RoundStep::What::stored);
+  ask_disk();
   database_->checkpoint(busy_);
+  disk_answered();
   report();
 }
 
@@ -202,12 +216,12 @@ void Store::write() {
 
 bool Store::try_to_write() {
   const Clocks clocks = Clocks::now();
-  const auto done = database_->commit(parts_, retained_changes_, clocks);
+  const auto done = commit(clocks);
+  if (const std::string moved = database_->take_moved(); !moved.empty()) log::write(LogType::error, "{}", moved);
   if (!done) {
     report_failure(done.error());
     return false;
   }
-  if (const std::string moved = database_->take_moved(); !moved.empty()) log::write(LogType::error, "{}", moved);
   const Nanoseconds took = std::chrono::steady_clock::now() - clocks.steady;
   commit_time_ = (commit_time_ * 7 + took) / 8;
   const Nanoseconds whole = took + (clocks.steady - round_since());
@@ -219,6 +233,26 @@ bool Store::try_to_write() {
     log::write(LogType::notice, "The disk takes what is to be kept again: all of it is there.");
   }
   return true;
+}
+
+OrMessage<void> Store::commit(const Clocks& clocks) {
+  ask_disk();
+  auto done = database_->commit(parts_, retained_changes_, clocks);
+  disk_answered();
+  return done;
+}
+
+void Store::ask_disk() {
+  const std::lock_guard lock(mutex_);
+  disk_asked_at_ = std::chrono::steady_clock::now();
+}
+
+void Store::disk_answered() {
+  const std::lock_guard lock(mutex_);
+  const SteadyTime asked_at = std::exchange(disk_asked_at_, SteadyTime::max());
+  if (!std::exchange(silence_told_, false)) return;
+  log::write(LogType::warning, "The disk answers again, after {:.1f} s.",
+             std::chrono::duration<double>(std::chrono::steady_clock::now() - asked_at).count());
 }
 
 void Store::report_slow(Nanoseconds took) {

@@ -55,6 +55,8 @@ class Store {
   SteadyTime round_since() const { return round_since_.load(std::memory_order_relaxed); }
   /// That is slow. With `interval` what comes meanwhile has to be written in the rest of it.
   Milliseconds slow_after() const { return slow_after_; }
+  /// Says so, once, when the disk has not answered for long. `now` and then, by one reactor.
+  void watch(SteadyTime now);
   int reactors() const { return static_cast<int>(mesh_.size()); }
 
   StoreFacts facts() const;  ///< any thread
@@ -69,6 +71,9 @@ class Store {
   void take_retained();
   void write();
   bool try_to_write();
+  OrMessage<void> commit(const Clocks& clocks);
+  void ask_disk();
+  void disk_answered();
   std::size_t records() const;  ///< of the round at hand
   void report();
   void report_failure(const std::string& why);
@@ -105,6 +110,8 @@ class Store {
   bool passed_on_ = false;
   std::vector<std::unique_ptr<Part>> parts_;
   StoreFacts facts_;
+  SteadyTime disk_asked_at_ = SteadyTime::max();  ///< max: it has answered
+  bool silence_told_ = false;
 };
 
 }  // namespace bramble

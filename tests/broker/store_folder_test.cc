@@ -115,4 +115,23 @@ TEST_CASE("--test-config looks for a folder of the store, and leaves it to the s
   CHECK_FALSE(std::filesystem::exists(folder / "store"));
 }
 
+TEST_CASE("a bramble.db that `durability none` does not use is told of, once, and left as it is") {
+  const StartFolder folder;
+  const std::string config = kNoWishes + "persistence true\n" + (kIsRoot ? "user root\n" : "");
+  const auto said = [&](const std::string& more) {
+    folder.write("my.conf", config + more);
+    Process broker(folder, {"-c", "my.conf"});
+    CHECK(broker.says("listens on"));
+    broker.signal(SIGTERM);
+    CHECK(broker.status() == 0);
+    return broker.said();
+  };
+  const std::string line = "bramble.db is there and is not used (durability none)";
+  CHECK(said("durability none\n").find(line) == std::string::npos);
+  CHECK(said("").find(line) == std::string::npos);
+  const std::string before = contents(folder / "bramble.db");
+  CHECK(said("durability none\n").find(line) != std::string::npos);
+  CHECK(contents(folder / "bramble.db") == before);
+}
+
 }  // namespace bramble::testing

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 enum { kFiles = 65536 };
-static char names[kFiles];  // by descriptor: 'd' bramble.db, 'w' its log, 'j' its journal; 0: another file
+static char names[kFiles];  // by descriptor: 'd' bramble.db, 'w' its log, 'j' its journal, 'n' one to replace it; 0: another
 static int log_file = -1;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
@@ -31,6 +31,7 @@ static char name_of(const char* path) {
   if (strcmp(file, "bramble.db") == 0) return 'd';
   if (strcmp(file, "bramble.db-wal") == 0) return 'w';
   if (strcmp(file, "bramble.db-journal") == 0) return 'j';
+  if (strncmp(file, "bramble.db.new", 14) == 0) return 'n';
   return 0;
 }
 

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import os
 import shutil
+import sqlite3
 import sys
 import tempfile
 import time
@@ -125,6 +126,7 @@ class Run:
         await self.end_in_outage()
         await self.start_in_outage()
         await self.after_restart()
+        await self.damaged()
         self.tell(f"{time.monotonic() - began:.1f} s, {len(self.sure)} acknowledged, {len(self.refused)} refused")
 
     async def before(self):
@@ -357,6 +359,49 @@ class Run:
         await self.until(lambda: reader.got, "retained messages are there")
         self.check(list(reader.got) == [("retained/five", self.retained_before)], f"and right: {reader.got}")
         self.check(await self.broker.end() == 0, "the broker ends well")
+
+    def spoil_queue(self, file):
+        with sqlite3.connect(file) as database:
+            page, = database.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'q'").fetchone()
+        database.close()
+        with open(file, "r+b") as whole:
+            whole.seek((page - 1) * 4096)
+            whole.write(b"\xff" * 4096)
+
+    def spoil_head(self, file):
+        with open(file, "r+b") as whole:
+            whole.write(b"garbage" * 10)
+
+    async def damaged(self):
+        """A start on the failing disk with a file that is damaged, and with one of which nothing can be read."""
+        file = os.path.join(self.disk.data, "bramble.db")
+        for number, spoil in enumerate((self.spoil_queue, self.spoil_head), 1):
+            what, aside = spoil.__name__, f"{file}.damaged-{number}"
+            spoil(file)
+            with open(file, "rb") as opened:
+                before = opened.read()
+            self.disk.fail()
+            if not self.check(await self.broker.start(), f"{what}: the broker starts: {self.broker.said()}"):
+                return
+            self.check(self.broker.times("the disk takes no new one") == 1, f"{what}: it says that it waits for the disk")
+            if spoil == self.spoil_queue:
+                reader = await self.client("reader-of-damaged", 5)
+                await reader.subscribe("retained/#", 0)
+                await self.until(lambda: reader.got, "what can be read is served")
+            waits = self.publish(await self.client(f"{what}-waits", 4), 1, retain=True, topic="damaged/waits")
+            await self.until(lambda: self.broker.times(FAILS) == 1, f"{what}: the log says that the disk fails", SOON)
+            code = await self.code(self.publish(await self.client(f"{what}-late", 5), 1, retain=True, topic="damaged"))
+            self.check(code == QUOTA_EXCEEDED, f"{what}: what would be kept is refused: {code}")
+            await asyncio.sleep(STAYS)
+            with open(file, "rb") as opened:
+                self.check(opened.read() == before, f"{what}: the file is not written to")
+            self.check(not os.path.exists(aside) and self.broker.times(aside) == 0, f"{what}: nor moved")
+            self.disk.recover()
+            await self.until(lambda: self.broker.times(RECOVERS) == 1, f"{what}: the disk is well again", SOON)
+            code = await self.code(waits)
+            self.check(code == 0, f"{what}: what waited is acknowledged: {code}")
+            self.check(os.path.exists(aside) and self.broker.times(aside) == 1, f"{what}: the log says what was put aside")
+            self.check(await self.broker.end() == 0, f"{what}: the broker ends well")
 
 
 async def run_all(options):

@@ -1,10 +1,12 @@
 #include "tests/broker/store/faulty_disk.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <new>
 #include <sqlite3.h>
+#include <thread>
 
 namespace bramble::testing {
 
@@ -131,6 +133,7 @@ int FaultyDisk::written(const std::string& file, std::uint64_t offset, std::stri
 }
 
 int FaultyDisk::synced(const std::string& file) {
+  while (wrong_ == Wrong::sync_hangs) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   if (wrong_ == Wrong::sync_error && left_-- == 0) {
     left_ = 0;
     return SQLITE_IOERR_FSYNC;

@@ -20,13 +20,13 @@ namespace bramble::testing {
 /// Threads: one; mend(): any.  Lifetime: longer than every connection opened while it is there.
 class FaultyDisk {
  public:
-  enum class Wrong { none, no_space, io_error, sync_error };
+  enum class Wrong { none, no_space, io_error, sync_error, sync_hangs };
 
   FaultyDisk();
   ~FaultyDisk();
   FaultyDisk(const FaultyDisk&) = delete;
 
-  /// From so many more bytes written on (syncs: so many more of them), until mend().
+  /// From so many more bytes written on (syncs that fail: so many more of them), until mend().
   void fail(Wrong how, std::uint64_t after);
   void mend() { wrong_ = Wrong::none; }
 

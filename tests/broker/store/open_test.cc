@@ -112,6 +112,12 @@ TEST_CASE("what cannot be opened says why and what to do") {
   CHECK(has(refused(folder / "none/db"), "create the folder " + (folder / "none").string()));
   std::filesystem::create_directory(folder / "sub");
   CHECK(has(refused(folder / "sub"), "cannot open"));
+  std::filesystem::create_symlink("gone/db", folder / "link");
+  CHECK(has(refused(folder / "link"),
+            "it is a link to " + (folder / "gone/db").string() + ": create the folder " + (folder / "gone").string()));
+  std::filesystem::create_directory(folder / "db-wal");
+  CHECK(has(refused(folder / "db"), (folder / "db-wal").string() + " is no file"));
+  CHECK(std::filesystem::is_directory(folder / "db-wal"));
 }
 
 TEST_CASE("an older format is taken up step by step, in one transaction") {

@@ -10,6 +10,7 @@
 
 #include "tests/broker/store/faulty_disk.h"
 #include "tests/broker/store/kept_things.h"
+#include "tests/support/log_to_file.h"
 
 namespace bramble::testing {
 
@@ -221,6 +222,66 @@ TEST_CASE("a disk that takes nothing does not keep the broker from ending") {
   reactors.stop();
   disk.mend();
   CHECK(reload(folder / "bramble.db").sessions.empty());
+}
+
+TEST_CASE("a disk that does not answer is told once while it does not, and once when it does") {
+  const Folder folder;
+  FaultyDisk disk;
+  Answering reactors(folder / "bramble.db");
+  LogToFile log;
+  log.open();
+  const SteadyTime began = std::chrono::steady_clock::now();
+  reactors.store().watch(began + Seconds(3600));  // nobody has asked it anything
+  disk.fail(FaultyDisk::Wrong::sync_hangs, 0);
+  reactors.has(with_session(1));
+  reactors.store().want_round();
+  REQUIRE(reactors.until([](const auto& said) { return Answering::times(said, What::collect, 1) == 2; }));
+  std::this_thread::sleep_for(Milliseconds(200));  // it is asked in that time
+  reactors.store().watch(began + Seconds(1));
+  for (const Seconds later : {Seconds(10), Seconds(11), Seconds(60)}) reactors.store().watch(began + later);
+  disk.mend();
+  REQUIRE(reactors.until_stored(1));
+  reactors.store().watch(began + Seconds(3600));
+  reactors.stop();
+  const auto lines = log.lines();
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0].starts_with("The disk has not answered for 9 s: "));
+  CHECK(lines[1].starts_with("The disk answers again, after 0."));
+}
+
+TEST_CASE("a file that was put aside is named though the round then fails") {
+  const Folder folder;
+  commit(*open(folder / "whole"), with_session(1));
+  const auto found =
+      sql(folder / "whole", "SELECT pageno FROM dbstat WHERE name = 'sqlite_autoindex_session_1'");  // for writing only
+  std::string bytes = contents(folder / "whole");
+  bytes.replace((std::stoul(found.front()) - 1) * 4'096, 4'096, 4'096, '\xFF');
+  FaultyDisk disk;
+  int seen = 0;
+  for (std::uint64_t syncs = 1; syncs < 20; ++syncs) {  // some of them make the new file
+    const std::filesystem::path file = folder / std::to_string(syncs);
+    write(file, bytes);
+    LogToFile log;
+    log.open();
+    bool failed = false;
+    {
+      Answering reactors(file);
+      disk.fail(FaultyDisk::Wrong::sync_error, syncs);
+      reactors.has(with_session(2));
+      reactors.store().want_round();
+      REQUIRE(reactors.until([&](const auto& said) { return Answering::times(said, What::collect, 1) == 2; }));
+      const auto stored = [&] { return Answering::times(reactors.said(), What::stored, 1) == 2; };
+      while (!reactors.store().failing() && !stored()) std::this_thread::yield();
+      failed = !stored();
+    }
+    disk.mend();
+    const std::string aside = file.string() + ".damaged-1";
+    const auto names_it = [&](const std::string& line) { return line.find(aside + " now") != std::string::npos; };
+    const bool moved = std::filesystem::exists(aside);
+    CHECK(std::ranges::count_if(log.lines(), names_it) == (moved ? 1 : 0));
+    seen += failed && moved ? 1 : 0;
+  }
+  CHECK(seen > 0);
 }
 
 }  // namespace bramble::testing
