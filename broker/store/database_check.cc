@@ -53,10 +53,16 @@ OrMessage<SqlConnection> open_to_inspect(const std::filesystem::path& file) {
   const bool logged = std::filesystem::exists(log_of(file), error);
   SqlConnection connection(file.string(),
                            logged ? SqlConnection::Access::inspect : SqlConnection::Access::inspect_file);
-  if (!connection.open() || !connection.run("PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON;"
-                                            "PRAGMA temp_store = MEMORY; SELECT count(*) FROM sqlite_schema")) {
-    return tl::unexpected(cannot_read(file, connection));
+  constexpr const char* kLook = "SELECT count(*) FROM sqlite_schema";
+  bool readable = connection.open() &&
+                  connection.run(
+                      "PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON;"
+                      "PRAGMA temp_store = MEMORY") &&
+                  connection.run(kLook);
+  if (!readable && connection.fault() == Fault::damaged) {  // one that was cut off, above all
+    readable = connection.run("PRAGMA writable_schema = ON") && connection.run(kLook);
   }
+  if (!readable) return tl::unexpected(cannot_read(file, connection));
   if (!is_ours(connection)) return tl::unexpected(fmt::format("{} is another program's database", file.string()));
   if (format_of(connection) > current_format()) {
     return tl::unexpected(fmt::format("{} has format {}, written by bramble {}; this one knows formats up to {}",

@@ -142,31 +142,38 @@ void Statement::prepare() {
 Statement::~Statement() { sqlite3_finalize(handle_); }
 
 Statement& Statement::bind(int parameter, std::int64_t value) {
+  bound(parameter);
   sqlite3_bind_int64(handle_, parameter, value);
   return *this;
 }
 
 Statement& Statement::bind_text(int parameter, std::string_view text) {
+  bound(parameter);
   sqlite3_bind_text64(handle_, parameter, text.empty() ? "" : text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
   return *this;
 }
 
 Statement& Statement::bind_blob(int parameter, std::string_view bytes) {
+  bound(parameter);
   sqlite3_bind_blob64(handle_, parameter, bytes.empty() ? "" : bytes.data(), bytes.size(), SQLITE_STATIC);
   return *this;
 }
 
 Statement& Statement::bind_null(int parameter) {
+  if (!bound_.test(static_cast<std::size_t>(parameter))) return *this;
+  bound_.reset(static_cast<std::size_t>(parameter));
   sqlite3_bind_null(handle_, parameter);
   return *this;
 }
 
 Statement& Statement::bind_column(int parameter, const Statement& from, int column) {
+  bound(parameter);
   sqlite3_bind_value(handle_, parameter, sqlite3_column_value(from.handle_, column));
   return *this;
 }
 
 Statement& Statement::bind_value(int parameter, const SqlValue& value) {
+  bound(parameter);
   sqlite3_bind_value(handle_, parameter, value.get());
   return *this;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -92,11 +93,15 @@ class Statement {
   /// One that cannot be prepared (the file's tables are not what they should be) fails at each step.
   Statement(const SqlConnection& connection, std::string sql);
   Statement(Statement&& other) noexcept
-      : connection_(other.connection_), sql_(std::move(other.sql_)), handle_(std::exchange(other.handle_, nullptr)) {}
+      : connection_(other.connection_),
+        sql_(std::move(other.sql_)),
+        handle_(std::exchange(other.handle_, nullptr)),
+        bound_(other.bound_) {}
   Statement& operator=(Statement&& other) noexcept {
     std::swap(connection_, other.connection_);
     std::swap(sql_, other.sql_);
     std::swap(handle_, other.handle_);
+    std::swap(bound_, other.bound_);
     return *this;
   }
   ~Statement();
@@ -122,10 +127,12 @@ class Statement {
 
  private:
   void prepare();
+  void bound(int parameter) { bound_.set(static_cast<std::size_t>(parameter)); }
 
   sqlite3* connection_ = nullptr;
   std::string sql_;
   sqlite3_stmt* handle_ = nullptr;
+  std::bitset<32> bound_;  ///< parameters that are not NULL, as they are at first: most rows leave the same ones so
 };
 
 /// The first column of the first row; `otherwise` if there is none, or it failed.

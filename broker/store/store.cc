@@ -97,14 +97,18 @@ StoreFacts Store::facts() const {
 }
 
 void Store::watch(SteadyTime now) {
-  const std::lock_guard lock(mutex_);
-  if (silence_told_ || disk_asked_at_ == SteadyTime::max() || now - disk_asked_at_ < kSilentTooLong) return;
-  silence_told_ = true;
+  SteadyTime asked_at;
+  {
+    const std::lock_guard lock(mutex_);
+    asked_at = disk_asked_at_;
+    if (silence_told_ || asked_at == SteadyTime::max() || now - asked_at < kSilentTooLong) return;
+    silence_told_ = true;
+  }
   log::write(
       LogType::warning,
       "The disk has not answered for {} s: until it does nothing is written, and who publishes what is to be kept "
       "waits.",
-      std::chrono::duration_cast<Seconds>(now - disk_asked_at_).count());
+      std::chrono::duration_cast<Seconds>(now - asked_at).count());
 }
 
 // --- the thread
@@ -248,9 +252,12 @@ void Store::ask_disk() {
 }
 
 void Store::disk_answered() {
-  const std::lock_guard lock(mutex_);
-  const SteadyTime asked_at = std::exchange(disk_asked_at_, SteadyTime::max());
-  if (!std::exchange(silence_told_, false)) return;
+  SteadyTime asked_at;
+  {
+    const std::lock_guard lock(mutex_);
+    asked_at = std::exchange(disk_asked_at_, SteadyTime::max());
+    if (!std::exchange(silence_told_, false)) return;
+  }
   log::write(LogType::warning, "The disk answers again, after {:.1f} s.",
              std::chrono::duration<double>(std::chrono::steady_clock::now() - asked_at).count());
 }

@@ -306,7 +306,8 @@ OrMessage<Database::Loaded> read_store_lines(std::istream& in, std::string_view 
   std::uint64_t number = 1;
   for (; std::getline(in, line); ++number) {
     if (const std::string wrong = lines.take(line); !wrong.empty()) {
-      return tl::unexpected<std::string>(fmt::format("{}:{}: {}", file_name, number, wrong));
+      const char* const cut = in.eof() ? "; there the text ends in the middle of a line: was it cut off?" : "";
+      return tl::unexpected<std::string>(fmt::format("{}:{}: {}{}", file_name, number, wrong, cut));
     }
   }
   if (in.bad()) return tl::unexpected<std::string>(fmt::format("{}: cannot be read to its end", file_name));

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/broker/store/collected.h"
 #include "tests/broker/store/kept_things.h"
 
 namespace bramble::testing {
@@ -87,6 +88,35 @@ TEST_CASE("a page that cannot be read is found") {
   bytes.replace(4 * 4'096, 4'096, 4'096, '\xFF');
   write(folder / "db #1?%", bytes);
   const auto found = check_database(folder / "db #1?%");
+  REQUIRE(found);
+  CHECK_FALSE(found->empty());
+}
+
+TEST_CASE("of a file that was cut off what can be read is read, and the rest is said to be missing") {
+  const Folder folder;
+  {
+    const auto database = open(folder / "db");
+    Part part;
+    part.sessions.push_back(session(1));
+    part.deliveries = deliveries(delivery(1, 1, message("x")));
+    commit(*database, std::move(part));
+    for (std::uint64_t row = 2; row < 300; ++row) {
+      Part more;
+      more.deliveries = deliveries(delivery(row, 1, message(std::string(500, 'x'))));
+      commit(*database, std::move(more));
+    }
+  }
+  std::filesystem::resize_file(folder / "db", std::filesystem::file_size(folder / "db") / 2 / 4096 * 4096);
+  Collected read;
+  const auto loaded = read_database(
+      folder / "db", Clocks::now(), [&](std::uint64_t /*seed*/) -> auto& { return read; });
+  REQUIRE_MESSAGE(loaded.has_value(), loaded.error());
+  CHECK(loaded->sessions == 1);
+  CHECK(loaded->deliveries > 50);
+  CHECK(loaded->deliveries < 250);
+  CHECK(loaded->left_out > 0);
+  CHECK(inspect_database(folder / "db").has_value());
+  const auto found = check_database(folder / "db");
   REQUIRE(found);
   CHECK_FALSE(found->empty());
 }

@@ -129,8 +129,8 @@ TEST_CASE("more than one commit takes is imported all the same") {
 
 TEST_CASE("a message that many sessions wait for is kept once, whatever fits into a commit") {
   const Folder folder;
-  constexpr int kSessions = 20, kMessages = 600;  // 20 commits
-  const std::string payload(2'000, 'x');
+  constexpr int kSessions = 4, kMessages = 500;  // more than one commit for each session
+  const std::string payload(40'000, 'x');
   std::string file = mosquitto_head(6);
   for (std::uint64_t id = 1; id <= kMessages; ++id) file += stored({.id = id, .topic = "t", .payload = payload});
   for (int session = 0; session < kSessions; ++session) {
@@ -148,6 +148,38 @@ TEST_CASE("a message that many sessions wait for is kept once, whatever fits int
   for (int session = 0; session < kSessions; ++session) {
     CHECK(all.queue_of("c" + std::to_string(session)).size() == kMessages);
   }
+}
+
+TEST_CASE("an imported message goes with the last who waited for it, and one for a single session lies with it") {
+  const Folder folder;
+  std::string file = mosquitto_head(6) + stored({.id = 1, .topic = "t", .payload = "of both"}) +
+                     stored({.id = 2, .topic = "t", .payload = "of one"});
+  for (const char* client : {"a", "b"}) {
+    file += client_6(client, "", 0) + subscribed(client, "t", 1) + client_message({.client_id = client, .message = 1});
+  }
+  const TextFile mosquitto(file + client_message({.client_id = "b", .message = 2}));
+  REQUIRE(import_into_new(mosquitto.path(), folder.db(), Clocks::now()).has_value());
+  const auto database = Database::open(folder.db());
+  REQUIRE(database.has_value());
+  Collected all;
+  REQUIRE((*database)->load(all, Clocks::now(), {}).has_value());
+  REQUIRE(all.deliveries.size() == 3);
+  const std::uint64_t of_one = all.deliveries.back().message->store_mark().id;
+  CHECK(of_one == ApplicationMessage::StoreMark::kInDelivery);
+  for (const std::size_t left : {std::size_t{1}, std::size_t{0}}) {
+    std::vector<std::unique_ptr<Part>> parts;
+    parts.push_back(std::make_unique<Part>());
+    const KeptDelivery& gone = all.deliveries[1 - left];
+    parts.front()->removed.push_back({gone.row, gone.message});
+    REQUIRE((*database)->commit(parts, {}, Clocks::now()).has_value());
+    const std::size_t rows = gone.message->store_mark().rows;
+    CHECK(rows == left);
+  }
+  Collected rest;
+  const auto loaded = (*database)->load(rest, Clocks::now(), {});
+  REQUIRE(loaded.has_value());
+  CHECK(loaded->messages == 1);
+  CHECK(loaded->left_out == 0);
 }
 
 TEST_CASE("there is all of it or nothing: what ended in the middle is begun anew") {
