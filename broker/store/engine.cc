@@ -266,7 +266,7 @@ Trouble Database::Engine::swap_files() {
 }
 
 /// For whoever asks with take_moved().
-void Database::Engine::tell(std::string line) {
+void Database::Engine::tell(const std::string& line) {
   if (!moved_.empty()) moved_ += "; ";
   moved_ += line;
 }

@@ -57,7 +57,7 @@ class Database::Engine {
   Trouble fill(const std::string& fresh, std::uint64_t& lost);
   Trouble swap_files();
   bool mark_run();
-  void tell(std::string line);
+  void tell(const std::string& line);
   void tell_of_due(const Trouble& trouble);
   std::string line(const char* what, const Trouble& trouble) const;
 
