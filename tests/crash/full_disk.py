@@ -19,8 +19,8 @@ from broker import BINARY, Broker, END
 from bystanders import Bystanders
 from client import Talker
 from faults import FaultyDisk, FullDisk
+from scene import Scene
 
-PATIENCE = 20
 SOON = 5          # a few seconds
 STAYS = 3.5       # an outage: some tries fail, on a new connection to the file too
 SLOWEST = 1.5     # one turn of a machine that is busy with other things
@@ -32,54 +32,30 @@ LOST = "is lost: the broker stops"
 AT_A_TIME = 3
 
 
-class Run:
+class Run(Scene):
     """One promise, one fault, one broker after the other."""
 
     def __init__(self, options, durability, fault):
+        super().__init__(f"{durability} {fault}")
         self.options, self.durability, self.fault = options, durability, fault
-        self.name = f"{durability} {fault}"
         self.folder = tempfile.mkdtemp(prefix="bramble-full-")
         self.disk = FullDisk(self.folder) if fault == "full" else FaultyDisk(self.folder, fault)
         self.broker = self.broker_on(self.disk.data)
-        self.checks, self.faults = 0, []
         self.sure = set()     # acknowledged with success: (topic, payload)
         self.refused = set()  # with 0x97
         self.number = 0
-        self.clients = []
 
     def broker_on(self, location):
         return Broker(self.options.broker, self.folder, location, self.durability, self.options.threads,
                       self.disk.environment)
 
-    def check(self, good, words):
-        self.checks += 1
-        if not good:
-            self.faults.append(words)
-            print(f"FAILED: {self.name}: {words}", flush=True)
-        return good
-
     def tell(self, words):
         print(f"{self.name}: {words}", flush=True)
-
-    async def until(self, condition, words, patience=PATIENCE):
-        end = time.monotonic() + patience
-        while not condition():
-            if time.monotonic() > end:
-                return self.check(False, f"in {patience} s: {words}")
-            await asyncio.sleep(0.01)
-        return self.check(True, words)
 
     async def code(self, answer, patience=SOON):
         """None: no answer."""
         done, _ = await asyncio.wait([answer], timeout=patience)
         return answer.result() if done else None
-
-    async def client(self, name, version=4, expiry=0, clean=False):
-        client = Talker(name, version, expiry)
-        code = await asyncio.wait_for(client.connect(self.broker.port, clean), PATIENCE)
-        self.check(code == 0, f"{name} connects: {code}")
-        self.clients.append(client)
-        return client
 
     def publish(self, client, qos, retain=False, topic=None):
         """The answer, and what is done with it: it is remembered of the message."""

@@ -16,44 +16,20 @@ import time
 from broker import BINARY, Broker
 from client import Talker
 from faults import FaultyDisk
+from scene import PATIENCE, Scene
 
-PATIENCE = 20
 HELD_UP = 0.25    # of the second that `interval` promises: then publishers wait
 TURN = 0.5        # of a machine that is busy with other things
 ROUND_TRIPS = 3   # of another client: the one reactor has read what was sent before the first
 WARNING = "durability_interval) may be lost"
 
 
-class Run:
+class Run(Scene):
     def __init__(self, program, durability):
-        self.durability = durability
+        super().__init__(durability)
         self.folder = tempfile.mkdtemp(prefix="bramble-slow-")
         self.disk = FaultyDisk(self.folder, "HANG")
         self.broker = Broker(program, self.folder, self.disk.data, durability, 1, self.disk.environment)
-        self.checks, self.faults = 0, []
-        self.clients = []
-
-    def check(self, good, words):
-        self.checks += 1
-        if not good:
-            self.faults.append(words)
-            print(f"FAILED: {self.durability}: {words}", flush=True)
-        return good
-
-    async def until(self, condition, words):
-        end = time.monotonic() + PATIENCE
-        while not condition():
-            if time.monotonic() > end:
-                return self.check(False, f"in {PATIENCE} s: {words}")
-            await asyncio.sleep(0.005)
-        return self.check(True, words)
-
-    async def client(self, name, version=4, expiry=0, clean=False):
-        client = Talker(name, version, expiry)
-        code = await asyncio.wait_for(client.connect(self.broker.port, clean), PATIENCE)
-        self.check(code == 0, f"{name} connects: {code}")
-        self.clients.append(client)
-        return client
 
     async def codes(self, answers):
         """The broker's answers, which have to come."""
@@ -77,7 +53,7 @@ class Run:
             self.check(await self.broker.start(), "the broker starts")
             self.bystander, self.keeper = await self.client("bystander"), await self.client("keeper", 5, expiry=3600)
             self.check(await self.codes([self.keeper.subscribe("kept/#")]) == [2], "a session that is kept subscribes")
-            await (self.commit() if self.durability == "commit" else self.interval())
+            await (self.commit() if self.name == "commit" else self.interval())
         except Exception as error:
             self.check(False, f"{type(error).__name__}: {error}")
             raise
