@@ -17,7 +17,7 @@ constexpr std::uint64_t kFrameBytes = 24 + kPageBytes;  // a page in the log
 constexpr int kPagesWhileWaiting = 8000;  // 32 MB: 24 ms for 1000 of them keep 6400 acknowledgements as long
 constexpr int kPagesBeforeCheckpoint = 1000;
 constexpr int kFailuresBeforeNewConnection = 2;
-constexpr Seconds kLongReplacement{1};
+constexpr Seconds kLongReplacement{1}, kReplaceAtLeastEvery{20};
 
 std::uint64_t random_seed() {
   std::random_device device;
@@ -174,7 +174,9 @@ Trouble Database::Engine::try_replace() {
   if (began < replace_after_) return not_replaced_;
   not_replaced_ = replace(due_);
   const SteadyTime now = std::chrono::steady_clock::now();
-  if (not_replaced_ && now - began > kLongReplacement) replace_after_ = now + 9 * (now - began);
+  if (not_replaced_ && now - began > kLongReplacement) {
+    replace_after_ = now + std::min<SteadyTime::duration>(9 * (now - began), kReplaceAtLeastEvery);
+  }
   return not_replaced_;
 }
 
