@@ -5,7 +5,12 @@
 namespace bramble::testing {
 
 LatencyProbe::LatencyProbe(const Broker& broker, const std::string& name)
-    : port_(broker.port()), name_(name), thread_([this] { run(); }) {}
+    : port_(broker.port()), name_(name), thread_([this] {
+        run();
+        say_begun();
+      }) {
+  begun_.wait(false);
+}
 
 void LatencyProbe::run() {
   Swarm swarm(port_);
@@ -18,12 +23,20 @@ void LatencyProbe::run() {
   to.on_message = [&](Peer&, const mqtt::Publish&) {
     const SteadyTime now = std::chrono::steady_clock::now();
     times_.push_back(now - sent);
+    say_begun();
     sent = now;
     from.publish("probe/" + name_, "tick", 0);
   };
   sent = std::chrono::steady_clock::now();
   from.publish("probe/" + name_, "tick", 0);
   while (!stopping_.load(std::memory_order_relaxed) && from.connected() && to.connected()) swarm.turn();
+  times_.push_back(std::chrono::steady_clock::now() - sent);  // the one under way
+  if (!from.connected() || !to.connected()) times_.clear();
+}
+
+void LatencyProbe::say_begun() {
+  begun_.store(true, std::memory_order_relaxed);
+  begun_.notify_one();
 }
 
 void LatencyProbe::stop() {

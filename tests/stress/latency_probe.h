@@ -14,6 +14,7 @@ namespace bramble::testing {
 /// have nothing to do with it.  Threads: one of its own; stop() from the test's.
 class LatencyProbe {
  public:
+  /// Its first message has come when this returns, unless none can.
   LatencyProbe(const Broker& broker, const std::string& name);
   ~LatencyProbe() { stop(); }
 
@@ -27,11 +28,12 @@ class LatencyProbe {
 
  private:
   void run();
+  void say_begun();
 
   const std::uint16_t port_;
   const std::string name_;
   std::vector<SteadyTime::duration> times_;
-  std::atomic<bool> stopping_{false};
+  std::atomic<bool> begun_{false}, stopping_{false};
   std::thread thread_;
 };
 
