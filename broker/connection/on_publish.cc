@@ -99,19 +99,22 @@ void acknowledge(Connection& from, const mqtt::Publish& publish, ReasonCode code
   from.send_ack_when_stored(PacketType::pubrec, publish.packet_id, code);
 }
 
-/// The store does not keep up, or has failed. True: the PUBLISH has been dealt with; it is refused, or waits.
+/// The store does not keep up, or has failed. True: the PUBLISH has been dealt with; it is refused, or waits. At QoS 0
+/// it only waits for a store that is slow, since nobody would hear that it is refused.
 [[gnu::noinline, gnu::cold]] bool stopped_by_store(const OnReactor& here, Connection& from,
                                                    const mqtt::Publish& publish, TopicName topic) {
   ShardParts& parts = from.parts();
   parts.router.table().match(topic, parts.matches);
   if (!needs_store(from, publish, {parts.matches.begin(), parts.matches.end()})) return false;
-  const bool failing = from.parts().ledger.failing();
+  const bool failing = parts.ledger.failing();
+  if (failing && publish.qos == Qos::at_most_once) return false;
   if (failing && from.is_v5()) {
     acknowledge(from, publish, ReasonCode::quota_exceeded);
     return true;
   }
-  if (!from.wait_for_store(here)) return false;
-  auto& counters = from.parts().counters;  // it comes again
+  from.wait_a_while(here);
+  auto& counters = parts.counters;
+  counters.add(Metric::publishers_throttled);  // it comes again
   counters.subtract(Metric::publish_received);
   counters.subtract(Metric::publish_bytes_received, static_cast<std::int64_t>(publish.payload.size()));
   return true;
@@ -174,7 +177,7 @@ Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Fra
   Publication publication({topic, publish.properties, publish.payload}, facts, here.now(),
                           here.reactor().turn_buffer(here));
   if (goes_on_as_it_came(from, publish)) publication.came_as(frame.whole(), from.version());
-  if (publish.qos != Qos::at_most_once && parts.ledger.lags(here.now()) &&
+  if ((publish.qos != Qos::at_most_once || publish.retain) && parts.ledger.lags(here.now()) &&
       stopped_by_store(here, from, publish, checked->name)) {
     return {};
   }

@@ -30,7 +30,7 @@ Connection::Publishes Connection::may_publish(const OnReactor& here, const mqtt:
 }
 
 bool Connection::may_take_memory(const mqtt::Frame& publish) {
-  if (allowance_ && allowance_ && std::exchange(allowance_->one_more, false)) return true;
+  if (allowance_ && std::exchange(allowance_->one_more, false)) return true;
   return removes_retained(*this, publish);
 }
 
@@ -61,13 +61,6 @@ void Connection::wait_a_while(const OnReactor& here) {
   update_interest(here);
 }
 
-bool Connection::wait_for_store(const OnReactor& here) {
-  if (allowance_ && std::exchange(allowance_->one_more, false) && !parts_.ledger.failing()) return false;
-  parts_.counters.add(Metric::publishers_throttled);
-  wait_a_while(here);
-  return true;
-}
-
 bool Connection::unthrottle(const OnReactor& here) {
   heard_ = here.now();  // its silence was our doing
   if (deaf()) {
@@ -79,7 +72,7 @@ bool Connection::unthrottle(const OnReactor& here) {
     return true;
   }
   if (parts_.shortage >= Shortage::stop_publishers || !allowance_->any(listener(), here.now())) return false;
-  allowance_->one_more = parts_.shortage == Shortage::slow_publishers || parts_.ledger.lags(here.now());
+  allowance_->one_more = parts_.shortage == Shortage::slow_publishers;
   go_on_publishing(here);
   return true;
 }

@@ -35,10 +35,15 @@ Router::Router(Mesh& mesh, const SubscriptionTable& table, ShardSubscribers& sub
       outgoing_(mesh.size()) {}
 
 void Router::retain(const OnReactor& here, Publication& publication, std::string_view source) {
-  retained_.set(here.id(), publication.message(source));
-  if (ledger_.keeps()) ledger_.changed();
+  const std::size_t untold = retained_.set(here.id(), publication.message(source));
+  if (ledger_.keeps()) tell_retained(untold);
   // pairs with the fence of a SUBSCRIBE between its bit and its look at the retained messages
   std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
+void Router::tell_retained(std::size_t bytes) {
+  ledger_.changed();  // though all of it is known: the round that tells it may be the one before this
+  if (bytes != 0) ledger_.count(1, static_cast<std::int64_t>(bytes));
 }
 
 void Router::publish(const OnReactor& here, Publication& publication, std::string_view source) {

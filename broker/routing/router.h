@@ -97,6 +97,7 @@ class Router {
   bool deliver_publication(const OnReactor& here, Publication& publication, const Handoff& handoff, const Entry& entry,
                            std::uint32_t& filter);
   /// False: the turn's budget ended before the subscribers did.
+  void tell_retained(std::size_t bytes);
   bool fan_out(const OnReactor& here, Publication& publication, FilterId filter);
   /// To one that may be on others of overlapping_ too: what those would send it goes with the first of them, unless
   /// they have another Subscription Identifier to tell  [MQTT-3.3.4-2] [MQTT-3.3.4-4]. Whether it was on that one when

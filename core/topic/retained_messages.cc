@@ -71,7 +71,7 @@ RetainedMessages::~RetainedMessages() {
 
 // --- writing
 
-void RetainedMessages::set(ReactorId here, MessagePtr message) {
+std::size_t RetainedMessages::set(ReactorId here, MessagePtr message) {
   const std::string_view topic = message->topic();
   // The topic is nearly always there already: look before taking the mutex. A node that still has a message under the
   // mutex has not been unlinked, and our turn keeps its memory.
@@ -80,16 +80,16 @@ void RetainedMessages::set(ReactorId here, MessagePtr message) {
   const bool there = known && known->message.load(std::memory_order_relaxed);
   if (message->payload().empty()) {
     if (!there) known = walk(topic);
-    if (known && known->message.load(std::memory_order_relaxed)) take(here, *known);
-  } else {
-    put(here, there ? *known : walk_or_make(here, topic), std::move(message));
+    return known && known->message.load(std::memory_order_relaxed) ? take(here, *known) : 0;
   }
+  return put(here, there ? *known : walk_or_make(here, topic), std::move(message));
 }
 
-void RetainedMessages::put(ReactorId here, Node& node, MessagePtr message) {
-  const bool fresh = !node.message.load(std::memory_order_relaxed);
+std::size_t RetainedMessages::put(ReactorId here, Node& node, MessagePtr message) {
+  const ApplicationMessage* const before = node.message.load(std::memory_order_relaxed);
+  const bool fresh = before == nullptr;
   if (fresh) node.slot.store(take_slot(), std::memory_order_relaxed);  // seen by who sees the message
-  if (notes_changes_ && outlives(*message)) note_change(node.slot.load(std::memory_order_relaxed));
+  const std::size_t more = notes_changes_ ? note_change(node, *message, fresh ? 0 : before->memory()) : 0;
   weigh(message->memory(), 0);
   // acq_rel: pairs with the acquire in message_of(): a whole message, and its slot.
   const ApplicationMessage* old = node.message.exchange(message.release(), std::memory_order_acq_rel);
@@ -100,16 +100,19 @@ void RetainedMessages::put(ReactorId here, Node& node, MessagePtr message) {
   } else {
     retire(here, old);
   }
+  return more;
 }
 
-void RetainedMessages::take(ReactorId here, Node& node) {
-  if (notes_changes_ && outlives(*message_of(node))) note_change(node.slot.load(std::memory_order_relaxed));
+std::size_t RetainedMessages::take(ReactorId here, Node& node) {
+  const ApplicationMessage& gone = *message_of(node);
+  const std::size_t more = notes_changes_ && note_change(node, gone, gone.memory()) != 0 ? sizeof(Node) : 0;
   retire(here, node.message.exchange(nullptr, std::memory_order_acq_rel));
   give_slot(node.slot.load(std::memory_order_relaxed));
   prune(here, &node);
-  if (count_.fetch_sub(1, std::memory_order_relaxed) > 1) return;
+  if (count_.fetch_sub(1, std::memory_order_relaxed) > 1) return more;
   free_slot_ = kNone;  // none left: the numbers begin again, so that a replay does not walk over what once was
   slots_end_.store(0, std::memory_order_release);
+  return more;
 }
 
 void RetainedMessages::retire(ReactorId here, const ApplicationMessage* message) {
@@ -213,11 +216,16 @@ void RetainedMessages::give_slot(std::uint32_t number) {
 
 // --- for who keeps them
 
-void RetainedMessages::note_change(std::uint32_t slot) {
+/// Gives the bytes that take_changes() has more to give now. `before`: of what it would have given so far.
+std::size_t RetainedMessages::note_change(const Node& node, const ApplicationMessage& message, std::size_t before) {
+  if (!outlives(message)) return 0;
+  const std::uint32_t slot = node.slot.load(std::memory_order_relaxed);
   if (slot >= is_changed_.size()) is_changed_.resize(slot + 1);
-  if (is_changed_[slot]) return;
+  const std::size_t bytes = message.memory();
+  if (is_changed_[slot]) return bytes > before ? bytes - before : 0;
   is_changed_[slot] = true;
   changed_.push_back(slot);
+  return bytes;
 }
 
 bool RetainedMessages::take_changes(std::size_t most, std::vector<Change>& out) {

@@ -33,7 +33,8 @@ class RetainedMessages {
   RetainedMessages(const RetainedMessages&) = delete;
 
   /// Replaces the message on its topic; an empty payload removes it.  [MQTT-3.3.1-6] [MQTT-3.3.1-7]
-  void set(ReactorId here, MessagePtr message);
+  /// Gives the bytes that take_changes() has more to give for it; 0: no more than before.
+  std::size_t set(ReactorId here, MessagePtr message);
 
   /// Nothing when there is none; the caller looks at the expiry.
   MessagePtr find(std::string_view topic) const;
@@ -101,8 +102,8 @@ class RetainedMessages {
 
   Node* walk(std::string_view topic) const;
   Node& walk_or_make(ReactorId here, std::string_view topic);
-  void put(ReactorId here, Node& node, MessagePtr message);
-  void take(ReactorId here, Node& node);
+  std::size_t put(ReactorId here, Node& node, MessagePtr message);
+  std::size_t take(ReactorId here, Node& node);
   void retire(ReactorId here, const ApplicationMessage* message);
   void prune(ReactorId here, Node* node);
   void weigh(std::size_t more, std::size_t less);
@@ -112,7 +113,7 @@ class RetainedMessages {
   std::uint32_t take_slot();
   void give_slot(std::uint32_t number);
   Slot& make_slot(std::uint32_t number);
-  void note_change(std::uint32_t slot);
+  std::size_t note_change(const Node& node, const ApplicationMessage& message, std::size_t before);
   bool collect(Replay& replay) const;
 
   Quiescence& quiescence_;

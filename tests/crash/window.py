@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """What a crash takes with `durability interval` while the broker has more to keep than it can write: publishers at QoS 1
-and many sessions that are away, kill -9, and then how long ago the oldest message that is not in the store was
-acknowledged.
+and many sessions that are away, or retained messages on many topics; kill -9, and then how long ago the oldest message
+that is not in the store was acknowledged.
 
-    tests/crash/window.py [--sessions 100] [--seconds 4] [--publishers 4] [--size 20] [--threads 2] [--kills 1] [--broker FILE]
+    tests/crash/window.py [--sessions 100 | --topics 20000] [--seconds 4] [--publishers 4] [--size 20] [--threads 2]
+                          [--kills 1] [--broker FILE]
 
 The last line is `N passed, N failed`."""
 import argparse
@@ -33,7 +34,7 @@ class SizedPublisher(Publisher):
     def send_publish(self, pid, dup):
         topic, number = self.in_flight[pid]
         payload = str(number).encode().ljust(self.size, b"x")
-        first = 0x32 | (8 if dup else 0)
+        first = 0x32 | (8 if dup else 0) | (1 if self.retain else 0)
         self.send(packet(first, len(topic).to_bytes(2, "big") + topic.encode() + pid.to_bytes(2, "big") + payload))
 
 
@@ -48,11 +49,15 @@ async def leave_sessions(broker, count):
         await serving
 
 
-def kept(data):
-    """(topic, number) that one session has in the store."""
+def exported(data):
     export = subprocess.run([CTL, "store", "export", os.path.join(data, "bramble.db")], capture_output=True, check=True)
+    return map(json.loads, export.stdout.splitlines())
+
+
+def queued(data):
+    """(topic, number) that one session has in the store."""
     session, messages, found = None, {}, set()
-    for line in map(json.loads, export.stdout.splitlines()):
+    for line in exported(data):
         if line.get("client_id") == AWAY:
             session = line["session"]
         if line.get("type") == "delivery":
@@ -63,19 +68,34 @@ def kept(data):
     return found
 
 
+def lost(acknowledged, options, data):
+    """When each message was acknowledged that is not there."""
+    if options.topics == 0:
+        found = queued(data)
+        return [when for key, when in acknowledged.items() if key not in found]
+    newest = {line["topic"]: int(line["payload"].rstrip("x")) for line in exported(data) if line["type"] == "retained"}
+    return [when for (topic, number), when in acknowledged.items() if number > newest.get(topic, 0)]
+
+
+def publisher(number, options):
+    topics = [f"w/{number}/{i}" for i in range(options.topics)] or [f"w/{number}"]
+    publisher = SizedPublisher(f"pub-{number}", 1, topics, retain=options.topics > 0, in_flight_max=20)
+    publisher.size = options.size
+    return publisher
+
+
 async def run(options):
     """The age of the oldest loss, and what happened in words."""
     folder = tempfile.mkdtemp(prefix="bramble-window-")
     data = os.path.join(folder, "data")
     os.mkdir(data)
     broker = Broker(options.broker, folder, data, "interval", options.threads)
-    publishers = [SizedPublisher(f"pub-{i}", 1, [f"w/{i}"], in_flight_max=20) for i in range(options.publishers)]
+    publishers = [publisher(i, options) for i in range(options.publishers)]
     try:
         if not await broker.start():
             raise RuntimeError(f"the broker does not start: {broker.said()}")
-        await leave_sessions(broker, options.sessions)
+        await leave_sessions(broker, 0 if options.topics else options.sessions)
         for each in publishers:
-            each.size = options.size
             await each.connect(broker.port)
         serving = [asyncio.create_task(each.serve()) for each in publishers]
         await asyncio.sleep(options.seconds)
@@ -83,10 +103,10 @@ async def run(options):
         killed = time.monotonic()
         await asyncio.gather(*serving)
         acknowledged = {key: when for each in publishers for key, when in each.acknowledged.items()}
-        there = kept(data)
-        lost = [killed - when for key, when in acknowledged.items() if key not in there]
-        return max(lost, default=0), (f"{len(acknowledged)} acknowledged for {options.sessions} sessions each, "
-                                      f"{len(lost)} lost, the oldest {max(lost, default=0):.2f} s old; "
+        ages = [killed - when for when in lost(acknowledged, options, data)]
+        where = f"on {options.topics} topics each" if options.topics else f"for {options.sessions} sessions each"
+        return max(ages, default=0), (f"{len(acknowledged)} acknowledged {where}, {len(ages)} lost, the oldest "
+                                      f"{max(ages, default=0):.2f} s old; "
                                       f"{broker.times('may be lost. Publishers')} warnings")
     finally:
         broker.kill()
@@ -96,7 +116,7 @@ async def run(options):
 async def main():
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of a PUBLISH to a broker that is gone
     parser = argparse.ArgumentParser()
-    for name, default in (("sessions", 100), ("publishers", 4), ("size", 20), ("threads", 2), ("kills", 1)):
+    for name, default in (("sessions", 100), ("topics", 0), ("publishers", 4), ("size", 20), ("threads", 2), ("kills", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--broker", default=BINARY)

@@ -205,6 +205,27 @@ TEST_CASE("who keeps retained messages is told of each slot that has changed, on
   CHECK(changes.empty());
 }
 
+TEST_CASE("set() says how many bytes more there are to keep: of a topic that changes often the last value alone") {
+  Fixture f;
+  const auto more = [&](std::string_view topic, std::size_t size) {
+    return f.retained.set(kHere, message(topic, std::string(size, 'x')));
+  };
+  CHECK(more("a", 1000) == 0);  // nobody keeps them
+  f.retained.note_changes();
+  CHECK(more("$SYS/uptime", 1000) == 0);
+  CHECK(more("never/was", 0) == 0);
+  CHECK(more("a", 1000) >= 1000);
+  CHECK(more("a", 900) == 0);
+  CHECK(more("a", 1000) == 100);
+  CHECK(more("a", 0) == 0);
+  std::vector<RetainedMessages::Change> changes;
+  f.retained.take_changes(10, changes);
+  CHECK(more("a", 1000) >= 1000);
+  f.retained.take_changes(10, changes);
+  CHECK(more("a", 0) > 0);
+  CHECK(more("a", 0) == 0);
+}
+
 TEST_CASE("restored retained messages have their slots again, and those between are given to new ones") {
   Fixture f;
   CHECK(f.retained.restore(1, message("a/b", "1")));
