@@ -126,6 +126,7 @@ OrMessage<Database::Loaded> read_database(const std::filesystem::path& file, con
   const auto seed = static_cast<std::uint64_t>(meta(*connection, "seed").value_or(0));
   Loading loading(*connection, reader(seed), clocks, nobody);
   loading.run();
+  if (loading.trouble()) return tl::unexpected(cannot_read(file, *connection));
   return loading.loaded();
 }
 

@@ -117,16 +117,20 @@ bool DatabaseFile::in_place() const { return names(path_, descriptor_); }
 std::uint64_t DatabaseFile::bytes() const { return size_of(path_) + size_of(log_path()); }
 
 OrMessage<std::string> DatabaseFile::make_fresh() const {
-  remove_fresh();
+  if (const int error = remove_fresh(); error != 0) {
+    return tl::unexpected(fmt::format("cannot remove {}: {}", fresh_path(), reason(error)));
+  }
   const int descriptor = ::open(fresh_path().c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (descriptor < 0) return tl::unexpected(cannot_open(fresh_path(), errno));
   ::close(descriptor);
   return fresh_path();
 }
 
-void DatabaseFile::remove_fresh() const {
-  ::unlink(fresh_path().c_str());
-  ::unlink((fresh_path() + "-wal").c_str());
+int DatabaseFile::remove_fresh() const {
+  for (const char* of : {"-wal", "-journal", ""}) {
+    if (::unlink((fresh_path() + of).c_str()) != 0 && errno != ENOENT) return errno;
+  }
+  return 0;
 }
 
 std::string DatabaseFile::failed(const char* what) const {

@@ -37,7 +37,7 @@ class DatabaseFile {
 
   /// An empty file beside it, to be filled and then given to replace().
   OrMessage<std::string> make_fresh() const;
-  void remove_fresh() const;
+  int remove_fresh() const;  ///< what the system says; 0: there is none any more
   /// The fresh file takes the name; what had it is kept, with its log, under the name that is given back. No connection
   /// to either may be open. The name always means one of the two, if the file system can link.
   /// Errors: a line; all is as it was.

@@ -18,6 +18,7 @@ constexpr int kPagesWhileWaiting = 8000;  // 32 MB: 24 ms for 1000 of them keep 
 constexpr int kPagesBeforeCheckpoint = 1000;
 constexpr int kFailuresBeforeNewConnection = 2;
 constexpr Seconds kLongReplacement{1}, kReplaceAtLeastEvery{20};
+constexpr Seconds kUnreadTooLong{60};  // it will not pass
 
 std::uint64_t random_seed() {
   std::random_device device;
@@ -32,11 +33,11 @@ Trouble gone() { return {Fault::disk, "it has been moved or removed meanwhile, o
 
 OrMessage<void> Database::Engine::begin() {
   Trouble trouble = connect();
-  if (trouble.fault == Fault::damaged) {
+  if (trouble.fault == Fault::damaged || trouble.fault == Fault::unread) {
     read_all_the_same(connection_);
     trouble = replace(Due::rebuilt);
   }
-  if (trouble.fault == Fault::damaged || trouble.fault == Fault::not_sqlite) {
+  if (trouble.fault == Fault::damaged || trouble.fault == Fault::unread || trouble.fault == Fault::not_sqlite) {
     unreadable_ = trouble.why;
     trouble = replace(Due::empty_file);
   }
@@ -68,7 +69,8 @@ Trouble Database::Engine::connect_to_read() {
   connection_.leave_log();
   read_all_the_same(connection_);
   const Fault fault = connection_.fault();  // of the lock: nothing could be read, though there is something
-  return fault == Fault::in_use || fault == Fault::disk ? connection_.trouble() : Trouble{};
+  const bool unread = fault == Fault::unread && !bad_places_;
+  return unread || fault == Fault::in_use || fault == Fault::disk ? connection_.trouble() : Trouble{};
 }
 
 /// What is not ours to touch. That it cannot be read is for others to say.
@@ -123,6 +125,7 @@ OrMessage<Database::Loaded> Database::Engine::load(Reader& reader, const Clocks&
   }
   Loading loading(connection_, reader, clocks, progress);
   if (due_ != Due::empty_file) loading.run();
+  if (loading.trouble()) return tl::unexpected(line("cannot read", loading.trouble()));
   next_message_ = std::max(writer_ ? writer_->next_message() : next_message_, loading.last_message() + 1);
   if (writer_) writer_->next_message(next_message_);
   Loaded loaded = loading.loaded();
@@ -132,6 +135,7 @@ OrMessage<Database::Loaded> Database::Engine::load(Reader& reader, const Clocks&
   if (loading.damaged() && due_ == Due::nothing) due_ = Due::rebuilt;
   const bool must_go = loading.damaged() || due_ != Due::nothing;
   left_out_ = loading.left_out();
+  bad_places_ = loading.met_bad_places();  // else all of it has been read, and a copy has to have as much
   if (const Trouble trouble = make_writable(); trouble && due_ != Due::nothing) tell_of_due(trouble);
   if (!must_go) left_out_.clear();
   lost_ = 0;                // loading has counted them
@@ -143,6 +147,7 @@ OrMessage<void> Database::Engine::commit(RecordWriter::Round round) {
   Trouble trouble = make_writable();
   round.in_doubt = failures_ > 0 || marks_in_doubt_;
   if (!trouble) trouble = attempt(round);
+  judge(trouble);
   if (trouble.fault == Fault::damaged) {
     due_ = Due::rebuilt;
     trouble = make_writable();
@@ -153,6 +158,17 @@ OrMessage<void> Database::Engine::commit(RecordWriter::Round round) {
   if (trouble) return tl::unexpected(line("cannot write", trouble));
   ++done_.commits;
   return {};
+}
+
+/// What the disk does not give for long is damaged.
+void Database::Engine::judge(Trouble& trouble) {
+  if (trouble.fault != Fault::unread) return unread_since_.reset();
+  const SteadyTime now = std::chrono::steady_clock::now();
+  if (!unread_since_) unread_since_ = now;
+  if (now - *unread_since_ < kUnreadTooLong) return;
+  trouble.fault = Fault::damaged;
+  bad_places_ = true;
+  unread_since_.reset();
 }
 
 /// Until it gives no trouble nothing is written: numbers of what was left out may be others' by then.
@@ -247,8 +263,10 @@ Trouble Database::Engine::fill(const std::string& fresh, std::uint64_t& lost) {
   SqlConnection to(fresh, SqlConnection::Access::write);
   if (!to.open()) return to.trouble();
   if (due_ == Due::empty_file) return make_empty(to);
-  if (Trouble trouble = copy_readable(connection_, to, lost)) return trouble;
-  return connection_.checkpoint(true) ? Trouble{} : connection_.trouble();
+  const auto bad_places = bad_places_ ? TableScan::BadPlaces::are_damage : TableScan::BadPlaces::end_it;
+  if (Trouble trouble = copy_readable(connection_, to, bad_places, lost)) return trouble;
+  if (connection_.checkpoint(true) || (bad_places_ && connection_.fault() == Fault::unread)) return {};
+  return connection_.trouble();
 }
 
 Trouble Database::Engine::swap_files() {
@@ -261,7 +279,9 @@ Trouble Database::Engine::swap_files() {
            : fmt::format("{} cannot be read ({}): it is {} now, and a new one has been begun", file_.path(),
                          unreadable_, *aside));
   due_ = Due::nothing;
+  bad_places_ = false;
   marks_in_doubt_ = true;
+  run_marked_ = false;
   Trouble trouble = connect();
   if (trouble) disconnect();
   return trouble;

@@ -52,6 +52,7 @@ class Database::Engine {
   Trouble connect_again();
   Trouble attempt(const RecordWriter::Round& round);
   bool transact(const RecordWriter::Round& round);
+  void judge(Trouble& trouble);
   Trouble try_replace();
   Trouble replace(Due by);
   Trouble fill(const std::string& fresh, std::uint64_t& lost);
@@ -73,6 +74,9 @@ class Database::Engine {
   Trouble not_replaced_;    ///< why the last try failed
   SteadyTime replace_after_ = SteadyTime::min();
   std::vector<KeyRange> left_out_;  ///< by load(), of a damaged file: to be removed before anything is written
+
+  bool bad_places_ = true;                    ///< what the disk does not give is damaged: there is nobody else to ask
+  std::optional<SteadyTime> unread_since_{};  ///< commits have failed for that alone
 
   int failures_ = 0;                  ///< commits since the last that worked
   bool marks_in_doubt_ = false;       ///< records may be missing that marks say are there

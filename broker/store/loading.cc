@@ -39,15 +39,18 @@ void Loading::run() {
 /// `take` gives false for a row that is to be left out.
 template <class Take>
 void Loading::each(std::string_view table_name, std::string_view columns, Take take) {
+  if (trouble_) return;
   const TableRow& of = table(table_name);
-  TableScan scan(connection_, of, columns);
+  TableScan scan(connection_, of, columns, TableScan::BadPlaces::are_damage);
   while (const Statement* row = scan.next()) {
     if (!take(*row)) leave_out(of, *row);
     if (++records_ % kRecordsBetweenProgress == 0 && progress_) progress_(records_);
   }
   left_out_.insert(left_out_.end(), scan.gaps().begin(), scan.gaps().end());
   loaded_.left_out += scan.gaps().size();
-  damaged_ = damaged_ || !scan.gaps().empty();
+  damaged_ |= !scan.gaps().empty();
+  met_bad_places_ |= scan.met_bad_places();
+  trouble_ = scan.trouble();
 }
 
 /// The row goes from the file too.

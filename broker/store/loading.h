@@ -27,6 +27,10 @@ class Loading {
   const Database::Loaded& loaded() const { return loaded_; }
   /// Some of the file cannot be read.
   bool damaged() const { return damaged_; }
+  /// Since the disk does not give it.
+  bool met_bad_places() const { return met_bad_places_; }
+  /// Why it has ended before it was done.
+  const Trouble& trouble() const { return trouble_; }
   /// What is of no use to anybody, or could not be read: to be removed.
   const std::vector<KeyRange>& left_out() const { return left_out_; }
   std::uint64_t last_message() const { return last_message_; }
@@ -56,7 +60,8 @@ class Loading {
   Clocks clocks_;
   const std::function<void(std::uint64_t)>& progress_;
   Database::Loaded loaded_;
-  bool damaged_ = false;
+  bool damaged_ = false, met_bad_places_ = false;
+  Trouble trouble_;
   std::int64_t cuts_ = 0;
   std::vector<KeyRange> left_out_;
   std::vector<std::uint64_t> sessions_;  ///< rising

@@ -17,28 +17,32 @@ std::string insertion(const TableRow& table, int columns) {
   return sql + ")";
 }
 
-/// False: it could not be written.
-bool copy(const TableRow& table, TableScan& scan, const SqlConnection& to) {
-  const Statement* row = scan.next();
-  if (row == nullptr) return true;
-  Statement insert(to, insertion(table, row->columns() - 1));
-  for (; row != nullptr; row = scan.next()) {
-    for (int column = 1; column < row->columns(); ++column) insert.bind_column(column, *row, column);
-    if (!insert.run()) return false;
+Trouble copy(const TableRow& table, TableScan& scan, const SqlConnection& to) {
+  if (const Statement* row = scan.next()) {
+    Statement insert(to, insertion(table, row->columns() - 1));
+    for (; row != nullptr; row = scan.next()) {
+      for (int column = 1; column < row->columns(); ++column) insert.bind_column(column, *row, column);
+      if (!insert.run()) return to.trouble();
+    }
   }
-  return true;
+  return scan.trouble();
 }
 
-bool copy_all(const SqlConnection& from, SqlConnection& to, std::uint64_t& lost) {
-  if (!to.run("BEGIN IMMEDIATE")) return false;
-  if (const auto seed = meta(from, "seed"); seed && !set_meta(to, "seed", *seed)) return false;
-  if (!set_cuts(to, meta(from, "cuts").value_or(0), meta(from, "whole").value_or(1) != 0)) return false;
+/// Of the table meta, as far as it can be read.
+bool copy_facts(const SqlConnection& from, SqlConnection& to) {
+  const auto seed = meta(from, "seed");
+  return (!seed || set_meta(to, "seed", *seed)) &&
+         set_cuts(to, meta(from, "cuts").value_or(0), meta(from, "whole").value_or(1) != 0);
+}
+
+Trouble copy_all(const SqlConnection& from, SqlConnection& to, TableScan::BadPlaces bad_places, std::uint64_t& lost) {
+  if (!to.run("BEGIN IMMEDIATE") || !copy_facts(from, to)) return to.trouble();
   for (const TableRow& table : kTables) {
-    TableScan scan(from, table, "*");  // so that it gives the key twice
-    if (!copy(table, scan, to)) return false;
+    TableScan scan(from, table, "*", bad_places);  // so that it gives the key twice
+    if (Trouble trouble = copy(table, scan, to)) return trouble;
     lost += scan.gaps().size();
   }
-  return to.run("COMMIT") && to.checkpoint(true);
+  return to.run("COMMIT") && to.checkpoint(true) ? Trouble{} : to.trouble();
 }
 
 }  // namespace
@@ -49,10 +53,10 @@ Trouble make_empty(SqlConnection& fresh) {
   return fresh.checkpoint(true) ? Trouble{} : fresh.trouble();
 }
 
-Trouble copy_readable(const SqlConnection& damaged, SqlConnection& fresh, std::uint64_t& lost) {
+Trouble copy_readable(const SqlConnection& damaged, SqlConnection& fresh, TableScan::BadPlaces bad_places,
+                      std::uint64_t& lost) {
   if (Trouble trouble = make_empty(fresh)) return trouble;
-  if (copy_all(damaged, fresh, lost)) return {};
-  Trouble trouble = fresh.trouble();
+  Trouble trouble = copy_all(damaged, fresh, bad_places, lost);
   if (fresh.in_transaction()) fresh.run("ROLLBACK");
   return trouble;
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <sqlite3.h>
 
+#include "broker/store/patient_disk.h"
 #include "core/base/check.h"
 
 namespace bramble {
@@ -25,29 +26,8 @@ std::string unchanging(const std::string& file) {
   return uri + "?immutable=1";
 }
 
-/// A name as SQLite has it, or as it is given if SQLite cannot follow it from the root of the file system: who has
-/// given up root may have no way there from /, though it stands in the folder that it wants, or below.
-int full_name(sqlite3_vfs*, const char* name, int size, char* full) {
-  sqlite3_vfs* const own = sqlite3_vfs_find("unix");
-  const int code = own->xFullPathname(own, name, size, full);
-  if ((code & 0xFF) != SQLITE_CANTOPEN || std::strlen(name) >= static_cast<std::size_t>(size)) return code;
-  std::strcpy(full, name);
-  return SQLITE_OK;
-}
-
-/// SQLite's own way to the disk with those names. Null: a test has put another in its place.
-const char* way_to_disk() {
-  static const bool known = [] {
-    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);  // a lock around each allocation, for figures that nobody asks for
-    static sqlite3_vfs way = *sqlite3_vfs_find("unix");
-    way.zName = "bramble";
-    way.xFullPathname = full_name;
-    return sqlite3_vfs_register(&way, 0) == SQLITE_OK;
-  }();
-  return known && sqlite3_vfs_find(nullptr) == sqlite3_vfs_find("unix") ? "bramble" : nullptr;
-}
-
 Fault fault_of(int code) {
+  if (code == SQLITE_IOERR_READ) return Fault::unread;
   switch (code & 0xFF) {
     case SQLITE_OK:
     case SQLITE_ROW:
@@ -79,7 +59,7 @@ SqlConnection::SqlConnection(const std::string& file, Access access) {
   const bool immutable = access == Access::inspect_file;
   const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
                     (immutable ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE);
-  code_ = sqlite3_open_v2(immutable ? unchanging(file).c_str() : file.c_str(), &handle_, flags, way_to_disk());
+  code_ = sqlite3_open_v2(immutable ? unchanging(file).c_str() : file.c_str(), &handle_, flags, patient_disk());
   if (!open()) return;
   if (access == Access::inspect) leave_log();
   log_pages_ = std::make_unique<int>(0);

@@ -18,6 +18,7 @@ enum class Fault : std::uint8_t {
   none,
   damaged,     ///< what it read makes no sense, or a table is not there
   not_sqlite,  ///< the file is no database
+  unread,      ///< the disk does not give it, for longer than patient_disk() waits: that may pass, or be a bad place
   in_use,      ///< by somebody else
   disk,        ///< no space, read-only, I/O error: it may go away
   too_big,     ///< a value is longer than this SQLite takes

@@ -42,6 +42,13 @@ void Store::stop() {
     stopping_ = true;
   }
   woken_.notify_all();
+  std::unique_lock lock(mutex_);
+  while (!woken_.wait_for(lock, kTryAgainEvery, [this] { return ended_; })) {
+    lock.unlock();
+    watch(std::chrono::steady_clock::now());
+    lock.lock();
+  }
+  lock.unlock();
   thread_.join();
 }
 
@@ -117,6 +124,11 @@ void Store::run() {
   while (wait_for_cause()) round();
   if (!gave_up_) round();
   if (!gave_up_) database_->end_run();
+  {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+  }
+  woken_.notify_all();
 }
 
 /// Acknowledgements that wait gather for a moment, so that one fsync answers them all; on a slow disk for as long as
@@ -221,7 +233,10 @@ void Store::write() {
 bool Store::try_to_write() {
   const Clocks clocks = Clocks::now();
   const auto done = commit(clocks);
-  if (const std::string moved = database_->take_moved(); !moved.empty()) log::write(LogType::error, "{}", moved);
+  if (const std::string moved = database_->take_moved(); !moved.empty()) {
+    file_was_damaged_ = true;
+    log::write(LogType::error, "{}", moved);
+  }
   if (!done) {
     report_failure(done.error());
     return false;
@@ -234,7 +249,8 @@ bool Store::try_to_write() {
   if (!busy_) sync_time_ = (sync_time_ * 7 + took) / 8;
   round_since_.store(SteadyTime::max(), std::memory_order_relaxed);
   if (failing_.exchange(false, std::memory_order_relaxed)) {
-    log::write(LogType::notice, "The disk takes what is to be kept again: all of it is there.");
+    log::write(LogType::notice, "The disk takes what is to be kept again{}.",
+               file_was_damaged_ ? "" : ": all of it is there");
   }
   return true;
 }

@@ -98,13 +98,14 @@ class Store {
   Nanoseconds longest_{0};                  ///< of late: it fades
   Nanoseconds sync_time_{Milliseconds(2)};  ///< the same of rounds with few records: the disk's
   bool busy_ = false;                       ///< the round at hand has many records
+  bool file_was_damaged_ = false;           ///< since the start: it may have less than we have
   bool gave_up_ = false;                    ///< a round is lost: what comes after it cannot be kept without it
   log::LinePerMinute slow_lines_;
   std::thread thread_;
 
   mutable std::mutex mutex_;  // guards, for a moment each time:
   std::condition_variable woken_;
-  bool changed_ = false, wanted_ = false, hurried_ = false, stopping_ = false;
+  bool changed_ = false, wanted_ = false, hurried_ = false, stopping_ = false, ended_ = false;
   SteadyTime changed_at_{};
   unsigned answers_ = 0;
   bool passed_on_ = false;

@@ -18,8 +18,11 @@ std::int64_t plus(std::int64_t key, std::int64_t more) { return key > kLastKey -
 
 }  // namespace
 
-TableScan::TableScan(const SqlConnection& connection, const TableRow& table, std::string_view columns)
-    : table_(table),
+TableScan::TableScan(const SqlConnection& connection, const TableRow& table, std::string_view columns,
+                     BadPlaces bad_places)
+    : connection_(connection),
+      table_(table),
+      bad_places_(bad_places),
       rows_(connection,
             fmt::format("SELECT {0}, {1} FROM {2} WHERE {0} >= ?1 ORDER BY {0}", table.key, columns, table.name)) {
   rows_.bind(1, from_);
@@ -30,18 +33,30 @@ const Statement* TableScan::next() {
   const auto step = rows_.step();
   if (step == Statement::Step::done) at_end_ = true;
   // A page that is another than it should be can lead back to rows that have been.
-  if (step == Statement::Step::failed || (step == Statement::Step::row && rows_.integer(0) < from_)) skip();
+  const bool back = step == Statement::Step::row && rows_.integer(0) < from_;
+  if (back || (step == Statement::Step::failed && damaged())) skip();
   if (at_end_) return nullptr;
   const std::int64_t key = rows_.integer(0);
   from_ = table_.unique() ? plus(key, 1) : key;
   return &rows_;
 }
 
+/// Why the last step failed. Else the walk is over, for it is no matter of the file.
+bool TableScan::damaged() {
+  const Fault fault = connection_.fault();
+  const bool bad_place = fault == Fault::unread && bad_places_ == BadPlaces::are_damage;
+  met_bad_places_ |= bad_place;
+  if (bad_place || fault == Fault::damaged || fault == Fault::not_sqlite) return true;
+  trouble_ = connection_.trouble();
+  at_end_ = true;
+  return false;
+}
+
 /// From there on: there is a row, or the end.
 bool TableScan::readable(std::int64_t from) {
   rows_.reset();
   const auto step = rows_.bind(1, from).step();
-  at_end_ = step == Statement::Step::done;
+  at_end_ = step == Statement::Step::done || (step == Statement::Step::failed && !damaged());
   return at_end_ || (step == Statement::Step::row && rows_.integer(0) >= from);
 }
 
@@ -58,7 +73,7 @@ void TableScan::skip() {
     const std::int64_t middle = bad + (good - bad) / 2;
     (readable(middle) ? good : bad) = middle;
   }
-  at_end_ = !readable(good) || at_end_;
+  if (!trouble_) at_end_ = !readable(good) || at_end_;
   gaps_.push_back({&table_, table_.unique() ? from_ : plus(from_, 1), at_end_ ? kLastKey : good - 1});
   from_ = good;
 }

@@ -4,7 +4,8 @@
 // BRAMBLE_DISK_LOG: every write, truncation, sync and removal is appended to this file, from which disk.py makes what a
 // power cut would have left: what was synced, and of the rest some, torn at 512 bytes.
 // BRAMBLE_DISK_FAULT: while this file is there, it says how writes and syncs fail: ENOSPC, EIO or EROFS; or HANG: they
-// wait until it is gone, and the first makes a file of that name with ".met" at its end.
+// wait until it is gone. READ in it: bramble.db cannot be read behind its first pages (EIO). What hangs or cannot be read
+// adds a byte to a file of that name with ".met" at its end.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -56,29 +57,52 @@ static void record(char what, char name, uint64_t at, const void* bytes, size_t 
   pthread_mutex_unlock(&mutex);
 }
 
+static void met(const char* path) {
+  char file[4096];
+  snprintf(file, sizeof file, "%s.met", path);
+  const int met = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (write(met, "", 1) < 0) abort();
+  close(met);
+}
+
 static void hang(const char* path) {
-  char met[4096];
-  snprintf(met, sizeof met, "%s.met", path);
-  close(open(met, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  met(path);
   while (access(path, F_OK) == 0) usleep(1000);
 }
 
-// 0: all is well.
-static int fault(void) {
+// What is in the file; null: it is not there, or empty.
+static const char* fault(char text[16]) {
   const char* path = getenv("BRAMBLE_DISK_FAULT");
-  if (!path) return 0;
+  if (!path) return NULL;
   const int file = open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return 0;
-  char text[16] = "";
-  const ssize_t size = read(file, text, sizeof text - 1);
+  if (file < 0) return NULL;
+  memset(text, 0, 16);
+  const ssize_t size = read(file, text, 15);
   close(file);
-  if (size <= 0) return 0;
-  if (strncmp(text, "HANG", 4) == 0) return hang(path), 0;
+  return size > 0 ? text : NULL;
+}
+
+// 0: all is well.
+static int write_fault(void) {
+  char text[16];
+  if (!fault(text)) return 0;
+  if (strncmp(text, "HANG", 4) == 0) return hang(getenv("BRAMBLE_DISK_FAULT")), 0;
+  if (strncmp(text, "READ", 4) == 0) return 0;
   return strncmp(text, "ENOSPC", 6) == 0 ? ENOSPC : strncmp(text, "EROFS", 5) == 0 ? EROFS : EIO;
 }
 
+enum { kFirstPages = 4 * 4096 };
+
+static int unread(char name, off64_t at) {
+  char text[16];
+  if (name != 'd' || at < kFirstPages || !fault(text) || !strstr(text, "READ")) return 0;
+  met(getenv("BRAMBLE_DISK_FAULT"));
+  errno = EIO;
+  return 1;
+}
+
 static int failed(char name) {
-  const int code = name ? fault() : 0;
+  const int code = name ? write_fault() : 0;
   if (code) errno = code;
   return code != 0;
 }
@@ -118,6 +142,15 @@ ssize_t pwrite64(int file, const void* bytes, size_t size, off64_t at) {
   return done;
 }
 ssize_t pwrite(int file, const void* bytes, size_t size, off_t at) { return pwrite64(file, bytes, size, at); }
+
+#define READ(function, offset)                                     \
+  ssize_t function(int file, void* into, size_t size, offset at) { \
+    static ssize_t (*real)(int, void*, size_t, offset);            \
+    if (!real) *(void**)&real = dlsym(RTLD_NEXT, #function);       \
+    return unread(name(file), at) ? -1 : real(file, into, size, at); \
+  }
+READ(pread, off_t)
+READ(pread64, off64_t)
 
 #define TRUNCATE(function, offset)                               \
   int function(int file, offset size) {                          \

@@ -19,17 +19,18 @@ class FaultyDisk:
         self.environment = self.disk.environment()
         del self.environment["BRAMBLE_DISK_LOG"]
 
-    def fail(self):
+    def fail(self, error=None):
         with open(self.disk.fault + "-", "w", encoding="utf-8") as file:
-            file.write(self.error)
+            file.write(error or self.error)
         os.rename(self.disk.fault + "-", self.disk.fault)
 
     def recover(self):
         os.remove(self.disk.fault)
 
     def met(self):
-        """The broker waits for a disk that hangs."""
-        return os.path.exists(self.disk.fault + ".met")
+        """How often the broker has met a disk that hangs, or cannot be read."""
+        path = self.disk.fault + ".met"
+        return os.path.getsize(path) if os.path.exists(path) else 0
 
     def remove(self):
         pass

@@ -191,4 +191,72 @@ TEST_CASE("damage that is found when a connection is made anew costs no more tha
   check_next_is_there(folder / "db", kept);
 }
 
+TEST_CASE("reads that fail for a while are no damage: nothing is put aside, and all of it is there again") {
+  const Folder folder;
+  fill(folder / "db");
+  FaultyDisk disk;
+  auto database = open(folder / "db");
+  const Kept kept = load(*database);
+  const Parts next = next_round(kept);
+  for (const std::uint64_t from : {std::uint64_t{0}, std::uint64_t{kPage}, 20 * std::uint64_t{kPage}}) {
+    CAPTURE(from);
+    disk.fail(Wrong::io_error, 0);
+    for (int attempt = 0; attempt < 3; ++attempt) REQUIRE_FALSE(try_commit(*database, next));  // so it connects anew
+    disk.fail(Wrong::none, 0);
+    disk.fail_reads(folder / "db", from);
+    for (int attempt = 0; attempt < 4; ++attempt) try_commit(*database, Part());
+    disk.mend();
+  }
+  REQUIRE(try_commit(*database, next));
+  CHECK(database->take_moved().empty());
+  database.reset();
+  CHECK_FALSE(std::filesystem::exists(folder / "db.damaged-1"));
+  check_next_is_there(folder / "db", kept);
+}
+
+TEST_CASE("a new file in the place of a damaged one has all that was read of it, whatever the disk gives by then") {
+  const Folder folder;
+  fill(folder / "db");
+  overwrite_page(folder / "db", pages_of(folder / "db", "q").back(), '\xFF');
+  const std::string before = contents(folder / "db");
+  FaultyDisk disk;
+  disk.fail(Wrong::no_space, 0);
+  auto database = open(folder / "db");
+  const Kept kept = load(*database);
+  CHECK(has(database->take_moved(), "is damaged"));
+  const Parts next = next_round(kept);
+  for (int attempt = 0; attempt < 3; ++attempt) REQUIRE_FALSE(try_commit(*database, next));  // so it connects anew
+  disk.fail(Wrong::none, 0);
+  disk.fail_reads(folder / "db", 4 * kPage);
+  for (int attempt = 0; attempt < 4; ++attempt) REQUIRE_FALSE(try_commit(*database, next));
+  CHECK(database->take_moved().empty());
+  CHECK_FALSE(std::filesystem::exists(folder / "db.damaged-1"));
+  disk.mend();
+  REQUIRE(try_commit(*database, next));
+  database.reset();
+  CHECK(contents(folder / "db.damaged-1") == before);
+  check_next_is_there(folder / "db", kept);
+}
+
+TEST_CASE("what a disk does not give at the start is damaged: the rest is served, and the file is put aside") {
+  for (const bool first : {false, true}) {
+    const Folder folder;
+    fill(folder / "db");
+    const std::string before = contents(folder / "db");
+    FaultyDisk disk;
+    disk.fail_reads(folder / "db", first ? 0 : before.size() / 2);
+    auto database = open(folder / "db");
+    const Kept kept = load(*database);
+    CHECK(has(database->take_moved(), (folder / "db.damaged-1").string()));
+    CHECK(contents(folder / "db.damaged-1") == before);
+    CHECK((kept.loaded.left_out == 0) == first);
+    CHECK(kept.sessions.empty() == first);
+    disk.mend();
+    REQUIRE(try_commit(*database, next_round(kept)));
+    database.reset();
+    check_next_is_there(folder / "db", kept);
+    CHECK_FALSE(std::filesystem::exists(folder / "db.damaged-2"));
+  }
+}
+
 }  // namespace bramble::testing

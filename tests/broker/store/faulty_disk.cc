@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <new>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <thread>
 
 namespace bramble::testing {
@@ -19,7 +20,14 @@ struct WatchedFile {
   sqlite3_file base;
   FaultyDisk* disk;
   std::string* name;
+  std::uint64_t inode;
 };
+
+/// 0: there is no such file.
+std::uint64_t inode_of(const char* path) {
+  struct stat status {};
+  return path != nullptr && ::stat(path, &status) == 0 ? status.st_ino : 0;
+}
 
 WatchedFile& watched(sqlite3_file* file) { return *reinterpret_cast<WatchedFile*>(file); }
 sqlite3_file* real(sqlite3_file* file) { return reinterpret_cast<sqlite3_file*>(&watched(file) + 1); }
@@ -32,8 +40,8 @@ int close(sqlite3_file* file) {
 }
 
 int read(sqlite3_file* file, void* into, int size, sqlite3_int64 offset) {
-  watched(file).disk->read();
-  return real(file)->pMethods->xRead(real(file), into, size, offset);
+  const int code = watched(file).disk->read(watched(file).inode, u(offset));
+  return code != SQLITE_OK ? code : real(file)->pMethods->xRead(real(file), into, size, offset);
 }
 
 int write(sqlite3_file* file, const void* from, int size, sqlite3_int64 offset) {
@@ -68,6 +76,7 @@ int open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int*
   if (code != SQLITE_OK) return code;
   watched(file).disk = static_cast<FaultyDisk*>(vfs->pAppData);
   watched(file).name = new std::string(name != nullptr ? std::filesystem::path(name).filename().string() : "");
+  watched(file).inode = inode_of(name);
   file->pMethods = &kMethods;
   return SQLITE_OK;
 }
@@ -120,6 +129,21 @@ FaultyDisk::~FaultyDisk() {
 void FaultyDisk::fail(Wrong how, std::uint64_t after) {
   wrong_ = how;
   left_ = after;
+}
+
+void FaultyDisk::fail_reads(const std::filesystem::path& file, std::uint64_t from) {
+  unread_ = inode_of(file.c_str());
+  unread_from_ = from;
+}
+
+void FaultyDisk::mend() {
+  wrong_ = Wrong::none;
+  if (unread_ != 0) unread_ = 0;
+}
+
+int FaultyDisk::read(std::uint64_t inode, std::uint64_t offset) {
+  ++reads_;
+  return unread_ != 0 && inode == unread_ && offset >= unread_from_ ? SQLITE_IOERR_READ : SQLITE_OK;
 }
 
 int FaultyDisk::written(const std::string& file, std::uint64_t offset, std::string_view bytes) {

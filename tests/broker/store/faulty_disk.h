@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <set>
@@ -17,7 +18,7 @@ namespace bramble::testing {
 
 /// SQLite's way to the disk while this lives: it can fail, and remembers what was written and what was synced, so that
 /// a test can see what a power cut would have left. Nothing is really synced, so tests are quick.
-/// Threads: one; mend(): any.  Lifetime: longer than every connection opened while it is there.
+/// Threads: one; mend(), if no reads fail: any.  Lifetime: longer than every connection opened while it is there.
 class FaultyDisk {
  public:
   enum class Wrong { none, no_space, io_error, sync_error, sync_hangs };
@@ -28,7 +29,9 @@ class FaultyDisk {
 
   /// From so many more bytes written on (syncs that fail: so many more of them), until mend().
   void fail(Wrong how, std::uint64_t after);
-  void mend() { wrong_ = Wrong::none; }
+  /// Nothing of the file that has this name now can be read from there on.
+  void fail_reads(const std::filesystem::path& file, std::uint64_t from);
+  void mend();
 
   std::uint64_t bytes_written() const { return bytes_written_; }
   std::uint64_t syncs() const { return syncs_; }
@@ -49,12 +52,14 @@ class FaultyDisk {
   int synced(const std::string& file);
   void truncated(const std::string& file, std::uint64_t size);
   void removed(const std::string& file);
-  void read() { ++reads_; }
+  int read(std::uint64_t inode, std::uint64_t offset);
 
  private:
   std::unique_ptr<sqlite3_vfs> vfs_;
   std::atomic<Wrong> wrong_ = Wrong::none;
   std::uint64_t left_ = 0;
+  std::uint64_t unread_ = 0;  ///< inode; 0: none
+  std::uint64_t unread_from_ = 0;
   std::uint64_t bytes_written_ = 0, syncs_ = 0, reads_ = 0;
   bool recording_ = false;
   std::vector<Operation> operations_;
