@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <optional>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <system_error>
@@ -47,6 +48,35 @@ bool exists(const std::string& path) {
 bool is_file(const std::string& path) {
   struct stat status {};
   return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/// The bytes before the first that the disk does not give; nothing: it gives all.
+std::optional<std::string> before_bad_place(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return std::nullopt;
+  std::string bytes;
+  char block[4096];
+  ssize_t got = 0;
+  while ((got = ::pread(descriptor, block, sizeof block, static_cast<off_t>(bytes.size()))) > 0) {
+    bytes.append(block, static_cast<std::size_t>(got));
+  }
+  ::close(descriptor);
+  return got < 0 ? std::optional(std::move(bytes)) : std::nullopt;
+}
+
+/// False, with errno: not all of it is on the disk.
+bool write_synced(const std::string& path, std::string_view bytes) {
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (descriptor < 0) return false;
+  ssize_t put = 1;
+  for (; !bytes.empty() && put > 0; bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(put, 0)))) {
+    put = ::write(descriptor, bytes.data(), bytes.size());
+  }
+  const bool done = put > 0 && ::fsync(descriptor) == 0;
+  const int error = errno;
+  ::close(descriptor);
+  errno = error;
+  return done;
 }
 
 std::string free_name_beside(const std::string& path) {
@@ -127,8 +157,8 @@ OrMessage<std::string> DatabaseFile::make_fresh() const {
 }
 
 int DatabaseFile::remove_fresh() const {
-  for (const char* of : {"-wal", "-journal", ""}) {
-    if (::unlink((fresh_path() + of).c_str()) != 0 && errno != ENOENT) return errno;
+  for (const auto& name : {fresh_log_path(), fresh_path() + "-wal", fresh_path() + "-journal", fresh_path()}) {
+    if (::unlink(name.c_str()) != 0 && errno != ENOENT) return errno;
   }
   return 0;
 }
@@ -162,6 +192,22 @@ OrMessage<std::string> DatabaseFile::replace() {
   sync_folder(path_);
   ::close(std::exchange(descriptor_, descriptor));
   return aside;
+}
+
+OrMessage<std::string> DatabaseFile::cut_log() const {
+  const auto good = before_bad_place(log_path());
+  if (!good) return std::string();
+  const std::string aside = free_name_beside(path_) + "-wal";
+  const bool done = write_synced(fresh_log_path(), *good) && std::rename(log_path().c_str(), aside.c_str()) == 0;
+  if (!done || std::rename(fresh_log_path().c_str(), log_path().c_str()) != 0) {
+    const int error = errno;
+    if (done) std::rename(aside.c_str(), log_path().c_str());
+    ::unlink(fresh_log_path().c_str());
+    return tl::unexpected(fmt::format("cannot put aside {}, which cannot be read: {}", log_path(), reason(error)));
+  }
+  sync_folder(path_);
+  return fmt::format("{} cannot be read behind its first {} bytes: it is {} now, and what is in it from there on is lost",
+                     log_path(), good->size(), aside);
 }
 
 std::uint64_t DatabaseFile::pages_in_log(int frames) const {

@@ -43,6 +43,11 @@ class DatabaseFile {
   /// Errors: a line; all is as it was.
   OrMessage<std::string> replace();
 
+  /// What can be read of its log up to the first place that the disk does not give takes the log's name, and the log is
+  /// put aside. No connection may be open. Gives a line that says so; empty: all of the log can be read, or there is none.
+  /// Errors: a line; all is as it was.
+  OrMessage<std::string> cut_log() const;
+
   /// How many different pages the first `frames` of the log are of: so many a checkpoint writes.
   std::uint64_t pages_in_log(int frames) const;
 
@@ -50,6 +55,7 @@ class DatabaseFile {
   DatabaseFile(std::string path, int descriptor, bool created)
       : path_(std::move(path)), descriptor_(descriptor), created_(created) {}
   std::string fresh_path() const { return path_ + ".new"; }
+  std::string fresh_log_path() const { return log_path() + ".new"; }
   std::string failed(const char* what) const;
   void put_back(const std::string& aside) const;
 

@@ -33,6 +33,7 @@ Trouble gone() { return {Fault::disk, "it has been moved or removed meanwhile, o
 
 OrMessage<void> Database::Engine::begin() {
   Trouble trouble = connect();
+  if (trouble.fault == Fault::unread) trouble = connect_without_bad_log();
   if (trouble.fault == Fault::damaged || trouble.fault == Fault::unread) {
     read_all_the_same(connection_);
     trouble = replace(Due::rebuilt);
@@ -61,9 +62,26 @@ Trouble Database::Engine::connect() {
   return prepare();
 }
 
+/// A bad place in the log keeps SQLite from reading the file, too. Where it does not lie in the log, all is as before.
+Trouble Database::Engine::connect_without_bad_log() {
+  disconnect();
+  if (Trouble trouble = cut_log()) return trouble;
+  return connect();
+}
+
+Trouble Database::Engine::cut_log() {
+  const auto line = file_.cut_log();
+  if (!line) return {Fault::disk, line.error()};
+  if (!line->empty()) tell(*line);
+  return {};
+}
+
 /// For all that can be read of it, which connect() refuses. Nothing is written, not even at the end.
 Trouble Database::Engine::connect_to_read() {
   disconnect();
+  if (bad_places_) {
+    if (Trouble trouble = cut_log()) return trouble;
+  }
   connection_ = SqlConnection(file_.path(), SqlConnection::Access::write);
   if (!connection_.open()) return connection_.trouble();
   connection_.leave_log();

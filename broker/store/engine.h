@@ -44,6 +44,8 @@ class Database::Engine {
 
   Trouble connect();
   Trouble connect_to_read();
+  Trouble connect_without_bad_log();
+  Trouble cut_log();
   Trouble refuse();
   void take_identity();
   Trouble prepare();

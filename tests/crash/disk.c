@@ -4,8 +4,8 @@
 // BRAMBLE_DISK_LOG: every write, truncation, sync and removal is appended to this file, from which disk.py makes what a
 // power cut would have left: what was synced, and of the rest some, torn at 512 bytes.
 // BRAMBLE_DISK_FAULT: while this file is there, it says how writes and syncs fail: ENOSPC, EIO or EROFS; or HANG: they
-// wait until it is gone. READ in it: bramble.db cannot be read behind its first pages (EIO). What hangs or cannot be read
-// adds a byte to a file of that name with ".met" at its end.
+// wait until it is gone. READ in it: bramble.db cannot be read behind its first pages (EIO), with READLOG its log cannot.
+// What hangs or cannot be read adds a byte to a file of that name with ".met" at its end.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -95,7 +95,8 @@ enum { kFirstPages = 4 * 4096 };
 
 static int unread(char name, off64_t at) {
   char text[16];
-  if (name != 'd' || at < kFirstPages || !fault(text) || !strstr(text, "READ")) return 0;
+  if ((name != 'd' && name != 'w') || at < kFirstPages || !fault(text) || !strstr(text, "READ")) return 0;
+  if ((name == 'w') != (strstr(text, "READLOG") != NULL)) return 0;
   met(getenv("BRAMBLE_DISK_FAULT"));
   errno = EIO;
   return 1;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A disk that cannot be read for a while, under a broker with a durable store: that is no damage. Nothing is put aside or
-begun anew, and after kill -9 all that was acknowledged is there.
+begun anew, and after kill -9 all that was acknowledged is there. And a log with a place that cannot be read for good costs
+no more than what is in it from there on.
 
     tests/crash/unread_disk.py [--broker FILE] [--seconds 2]
 
@@ -64,9 +65,11 @@ class Run(Scene):
             await asyncio.sleep(0.01)
         self.expected.add(("kept/last", str(number).encode()))
 
-    async def all_is_there(self):
+    def nothing_is_aside(self):
         aside = [name for name in os.listdir(self.disk.data) if "damaged" in name]
         self.check(not aside, f"nothing is put aside: {aside}")
+
+    async def all_is_there(self):
         owner = await self.client("owner", 4, expiry=1)
         reader = await self.client("reader")
         reader.subscribe("value/#")
@@ -81,6 +84,18 @@ class Run(Scene):
         self.disk.recover()
         self.check(await starting, "it starts")
 
+    async def bad_log(self):
+        publisher = await self.client("publisher", 5)
+        answers = [publisher.publish(f"late/{i}", b"z" * 3000, 1, retain=True) for i in range(RETAINED)]
+        await asyncio.wait_for(asyncio.gather(*answers), PATIENCE)
+        self.end()
+        self.disk.fail("READLOG")
+        self.check(await self.broker.start(), "it starts with a log that has a bad place")
+        self.disk.recover()
+        self.check(self.broker.times("bramble.db-wal cannot be read behind its first") == 1, "and says so")
+        aside = sorted(os.listdir(self.disk.data))
+        self.check(aside == ["bramble.db", "bramble.db-wal", "bramble.db.damaged-1-wal"], f"the log is put aside: {aside}")
+
     def end(self):
         self.broker.kill()
         for each in self.clients:
@@ -94,10 +109,14 @@ class Run(Scene):
             await self.while_it_runs()
             self.end()
             self.check(await self.broker.start(), "it starts again")
+            self.nothing_is_aside()
             await self.all_is_there()
-            self.end()
+            self.check(await self.broker.end() == 0, "it ends")
             self.expected.clear()  # its owner has them
             await self.at_the_start()
+            self.nothing_is_aside()
+            await self.all_is_there()
+            await self.bad_log()
             await self.all_is_there()
         except Exception as error:
             self.check(False, f"{type(error).__name__}: {error}")
