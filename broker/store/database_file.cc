@@ -206,8 +206,9 @@ OrMessage<std::string> DatabaseFile::cut_log() const {
     return tl::unexpected(fmt::format("cannot put aside {}, which cannot be read: {}", log_path(), reason(error)));
   }
   sync_folder(path_);
-  return fmt::format("{} cannot be read behind its first {} bytes: it is {} now, and what is in it from there on is lost",
-                     log_path(), good->size(), aside);
+  return fmt::format(
+      "{} cannot be read behind its first {} bytes: it is {} now, and what is in it from there on is lost", log_path(),
+      good->size(), aside);
 }
 
 std::uint64_t DatabaseFile::pages_in_log(int frames) const {
