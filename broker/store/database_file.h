@@ -44,8 +44,8 @@ class DatabaseFile {
   OrMessage<std::string> replace();
 
   /// What can be read of its log up to the first place that the disk does not give takes the log's name, and the log is
-  /// put aside. No connection may be open. Gives a line that says so; empty: all of the log can be read, or there is none.
-  /// Errors: a line; all is as it was.
+  /// put aside. No connection may be open. Gives a line that says so; empty: all of the log can be read, or there is
+  /// none. Errors: a line; all is as it was.
   OrMessage<std::string> cut_log() const;
 
   /// How many different pages the first `frames` of the log are of: so many a checkpoint writes.

@@ -1,5 +1,7 @@
 #include "broker/store/ledger.h"
 
+#include <algorithm>
+
 #include "broker/store/store.h"
 
 namespace bramble {
@@ -13,6 +15,7 @@ void Ledger::use(Store& store) {
   commits_ = store.promise() == Promise::commit;
   round_ = 1;
   too_many_ = kTooManyUntold / store.reactors();
+  many_ = std::min(kManyUntold, too_many_ / 2);
 }
 
 bool Ledger::store_failing() const { return store_->failing(); }

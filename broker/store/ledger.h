@@ -49,7 +49,7 @@ class Ledger {
   /// the round early, and slow publishers down everywhere.
   void count(std::int64_t deliveries, std::int64_t bytes = 0) {
     untold_ += kBytesAsLong * deliveries + bytes;
-    if (untold_ > kManyUntold && !hurried_) hurry();
+    if (untold_ > many_ && !hurried_) hurry();
     if ((untold_ + told_ > too_many_) != crowded_) tell_crowd();
   }
   /// An acknowledgement waits until the open round is on the disk. Gives the round.
@@ -78,7 +78,8 @@ class Ledger {
 
  private:
   // What is open and what is being written is not to take longer than `durability interval` promises, nor telling it a
-  // turn: 2 us a record or a kilobyte to write, 0.1 us to tell. Too many are so for all reactors together.
+  // turn: 2 us a record or a kilobyte to write, 0.1 us to tell. Too many are so for all reactors together, and there are
+  // many on one before they are too many: nobody is stopped who could not have been told sooner.
   static constexpr std::int64_t kBytesAsLong = 1024;
   static constexpr std::int64_t kManyUntold = 16'384 * kBytesAsLong, kTooManyUntold = 4 * kManyUntold;
 
@@ -100,7 +101,7 @@ class Ledger {
   std::uint64_t round_ = 0;
   std::int64_t untold_ = 0;  ///< of the open round, in bytes that take as long to write
   std::int64_t told_ = 0;    ///< of the one that is being written
-  std::int64_t too_many_ = kTooManyUntold;
+  std::int64_t many_ = kManyUntold, too_many_ = kTooManyUntold;
   SteadyTime held_up_until_{};
   std::uint64_t next_row_ = 0, rows_end_ = 0;
   Part part_;

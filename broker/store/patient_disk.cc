@@ -15,7 +15,8 @@ namespace bramble {
 
 namespace {
 
-constexpr Milliseconds kPause{200}, kPatience{10'000};
+constexpr Milliseconds kPause{200}, kShortPause{10}, kPatience{10'000};
+constexpr int kTriesAtLeast = 2;
 constexpr Seconds kQuiet{60};  // without a failed read, and there is patience again
 
 sqlite3_vfs* own() {
@@ -29,25 +30,43 @@ struct Patient {
   const sqlite3_io_methods* own;
 };
 
-/// Waits a moment. False: it has been waited long enough, of late.
-bool wait_a_moment() {
-  thread_local Milliseconds waited{0};
-  thread_local SteadyTime last{};
-  const SteadyTime now = std::chrono::steady_clock::now();
-  if (now - std::exchange(last, now) > kQuiet) waited = Milliseconds(0);
-  if (waited >= kPatience) return false;
-  waited += kPause;
-  std::this_thread::sleep_for(kPause);
-  return true;
-}
-
 bool refused(int code) { return code == SQLITE_IOERR_READ || code == SQLITE_IOERR_CORRUPTFS; }
 
+/// Of one thread.
+struct Patience {
+  Milliseconds left = kPatience;
+  SteadyTime failed_at{};              ///< the last time
+  const sqlite3_file* file = nullptr;  ///< where it has been waited for in vain the last time
+  sqlite3_int64 offset = 0;
+
+  /// Until it works, or for as long as there is patience.
+  template <class Read>
+  int try_again(const sqlite3_file* of, sqlite3_int64 at, Read once_more) {
+    const SteadyTime began = std::chrono::steady_clock::now();
+    if (began - std::exchange(failed_at, began) > kQuiet) *this = {.failed_at = began};
+    if (file == of && offset == at) return SQLITE_IOERR_READ;
+    int code = SQLITE_IOERR_READ;
+    for (int tries = 0; refused(code); ++tries) {
+      const bool enough = std::chrono::steady_clock::now() - began >= left;
+      if (enough && tries >= kTriesAtLeast) break;
+      std::this_thread::sleep_for(enough ? kShortPause : kPause);
+      code = once_more();
+    }
+    failed_at = std::chrono::steady_clock::now();
+    if (!refused(code)) return code;
+    left /= 2;
+    file = of;
+    offset = at;
+    return SQLITE_IOERR_READ;
+  }
+};
+
 int read(sqlite3_file* file, void* into, int size, sqlite3_int64 offset) {
+  thread_local Patience patience;
   const auto own_read = reinterpret_cast<const Patient*>(file->pMethods)->own->xRead;
-  int code = own_read(file, into, size, offset);
-  while (refused(code) && wait_a_moment()) code = own_read(file, into, size, offset);
-  return refused(code) ? SQLITE_IOERR_READ : code;
+  const int code = own_read(file, into, size, offset);
+  if (!refused(code)) return code;
+  return patience.try_again(file, offset, [&] { return own_read(file, into, size, offset); });
 }
 
 /// Null: SQLite has more kinds than we know of.

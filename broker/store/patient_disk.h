@@ -4,7 +4,8 @@ namespace bramble {
 
 /// SQLite's own way to the disk with two differences. A name that SQLite cannot follow from the root of the file system
 /// is taken as it is given. And a read that the disk refuses (a cable, a card that resets itself) is tried again, for
-/// ten seconds; then it is SQLITE_IOERR_READ, whatever the system's reason: SQLite takes some of them for damage.
+/// ten seconds; then it is SQLITE_IOERR_READ, whatever the system's reason: SQLite takes some of them for damage. Each
+/// place that stays bad halves the time for the next, so that a disk with many is read before long.
 /// Gives its name, for sqlite3_open_v2(); null: a test has put another in its place.
 /// Threads: any.
 const char* patient_disk();
