@@ -189,6 +189,8 @@ class Connection final : public Watcher, public PacketSink, private ReactorTimer
     bool told = false;  ///< the log, that a filter was refused
   };
   std::unique_ptr<Partial> partial;
+  /// The PUBLISH at hand needs the store, which does not keep up: it is handed to its handler again in a while.
+  void wait_for_store(const OnReactor& here, const mqtt::Frame& publish);
   /// The packet at hand is handed to its handler again in a while.
   void wait_a_while(const OnReactor& here);
   /// The packet at hand, a PUBLISH, is handed to its handler again when nothing goes before it any more.

@@ -102,7 +102,8 @@ void acknowledge(Connection& from, const mqtt::Publish& publish, ReasonCode code
 /// The store does not keep up, or has failed. True: the PUBLISH has been dealt with; it is refused, or waits. At QoS 0
 /// it only waits for a store that is slow, since nobody would hear that it is refused.
 [[gnu::noinline, gnu::cold]] bool stopped_by_store(const OnReactor& here, Connection& from,
-                                                   const mqtt::Publish& publish, TopicName topic) {
+                                                   const mqtt::Frame& frame, const mqtt::Publish& publish,
+                                                   TopicName topic) {
   ShardParts& parts = from.parts();
   parts.router.table().match(topic, parts.matches);
   if (!needs_store(from, publish, {parts.matches.begin(), parts.matches.end()})) return false;
@@ -112,9 +113,8 @@ void acknowledge(Connection& from, const mqtt::Publish& publish, ReasonCode code
     acknowledge(from, publish, ReasonCode::quota_exceeded);
     return true;
   }
-  from.wait_a_while(here);
-  auto& counters = parts.counters;
-  counters.add(Metric::publishers_throttled);  // it comes again
+  from.wait_for_store(here, frame);
+  auto& counters = parts.counters;  // it comes again
   counters.subtract(Metric::publish_received);
   counters.subtract(Metric::publish_bytes_received, static_cast<std::int64_t>(publish.payload.size()));
   return true;
@@ -178,7 +178,7 @@ Result<void> on_publish(const OnReactor& here, Connection& from, const mqtt::Fra
                           here.reactor().turn_buffer(here));
   if (goes_on_as_it_came(from, publish)) publication.came_as(frame.whole(), from.version());
   if ((publish.qos != Qos::at_most_once || publish.retain) && parts.ledger.lags(here.now()) &&
-      stopped_by_store(here, from, publish, checked->name)) {
+      stopped_by_store(here, from, frame, publish, checked->name)) {
     return {};
   }
   if (publish.retain) parts.router.retain(here, publication, from.session().source(parts.packet));

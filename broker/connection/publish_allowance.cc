@@ -21,4 +21,9 @@ void PublishAllowance::spend(const ListenerOptions& of, std::size_t bytes) {
   if (of.max_publish_bytes_rate != 0) bytes_.spend(static_cast<double>(bytes));
 }
 
+void PublishAllowance::give_back(const ListenerOptions& of, std::size_t bytes) {
+  if (of.max_publish_rate != 0) messages_.spend(-1);
+  if (of.max_publish_bytes_rate != 0) bytes_.spend(-static_cast<double>(bytes));
+}
+
 }  // namespace bramble

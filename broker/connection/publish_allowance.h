@@ -22,6 +22,8 @@ class PublishAllowance {
   /// The next message may go now.
   bool any(const ListenerOptions& of, SteadyTime now);
   void spend(const ListenerOptions& of, std::size_t bytes);
+  /// What was spent for a message that has to wait, and will spend it again.
+  void give_back(const ListenerOptions& of, std::size_t bytes);
 
   /// Since this was first asked, after its client had hung up.
   SteadyTime::duration gone_for(SteadyTime now) {

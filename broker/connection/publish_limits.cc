@@ -61,6 +61,12 @@ void Connection::wait_a_while(const OnReactor& here) {
   update_interest(here);
 }
 
+void Connection::wait_for_store(const OnReactor& here, const mqtt::Frame& publish) {
+  parts_.counters.add(Metric::publishers_throttled);
+  if (allowance_) allowance_->give_back(listener(), publish.size);
+  wait_a_while(here);
+}
+
 bool Connection::unthrottle(const OnReactor& here) {
   heard_ = here.now();  // its silence was our doing
   if (deaf()) {

@@ -27,6 +27,15 @@ std::uint64_t random_seed() {
 
 Trouble refusal(std::string line) { return {Fault::refused, std::move(line)}; }
 
+/// Begins to count if it has not begun, and anew when it has been too long.
+bool too_long(std::optional<SteadyTime>& since) {
+  const SteadyTime now = std::chrono::steady_clock::now();
+  if (!since) since = now;
+  if (now - *since < kUnreadTooLong) return false;
+  since.reset();
+  return true;
+}
+
 Trouble gone() { return {Fault::disk, "it has been moved or removed meanwhile, or its disk is not there"}; }
 
 }  // namespace
@@ -181,12 +190,9 @@ OrMessage<void> Database::Engine::commit(RecordWriter::Round round) {
 /// What the disk does not give for long is damaged.
 void Database::Engine::judge(Trouble& trouble) {
   if (trouble.fault != Fault::unread) return unread_since_.reset();
-  const SteadyTime now = std::chrono::steady_clock::now();
-  if (!unread_since_) unread_since_ = now;
-  if (now - *unread_since_ < kUnreadTooLong) return;
+  if (!too_long(unread_since_)) return;
   trouble.fault = Fault::damaged;
   bad_places_ = true;
-  unread_since_.reset();
 }
 
 /// Until it gives no trouble nothing is written: numbers of what was left out may be others' by then.
@@ -269,14 +275,14 @@ Trouble Database::Engine::replace(Due by) {
   if (!fresh) return {Fault::disk, fresh.error()};
   std::uint64_t lost = 0;
   Trouble trouble = fill(*fresh, lost);
-  if (!trouble) trouble = swap_files();
+  if (!trouble) trouble = swap_files(lost);
   if (due_ == Due::nothing && by == Due::rebuilt) lost_ = lost;
   if (trouble) file_.remove_fresh();
   return trouble;
 }
 
-/// With what can be read. The damaged file's log is empty in the end: that is whole without it, and it cannot be taken
-/// for the new one's.
+/// With what can be read. The damaged file's log is empty in the end, if it can be read: that is whole without it, and
+/// it cannot be taken for the new one's.
 Trouble Database::Engine::fill(const std::string& fresh, std::uint64_t& lost) {
   SqlConnection to(fresh, SqlConnection::Access::write);
   if (!to.open()) return to.trouble();
@@ -287,13 +293,14 @@ Trouble Database::Engine::fill(const std::string& fresh, std::uint64_t& lost) {
   return connection_.trouble();
 }
 
-Trouble Database::Engine::swap_files() {
+Trouble Database::Engine::swap_files(std::uint64_t lost) {
   disconnect();
   const auto aside = file_.replace();
   if (!aside) return {Fault::disk, aside.error()};
   tell(due_ == Due::rebuilt
-           ? fmt::format("{} was damaged: what could be read of it is in a new file, and the old one is {} now",
-                         file_.path(), *aside)
+           ? fmt::format("{} was damaged: what could be read of it ({} places could not) is in a new file, and the old "
+                         "one is {} now",
+                         file_.path(), lost, *aside)
            : fmt::format("{} cannot be read ({}): it is {} now, and a new one has been begun", file_.path(),
                          unreadable_, *aside));
   due_ = Due::nothing;
@@ -322,12 +329,24 @@ void Database::Engine::tell_of_due(const Trouble& trouble) {
                         file_.path(), unreadable_, trouble.why));
 }
 
+/// A log with a bad place never gets into the file, and would grow for ever. What lies there may be in our memory.
+void Database::Engine::judge_log() {
+  if (connection_.fault() != Fault::unread) return log_unread_since_.reset();
+  if (!too_long(log_unread_since_)) return;
+  due_ = Due::rebuilt;
+  bad_places_ = true;
+}
+
 void Database::Engine::checkpoint(bool somebody_waits) {
   if (connection_.log_pages() < (somebody_waits ? kPagesWhileWaiting : kPagesBeforeCheckpoint)) return;
   const std::uint64_t pages = file_.pages_in_log(connection_.log_pages());
   if (connection_.checkpoint(false)) {
     done_.bytes_written += pages * kPageBytes;
-  } else if (checkpoint_lines_.allow(std::chrono::steady_clock::now())) {
+    log_unread_since_.reset();
+    return;
+  }
+  judge_log();
+  if (checkpoint_lines_.allow(std::chrono::steady_clock::now())) {
     log::write(LogType::warning, "{}; its log grows meanwhile",
                line("cannot move the log into", connection_.trouble()));
   }

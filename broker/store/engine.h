@@ -55,10 +55,11 @@ class Database::Engine {
   Trouble attempt(const RecordWriter::Round& round);
   bool transact(const RecordWriter::Round& round);
   void judge(Trouble& trouble);
+  void judge_log();
   Trouble try_replace();
   Trouble replace(Due by);
   Trouble fill(const std::string& fresh, std::uint64_t& lost);
-  Trouble swap_files();
+  Trouble swap_files(std::uint64_t lost);
   bool mark_run();
   void tell(const std::string& line);
   void tell_of_due(const Trouble& trouble);
@@ -79,6 +80,7 @@ class Database::Engine {
 
   bool bad_places_ = true;                    ///< what the disk does not give is damaged: there is nobody else to ask
   std::optional<SteadyTime> unread_since_{};  ///< commits have failed for that alone
+  std::optional<SteadyTime> log_unread_since_{};  ///< so have checkpoints
 
   int failures_ = 0;                  ///< commits since the last that worked
   bool marks_in_doubt_ = false;       ///< records may be missing that marks say are there

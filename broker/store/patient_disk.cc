@@ -16,7 +16,7 @@ namespace bramble {
 namespace {
 
 constexpr Milliseconds kPause{200}, kShortPause{10}, kPatience{10'000};
-constexpr int kTriesAtLeast = 2;
+constexpr int kFewTries = 2;   // at once, and at the least
 constexpr Seconds kQuiet{60};  // without a failed read, and there is patience again
 
 sqlite3_vfs* own() {
@@ -47,9 +47,9 @@ struct Patience {
     if (file == of && offset == at) return SQLITE_IOERR_READ;
     int code = SQLITE_IOERR_READ;
     for (int tries = 0; refused(code); ++tries) {
-      const bool enough = std::chrono::steady_clock::now() - began >= left;
-      if (enough && tries >= kTriesAtLeast) break;
-      std::this_thread::sleep_for(enough ? kShortPause : kPause);
+      const bool few = tries < kFewTries;
+      if (!few && std::chrono::steady_clock::now() - began >= left) break;
+      std::this_thread::sleep_for(few ? kShortPause : kPause);
       code = once_more();
     }
     failed_at = std::chrono::steady_clock::now();

@@ -84,7 +84,8 @@ void read_all_the_same(SqlConnection& connection) {
 }
 
 bool is_ours(const SqlConnection& connection) {
-  if (integer_of(connection, "PRAGMA application_id") == kApplicationId) return true;
+  Statement id(connection, "PRAGMA application_id");
+  if (id.step() != Statement::Step::row || id.integer(0) == kApplicationId) return true;
   return integer_of(connection, "SELECT count(*) FROM sqlite_schema") == 0 && format_of(connection) == 0;
 }
 

@@ -44,7 +44,7 @@ bool lock_first(SqlConnection& connection);
 bool set_up(SqlConnection& connection);
 /// What is left of a file that has lost its end can then be read, which SQLite else refuses.
 void read_all_the_same(SqlConnection& connection);
-/// The file is one of ours, or empty. Another program's has its own mark, or tables and none.
+/// The file is one of ours, or empty, or cannot be read. Another program's has its own mark, or tables and none.
 bool is_ours(const SqlConnection& connection);
 
 /// The row `name` of the table meta.

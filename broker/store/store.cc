@@ -193,10 +193,20 @@ void Store::round() {
   busy_ = records() >= kManyRecords;
   write();
   ask_all(RoundStep::What::stored);
+  checkpoint();
+  report();
+}
+
+/// Nothing is written meanwhile, so publishers have to be slowed if it takes long.
+void Store::checkpoint() {
+  const SteadyTime began = std::chrono::steady_clock::now();
+  round_since_.store(began, std::memory_order_relaxed);
   ask_disk();
   database_->checkpoint(busy_);
   disk_answered();
-  report();
+  round_since_.store(SteadyTime::max(), std::memory_order_relaxed);
+  const Nanoseconds took = std::chrono::steady_clock::now() - began;
+  if (took > interval_) report_slow(took);
 }
 
 void Store::report() {

@@ -50,8 +50,8 @@ class Store {
   void give(std::unique_ptr<Part> part, bool passed_on);
   /// The disk does not take what it is given: what needs it should not be accepted.
   bool failing() const { return failing_.load(std::memory_order_relaxed); }
-  /// Since when the round is closed, collected and written that is now, if one is; max: none. It may be that the disk
-  /// is slow, or a reactor has much to deliver of it.
+  /// Since when the round is closed, collected and written that is now, if one is, or the log moved into the file; max:
+  /// neither. It may be that the disk is slow, or a reactor has much to deliver of it.
   SteadyTime round_since() const { return round_since_.load(std::memory_order_relaxed); }
   /// That is slow. With `interval` what comes meanwhile has to be written in the rest of it.
   Milliseconds slow_after() const { return slow_after_; }
@@ -70,6 +70,7 @@ class Store {
   void collect();
   void take_retained();
   void write();
+  void checkpoint();
   bool try_to_write();
   OrMessage<void> commit(const Clocks& clocks);
   void ask_disk();

@@ -41,12 +41,14 @@ const Statement* TableScan::next() {
   return &rows_;
 }
 
-/// Why the last step failed. Else the walk is over, for it is no matter of the file.
+/// Why the last step failed. Else the walk is over, for it is no matter of the file. Damage makes SQLite say many
+/// things, of values that are too long, above all.
 bool TableScan::damaged() {
   const Fault fault = connection_.fault();
-  const bool bad_place = fault == Fault::unread && bad_places_ == BadPlaces::are_damage;
-  met_bad_places_ |= bad_place;
-  if (bad_place || fault == Fault::damaged || fault == Fault::not_sqlite) return true;
+  const bool unread = fault == Fault::unread;
+  const bool elsewhere = fault == Fault::disk || fault == Fault::in_use;
+  met_bad_places_ |= unread && bad_places_ == BadPlaces::are_damage;
+  if (!elsewhere && (!unread || bad_places_ == BadPlaces::are_damage)) return true;
   trouble_ = connection_.trouble();
   at_end_ = true;
   return false;

@@ -105,7 +105,7 @@ std::size_t RetainedMessages::put(ReactorId here, Node& node, MessagePtr message
 
 std::size_t RetainedMessages::take(ReactorId here, Node& node) {
   const ApplicationMessage& gone = *message_of(node);
-  const std::size_t more = notes_changes_ && note_change(node, gone, gone.memory()) != 0 ? sizeof(Node) : 0;
+  const std::size_t more = notes_changes_ ? note_change(node, gone, gone.memory()) : 0;
   retire(here, node.message.exchange(nullptr, std::memory_order_acq_rel));
   give_slot(node.slot.load(std::memory_order_relaxed));
   prune(here, &node);
@@ -216,7 +216,7 @@ void RetainedMessages::give_slot(std::uint32_t number) {
 
 // --- for who keeps them
 
-/// Gives the bytes that take_changes() has more to give now. `before`: of what it would have given so far.
+/// Gives the bytes that there are more to write now, or to remove. `before`: of what was there.
 std::size_t RetainedMessages::note_change(const Node& node, const ApplicationMessage& message, std::size_t before) {
   if (!outlives(message)) return 0;
   const std::uint32_t slot = node.slot.load(std::memory_order_relaxed);
@@ -225,7 +225,7 @@ std::size_t RetainedMessages::note_change(const Node& node, const ApplicationMes
   if (is_changed_[slot]) return bytes > before ? bytes - before : 0;
   is_changed_[slot] = true;
   changed_.push_back(slot);
-  return bytes;
+  return std::max(bytes, before);
 }
 
 bool RetainedMessages::take_changes(std::size_t most, std::vector<Change>& out) {

@@ -33,7 +33,7 @@ class RetainedMessages {
   RetainedMessages(const RetainedMessages&) = delete;
 
   /// Replaces the message on its topic; an empty payload removes it.  [MQTT-3.3.1-6] [MQTT-3.3.1-7]
-  /// Gives the bytes that take_changes() has more to give for it; 0: no more than before.
+  /// Gives the bytes that who keeps them has more to write for it, or to remove; 0: no more than before.
   std::size_t set(ReactorId here, MessagePtr message);
 
   /// Nothing when there is none; the caller looks at the expiry.

@@ -74,6 +74,19 @@ TEST_CASE("what a client may publish is limited by number, by bytes, or by both"
   CHECK(both.any(options, kStart + Milliseconds(2100)));
 }
 
+TEST_CASE("a message that has to wait for the store costs what a client may publish once, however often it is tried") {
+  ListenerOptions options;
+  options.max_publish_rate = 1;
+  options.max_publish_bytes_rate = 1000;
+  PublishAllowance allowance(options, kStart);
+  for (int i = 0; i < 100; ++i) {
+    REQUIRE(allowance.any(options, kStart));
+    allowance.spend(options, 3000);
+    CHECK(!allowance.any(options, kStart));
+    allowance.give_back(options, 3000);
+  }
+}
+
 TEST_CASE("the rest of one that was taken over is over when nothing has come for 250 ms, and in two seconds anyhow") {
   PublishAllowance allowance(ListenerOptions{}, kStart);
   CHECK(!allowance.rest_is_over(kStart + Seconds(1000)));

@@ -226,4 +226,23 @@ TEST_CASE("numbers go on behind the greatest of the file, even of what is left o
   CHECK(kept.loaded.last_session == 4'000);
 }
 
+TEST_CASE("a row that says that it is longer than SQLite takes is left out, at the start and in a copy") {
+  for (const char* name : {"retained", "msg", "q"}) {
+    CAPTURE(std::string(name));
+    const Folder folder;
+    fill(folder / "db");
+    make_row_huge(folder / "db", pages_of(folder / "db", name).back());
+    Kept kept;
+    {
+      const auto database = open(folder / "db");
+      kept = load(*database);
+      CHECK(has(database->take_moved(), (folder / "db.damaged-1").string()));
+    }
+    CHECK(kept.loaded.left_out > 0);
+    CHECK(kept.sessions.size() == 300);
+    CHECK(kept.deliveries.size() > kDeliveries / 2);
+    check_sound(folder / "db", kept);
+  }
+}
+
 }  // namespace bramble::testing
