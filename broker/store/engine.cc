@@ -181,8 +181,12 @@ OrMessage<void> Database::Engine::commit(RecordWriter::Round round) {
     round.in_doubt = true;
     if (!trouble) trouble = attempt(round);
   }
-  failures_ = trouble ? failures_ + 1 : 0;
-  if (trouble) return tl::unexpected(line("cannot write", trouble));
+  if (trouble) {
+    ++failures_;
+    broken_ += trouble.fault != Fault::unread ? 1 : 0;
+    return tl::unexpected(line("cannot write", trouble));
+  }
+  failures_ = broken_ = 0;
   ++done_.commits;
   return {};
 }
@@ -200,7 +204,7 @@ Trouble Database::Engine::make_writable() {
   Trouble trouble;
   if (due_ != Due::nothing) {
     trouble = try_replace();
-  } else if (failures_ >= kFailuresBeforeNewConnection || !writer_) {
+  } else if (broken_ >= kFailuresBeforeNewConnection || !writer_) {
     trouble = connect_again();
   }
   if (!trouble) trouble = remove(connection_, left_out_);
@@ -266,7 +270,7 @@ void Database::Engine::end_run() {
 Trouble Database::Engine::replace(Due by) {
   due_ = by;
   if (!file_.in_place()) return gone();
-  if (due_ == Due::rebuilt && (!connection_.open() || failures_ >= kFailuresBeforeNewConnection)) {
+  if (due_ == Due::rebuilt && (!connection_.open() || broken_ >= kFailuresBeforeNewConnection)) {
     if (Trouble trouble = connect_to_read()) return trouble;
   }
   connection_.leave_log();

@@ -82,8 +82,9 @@ class Database::Engine {
   std::optional<SteadyTime> unread_since_{};  ///< commits have failed for that alone
   std::optional<SteadyTime> log_unread_since_{};  ///< so have checkpoints
 
-  int failures_ = 0;                  ///< commits since the last that worked
-  bool marks_in_doubt_ = false;       ///< records may be missing that marks say are there
+  int failures_ = 0;             ///< commits since the last that worked
+  int broken_ = 0;               ///< those that may have broken the connection: a new one reads no log with a bad place
+  bool marks_in_doubt_ = false;  ///< records may be missing that marks say are there
   std::optional<std::int64_t> cuts_;  ///< as it was found
   bool stays_whole_ = true;
   bool run_marked_ = true;
