@@ -39,7 +39,7 @@ void make_row_huge(const std::filesystem::path& file, std::size_t page) {
   std::string bytes = contents(file);
   const std::size_t begin = (page - 1) * kPage;
   REQUIRE(bytes[begin] == 13);  // a leaf of a table
-  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(bytes[begin + at]); };
+  const auto byte = [&](std::size_t at) -> std::size_t { return static_cast<unsigned char>(bytes[begin + at]); };
   const std::size_t cell = begin + (byte(8) << 8 | byte(9));
   // its length, a row number, and a head: NULL, a short text, a blob
   static constexpr std::string_view kHuge("\x87\xFF\xFF\xFF\x7E\x01\x0C\x00\x17\x87\xFF\xFF\xFF\x70", 14);
