@@ -101,9 +101,8 @@ void acknowledge(Connection& from, const mqtt::Publish& publish, ReasonCode code
 
 /// The store does not keep up, or has failed. True: the PUBLISH has been dealt with; it is refused, or waits. At QoS 0
 /// it only waits for a store that is slow, since nobody would hear that it is refused.
-[[gnu::noinline, gnu::cold]] bool stopped_by_store(const OnReactor& here, Connection& from,
-                                                   const mqtt::Frame& frame, const mqtt::Publish& publish,
-                                                   TopicName topic) {
+[[gnu::noinline, gnu::cold]] bool stopped_by_store(const OnReactor& here, Connection& from, const mqtt::Frame& frame,
+                                                   const mqtt::Publish& publish, TopicName topic) {
   ShardParts& parts = from.parts();
   parts.router.table().match(topic, parts.matches);
   if (!needs_store(from, publish, {parts.matches.begin(), parts.matches.end()})) return false;
