@@ -78,8 +78,8 @@ class Ledger {
 
  private:
   // What is open and what is being written is not to take longer than `durability interval` promises, nor telling it a
-  // turn: 2 us a record or a kilobyte to write, 0.1 us to tell. Too many are so for all reactors together, and there are
-  // many on one before they are too many: nobody is stopped who could not have been told sooner.
+  // turn: 2 us a record or a kilobyte to write, 0.1 us to tell. Too many are so for all reactors together, and there
+  // are many on one before they are too many: nobody is stopped who could not have been told sooner.
   static constexpr std::int64_t kBytesAsLong = 1024;
   static constexpr std::int64_t kManyUntold = 16'384 * kBytesAsLong, kTooManyUntold = 4 * kManyUntold;
 
