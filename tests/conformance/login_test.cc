@@ -102,11 +102,11 @@ TEST_CASE("who tries many passwords does not keep other addresses waiting for th
     return client;
   };
   std::vector<RawClient> guesses;
-  for (int i = 0; i < 24; ++i) guesses.push_back(from("10.0.0.1", "guess" + std::to_string(i)));
+  for (int i = 0; i < 60; ++i) guesses.push_back(from("10.0.0.1", "guess" + std::to_string(i)));
   const auto begin = std::chrono::steady_clock::now();
   CHECK(parse_connack(Version::v5, from("10.0.0.2", "secret").read_packet()).code == 0);
   const auto waited = std::chrono::steady_clock::now() - begin;
-  CHECK(parse_connack(Version::v5, guesses.back().read_packet()).code == kNotAuthorized);
+  for (RawClient& guess : guesses) CHECK(parse_connack(Version::v5, guess.read_packet()).code == kNotAuthorized);
   CHECK(waited * 3 < std::chrono::steady_clock::now() - begin);
 }
 
