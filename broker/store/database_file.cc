@@ -68,11 +68,13 @@ std::optional<std::string> before_bad_place(const std::string& path) {
 bool write_synced(const std::string& path, std::string_view bytes) {
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (descriptor < 0) return false;
-  ssize_t put = 1;
-  for (; !bytes.empty() && put > 0; bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(put, 0)))) {
-    put = ::write(descriptor, bytes.data(), bytes.size());
+  bool done = true;
+  while (done && !bytes.empty()) {
+    const ssize_t put = ::write(descriptor, bytes.data(), bytes.size());
+    done = put > 0;
+    if (done) bytes.remove_prefix(static_cast<std::size_t>(put));
   }
-  const bool done = put > 0 && ::fsync(descriptor) == 0;
+  done = done && ::fsync(descriptor) == 0;
   const int error = errno;
   ::close(descriptor);
   errno = error;

@@ -79,9 +79,9 @@ def lost(acknowledged, options, data):
 
 def publisher(number, options):
     topics = [f"w/{number}/{i}" for i in range(options.topics)] or [f"w/{number}"]
-    publisher = SizedPublisher(f"pub-{number}", 1, topics, retain=options.topics > 0, in_flight_max=20)
-    publisher.size = options.size
-    return publisher
+    made = SizedPublisher(f"pub-{number}", 1, topics, retain=options.topics > 0, in_flight_max=20)
+    made.size = options.size
+    return made
 
 
 async def run(options):
