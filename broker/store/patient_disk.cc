@@ -4,11 +4,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstring>
+#include <memory>
 #include <mutex>
 #include <sqlite3.h>
 #include <thread>
 #include <utility>
 
+#include "broker/store/gathered_writes.h"
 #include "core/base/time.h"
 
 namespace bramble {
@@ -24,11 +26,18 @@ sqlite3_vfs* own() {
   return unix_vfs;
 }
 
-/// SQLite's functions for one kind of file (those with and without locks differ), with a read of ours.
-struct Patient {
+/// SQLite's functions for one kind of file (those with and without locks differ), with some of ours.
+struct Kind {
   sqlite3_io_methods methods;  ///< first, for files point to it
   const sqlite3_io_methods* own;
 };
+
+const sqlite3_io_methods& own(const sqlite3_file* file) { return *reinterpret_cast<const Kind*>(file->pMethods)->own; }
+
+/// Ours, behind SQLite's own part of the file.
+GatheredWrites*& gathered(sqlite3_file* file) {
+  return *reinterpret_cast<GatheredWrites**>(reinterpret_cast<std::byte*>(file) + own()->szOsFile);
+}
 
 bool refused(int code) { return code == SQLITE_IOERR_READ || code == SQLITE_IOERR_CORRUPTFS; }
 
@@ -63,23 +72,50 @@ struct Patience {
 
 int read(sqlite3_file* file, void* into, int size, sqlite3_int64 offset) {
   thread_local Patience patience;
-  const auto own_read = reinterpret_cast<const Patient*>(file->pMethods)->own->xRead;
-  const int code = own_read(file, into, size, offset);
+  if (gathered(file)->holds(offset, size)) {
+    if (const int code = gathered(file)->flush(file); code != SQLITE_OK) return code;
+  }
+  const int code = own(file).xRead(file, into, size, offset);
   if (!refused(code)) return code;
-  return patience.try_again(file, offset, [&] { return own_read(file, into, size, offset); });
+  return patience.try_again(file, offset, [&] { return own(file).xRead(file, into, size, offset); });
+}
+
+int write(sqlite3_file* file, const void* from, int size, sqlite3_int64 offset) {
+  return gathered(file)->write(file, {static_cast<const std::byte*>(from), static_cast<std::size_t>(size)}, offset);
+}
+
+/// A function that has to see the file as it is.
+template <auto function, class... Arguments>
+int after_writes(sqlite3_file* file, Arguments... arguments) {
+  if (const int code = gathered(file)->flush(file); code != SQLITE_OK) return code;
+  return (own(file).*function)(file, arguments...);
+}
+
+int close(sqlite3_file* file) {
+  const std::unique_ptr<GatheredWrites> last(gathered(file));
+  last->flush(file);
+  return own(file).xClose(file);
+}
+
+Kind kind_of(const sqlite3_io_methods* own) {
+  Kind kind{*own, own};
+  kind.methods.xClose = close;
+  kind.methods.xRead = read;
+  kind.methods.xWrite = write;
+  kind.methods.xTruncate = after_writes<&sqlite3_io_methods::xTruncate, sqlite3_int64>;
+  kind.methods.xSync = after_writes<&sqlite3_io_methods::xSync, int>;
+  kind.methods.xFileSize = after_writes<&sqlite3_io_methods::xFileSize, sqlite3_int64*>;
+  return kind;
 }
 
 /// Null: SQLite has more kinds than we know of.
-const Patient* patient(const sqlite3_io_methods* of) {
-  static std::array<Patient, 4> known{};
+const Kind* known_kind(const sqlite3_io_methods* own) {
+  static std::array<Kind, 4> known{};
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
-  for (Patient& each : known) {
-    if (each.own == nullptr) {
-      each = {*of, of};
-      each.methods.xRead = read;
-    }
-    if (each.own == of) return &each;
+  for (Kind& each : known) {
+    if (each.own == nullptr) each = kind_of(own);
+    if (each.own == own) return &each;
   }
   return nullptr;
 }
@@ -87,7 +123,10 @@ const Patient* patient(const sqlite3_io_methods* of) {
 int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out_flags) {
   const int code = own()->xOpen(own(), name, file, flags, out_flags);
   if (code != SQLITE_OK) return code;
-  if (const Patient* const with = patient(file->pMethods)) file->pMethods = &with->methods;
+  const Kind* const kind = known_kind(file->pMethods);
+  if (kind == nullptr) return code;
+  gathered(file) = new GatheredWrites(*kind->own);
+  file->pMethods = &kind->methods;
   return code;
 }
 
@@ -107,6 +146,7 @@ const char* patient_disk() {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);  // a lock around each allocation, for figures that nobody asks for
     static sqlite3_vfs way = *own();
     way.zName = "bramble";
+    way.szOsFile += static_cast<int>(sizeof(GatheredWrites*));
     way.xOpen = open;
     way.xFullPathname = full_name;
     return sqlite3_vfs_register(&way, 0) == SQLITE_OK;
