@@ -7,9 +7,9 @@ namespace bramble {
 
 int GatheredWrites::write(sqlite3_file* file, std::span<const std::byte> piece, sqlite3_int64 offset) {
   const bool follows = offset == begin_ + static_cast<sqlite3_int64>(size_);
-  if (!follows || piece.size() > bytes_.size() - size_) {
+  if (!follows || piece.size() > kMost - size_) {
     if (const int code = flush(file); code != SQLITE_OK) return code;
-    if (piece.size() > bytes_.size()) return own_.xWrite(file, piece.data(), static_cast<int>(piece.size()), offset);
+    if (piece.size() > kMost) return own_.xWrite(file, piece.data(), static_cast<int>(piece.size()), offset);
     begin_ = offset;
   }
   std::ranges::copy(piece, bytes_.begin() + static_cast<std::ptrdiff_t>(size_));

@@ -1,13 +1,15 @@
 #include "broker/store/patient_disk.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstring>
-#include <memory>
 #include <mutex>
+#include <new>
 #include <sqlite3.h>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
 #include "broker/store/gathered_writes.h"
@@ -21,22 +23,34 @@ constexpr Milliseconds kPause{200}, kShortPause{10}, kPatience{10'000};
 constexpr int kFewTries = 2;   // at once, and at the least
 constexpr Seconds kQuiet{60};  // without a failed read, and there is patience again
 
-sqlite3_vfs* own() {
-  static sqlite3_vfs* const unix_vfs = sqlite3_vfs_find("unix");
-  return unix_vfs;
-}
+/// The way to the disk that SQLite has, with ours in front of it.
+struct Way {
+  sqlite3_vfs ours{};
+  sqlite3_vfs* own = nullptr;
+  Milliseconds patience{};
+};
+Way way;
 
 /// SQLite's functions for one kind of file (those with and without locks differ), with some of ours.
 struct Kind {
   sqlite3_io_methods methods;  ///< first, for files point to it
   const sqlite3_io_methods* own;
+  int size;  ///< of the file in SQLite's eyes; GatheredWrites are behind it
 };
 
 const sqlite3_io_methods& own(const sqlite3_file* file) { return *reinterpret_cast<const Kind*>(file->pMethods)->own; }
 
-/// Ours, behind SQLite's own part of the file.
-GatheredWrites*& gathered(sqlite3_file* file) {
-  return *reinterpret_cast<GatheredWrites**>(reinterpret_cast<std::byte*>(file) + own()->szOsFile);
+/// Of a file of SQLite's own, as a place for what is behind it.
+int size_of_file(const sqlite3_vfs& own) {
+  constexpr int kUnit = alignof(GatheredWrites);
+  return (own.szOsFile + kUnit - 1) / kUnit * kUnit;
+}
+
+std::byte* behind(sqlite3_file* file, int size) { return reinterpret_cast<std::byte*>(file) + size; }
+
+GatheredWrites& gathered(sqlite3_file* file) {
+  const int size = reinterpret_cast<const Kind*>(file->pMethods)->size;
+  return *std::launder(reinterpret_cast<GatheredWrites*>(behind(file, size)));
 }
 
 bool refused(int code) { return code == SQLITE_IOERR_READ || code == SQLITE_IOERR_CORRUPTFS; }
@@ -57,7 +71,7 @@ struct Patience {
     int code = SQLITE_IOERR_READ;
     for (int tries = 0; refused(code); ++tries) {
       const bool few = tries < kFewTries;
-      if (!few && std::chrono::steady_clock::now() - began >= left) break;
+      if (!few && std::chrono::steady_clock::now() - began >= std::min(left, way.patience)) break;
       std::this_thread::sleep_for(few ? kShortPause : kPause);
       code = once_more();
     }
@@ -70,10 +84,17 @@ struct Patience {
   }
 };
 
+/// Before a look at the file, where SQLite does not expect that the disk is full: it would undo the statement alone,
+/// and commit a transaction that lacks pages.
+int flush_to_look(sqlite3_file* file) {
+  const int code = gathered(file).flush(file);
+  return code == SQLITE_FULL ? SQLITE_IOERR_WRITE : code;
+}
+
 int read(sqlite3_file* file, void* into, int size, sqlite3_int64 offset) {
   thread_local Patience patience;
-  if (gathered(file)->holds(offset, size)) {
-    if (const int code = gathered(file)->flush(file); code != SQLITE_OK) return code;
+  if (gathered(file).overlaps(offset, size)) {
+    if (const int code = flush_to_look(file); code != SQLITE_OK) return code;
   }
   const int code = own(file).xRead(file, into, size, offset);
   if (!refused(code)) return code;
@@ -81,30 +102,39 @@ int read(sqlite3_file* file, void* into, int size, sqlite3_int64 offset) {
 }
 
 int write(sqlite3_file* file, const void* from, int size, sqlite3_int64 offset) {
-  return gathered(file)->write(file, {static_cast<const std::byte*>(from), static_cast<std::size_t>(size)}, offset);
+  return gathered(file).write(file, {static_cast<const std::byte*>(from), static_cast<std::size_t>(size)}, offset);
 }
 
-/// A function that has to see the file as it is.
-template <auto function, class... Arguments>
-int after_writes(sqlite3_file* file, Arguments... arguments) {
-  if (const int code = gathered(file)->flush(file); code != SQLITE_OK) return code;
-  return (own(file).*function)(file, arguments...);
+int size(sqlite3_file* file, sqlite3_int64* into) {
+  const int code = flush_to_look(file);
+  return code != SQLITE_OK ? code : own(file).xFileSize(file, into);
+}
+
+int truncate(sqlite3_file* file, sqlite3_int64 to) {
+  const int code = gathered(file).flush(file);
+  return code != SQLITE_OK ? code : own(file).xTruncate(file, to);
+}
+
+int sync(sqlite3_file* file, int how) {
+  const int code = gathered(file).flush(file);
+  return code != SQLITE_OK ? code : own(file).xSync(file, how);
 }
 
 int close(sqlite3_file* file) {
-  const std::unique_ptr<GatheredWrites> last(gathered(file));
-  last->flush(file);
+  static_assert(std::is_trivially_destructible_v<GatheredWrites>, "SQLite frees it with the file");
+  gathered(file).flush(file);
   return own(file).xClose(file);
 }
 
 Kind kind_of(const sqlite3_io_methods* own) {
-  Kind kind{*own, own};
+  Kind kind{*own, own, size_of_file(*way.own)};
+  kind.methods.iVersion = std::min(own->iVersion, 2);  // 3 would read from mapped memory, past what is gathered
   kind.methods.xClose = close;
   kind.methods.xRead = read;
   kind.methods.xWrite = write;
-  kind.methods.xTruncate = after_writes<&sqlite3_io_methods::xTruncate, sqlite3_int64>;
-  kind.methods.xSync = after_writes<&sqlite3_io_methods::xSync, int>;
-  kind.methods.xFileSize = after_writes<&sqlite3_io_methods::xFileSize, sqlite3_int64*>;
+  kind.methods.xTruncate = truncate;
+  kind.methods.xSync = sync;
+  kind.methods.xFileSize = size;
   return kind;
 }
 
@@ -121,11 +151,11 @@ const Kind* known_kind(const sqlite3_io_methods* own) {
 }
 
 int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out_flags) {
-  const int code = own()->xOpen(own(), name, file, flags, out_flags);
+  const int code = way.own->xOpen(way.own, name, file, flags, out_flags);
   if (code != SQLITE_OK) return code;
   const Kind* const kind = known_kind(file->pMethods);
   if (kind == nullptr) return code;
-  gathered(file) = new GatheredWrites(*kind->own);
+  new (behind(file, kind->size)) GatheredWrites(*kind->own);
   file->pMethods = &kind->methods;
   return code;
 }
@@ -133,25 +163,33 @@ int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out
 /// A name as SQLite has it, or as it is given if SQLite cannot follow it from the root of the file system: who has
 /// given up root may have no way there from /, though it stands in the folder that it wants, or below.
 int full_name(sqlite3_vfs*, const char* name, int size, char* full) {
-  const int code = own()->xFullPathname(own(), name, size, full);
+  const int code = way.own->xFullPathname(way.own, name, size, full);
   if ((code & 0xFF) != SQLITE_CANTOPEN || std::strlen(name) >= static_cast<std::size_t>(size)) return code;
   std::strcpy(full, name);
   return SQLITE_OK;
 }
 
+void put_before(sqlite3_vfs* own) {
+  if (way.own != nullptr) sqlite3_vfs_unregister(&way.ours);
+  const bool disk = own == sqlite3_vfs_find("unix");
+  way = {.ours = *own, .own = own, .patience = disk ? kPatience : Milliseconds{0}};  // a test's fails for good
+  way.ours.zName = "bramble";
+  way.ours.szOsFile = size_of_file(*own) + static_cast<int>(sizeof(GatheredWrites));
+  way.ours.xOpen = open;
+  way.ours.xFullPathname = full_name;
+  sqlite3_vfs_register(&way.ours, 0);
+}
+
 }  // namespace
 
 const char* patient_disk() {
-  static const bool known = [] {
-    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);  // a lock around each allocation, for figures that nobody asks for
-    static sqlite3_vfs way = *own();
-    way.zName = "bramble";
-    way.szOsFile += static_cast<int>(sizeof(GatheredWrites*));
-    way.xOpen = open;
-    way.xFullPathname = full_name;
-    return sqlite3_vfs_register(&way, 0) == SQLITE_OK;
-  }();
-  return known && sqlite3_vfs_find(nullptr) == own() ? "bramble" : nullptr;
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  if (way.own == nullptr)
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);  // a lock around each, for figures that nobody asks for
+  sqlite3_vfs* const own = sqlite3_vfs_find(nullptr);
+  if (own != nullptr && (own != way.own || own->pAppData != way.ours.pAppData)) put_before(own);
+  return way.ours.zName;
 }
 
 }  // namespace bramble

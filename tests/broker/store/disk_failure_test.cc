@@ -81,6 +81,38 @@ TEST_CASE("a full disk refuses a round whole, and takes the same one when there 
   it.check_after(load(*it.database));
 }
 
+TEST_CASE("a round larger than SQLite's memory is refused whole, wherever the disk fails, and taken when it does not") {
+  constexpr std::size_t kRows = 300, kPayload = 50'000;  // 15 MB, and its memory is 8
+  constexpr std::uint64_t kStep = 1'500'000;
+  Started it;
+  auto& large = it.next[0]->deliveries;
+  for (std::size_t row = 0; row < kRows; ++row) {
+    large.push_back(delivery(11 + row, 1, message(std::string(kPayload, 'l'))));
+  }
+  const Parts small = [&] {
+    Parts parts;
+    parts.push_back(std::make_unique<Part>());
+    parts[0]->deliveries = deliveries(delivery(11 + kRows, 1, message("small")));
+    return parts;
+  }();
+  for (std::uint64_t after = 0; after < kRows * kPayload; after += kStep) {
+    CAPTURE(after);
+    it.disk.fail(after / kStep % 2 == 0 ? Wrong::no_space : Wrong::io_error, after);
+    REQUIRE_FALSE(try_commit(*it.database, it.next));
+    it.check_marks_before();
+    std::filesystem::copy_file(it.folder / "db", it.folder / "copy");
+    std::filesystem::copy_file(it.folder / "db-wal", it.folder / "copy-wal");
+    it.check_before(reload(it.folder / "copy"));
+    for (const char* name : {"copy", "copy-wal"}) std::filesystem::remove(it.folder / name);
+    it.disk.mend();
+  }
+  REQUIRE(try_commit(*it.database, it.next));
+  REQUIRE(try_commit(*it.database, small));
+  it.database.reset();
+  CHECK(check_database(it.folder / "db")->empty());
+  CHECK(reload(it.folder / "db").deliveries.size() == 5 + kRows + 1);
+}
+
 TEST_CASE("after an I/O error, in a write or in the sync of a commit, the same round is taken") {
   for (const Wrong wrong : {Wrong::io_error, Wrong::sync_error}) {
     Started it;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/store/patient_disk.h"
+#include "tests/broker/store/faulty_disk.h"
 #include "tests/broker/store/kept_things.h"
 
 namespace bramble::testing {
@@ -80,6 +81,13 @@ class LogFile {
   }
   void truncate(sqlite3_int64 size) { CHECK(file()->pMethods->xTruncate(file(), size) == SQLITE_OK); }
   void sync() { CHECK(file()->pMethods->xSync(file(), SQLITE_SYNC_NORMAL) == SQLITE_OK); }
+  int try_to(const std::string& what) {
+    sqlite3_int64 size = 0;
+    if (what == "read") return file()->pMethods->xRead(file(), &size, 1, 0);
+    if (what == "measure") return file()->pMethods->xFileSize(file(), &size);
+    if (what == "cut") return file()->pMethods->xTruncate(file(), 0);
+    return file()->pMethods->xSync(file(), SQLITE_SYNC_NORMAL);
+  }
   void close() {
     if (file()->pMethods) file()->pMethods->xClose(file());
     file()->pMethods = nullptr;
@@ -141,17 +149,17 @@ TEST_CASE("what could not be written is told once and dropped, and never comes a
   CHECK(of.file.written == AllWritten{{100, "new"}});
 }
 
-TEST_CASE("what is gathered is known by each place that it touches") {
+TEST_CASE("what is gathered is known by each place that overlaps it") {
   Gathering of;
-  CHECK_FALSE(of.writes->holds(0, 1000));
+  CHECK_FALSE(of.writes->overlaps(0, 1000));
   of.write("0123456789", 100);
   for (const auto& [offset, size, held] :
        {std::tuple{90, 10, false}, {90, 11, true}, {104, 2, true}, {109, 5, true}, {110, 5, false}, {0, 1000, true}}) {
     CAPTURE(offset);
-    CHECK(of.writes->holds(offset, size) == held);
+    CHECK(of.writes->overlaps(offset, size) == held);
   }
   of.flush();
-  CHECK_FALSE(of.writes->holds(104, 2));
+  CHECK_FALSE(of.writes->overlaps(104, 2));
 }
 
 TEST_CASE("a file that SQLite writes is read, measured, cut and synced as if nothing had been gathered") {
@@ -175,6 +183,29 @@ TEST_CASE("a file that SQLite writes is read, measured, cut and synced as if not
   SUBCASE("closed") {
     log.close();
     CHECK(log.on_disk() == "headpage");
+  }
+}
+
+TEST_CASE(
+    "a full disk that is found by a look at the file is an I/O error, for which SQLite gives the transaction up") {
+  using Wrong = FaultyDisk::Wrong;
+  for (const auto& [what, wrong, code] : {std::tuple{"read", Wrong::no_space, SQLITE_IOERR_WRITE},
+                                          {"measure", Wrong::no_space, SQLITE_IOERR_WRITE},
+                                          {"cut", Wrong::no_space, SQLITE_FULL},
+                                          {"sync", Wrong::no_space, SQLITE_FULL},
+                                          {"read", Wrong::io_error, SQLITE_IOERR_WRITE},
+                                          {"sync", Wrong::io_error, SQLITE_IOERR_WRITE}}) {
+    CAPTURE(std::string(what));
+    const Folder folder;
+    FaultyDisk disk;
+    write(folder / "db", "");
+    LogFile log((folder / "db-wal").string());
+    log.write("page", 0);
+    disk.fail(wrong, 0);
+    CHECK(log.try_to(what) == code);
+    disk.mend();
+    log.sync();
+    CHECK(log.on_disk().empty());
   }
 }
 
