@@ -185,8 +185,8 @@ void put_before(sqlite3_vfs* own) {
 const char* patient_disk() {
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
-  if (way.own == nullptr)
-    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);  // a lock around each, for figures that nobody asks for
+  // Without its figures of memory, that nobody asks for: a lock around each allocation.
+  if (way.own == nullptr) sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   sqlite3_vfs* const own = sqlite3_vfs_find(nullptr);
   if (own != nullptr && (own != way.own || own->pAppData != way.ours.pAppData)) put_before(own);
   return way.ours.zName;
