@@ -133,7 +133,7 @@ class Sessions {
   void tell_replays(OwnedSession& session);
   void tell_subscription(OwnedSession& session, const SessionSubscription& subscription, bool removed);
   KeptSubscription describe(const OwnedSession& session, const SessionSubscription& subscription) const;
-  KeptSession describe(const OwnedSession& session, const Clocks& clocks) const;
+  KeptSession describe(const OwnedSession& session, SteadyTime now) const;
   std::uint16_t listener_named(std::string_view name) const;
   void restore_subscription(const OnReactor& here, OwnedSession& session, const KeptSubscription& kept);
   void restore_replay(OwnedSession& session, const KeptSubscription& kept, OwnedSession::Told& told);

@@ -93,12 +93,12 @@ void Sessions::tell_subscription(OwnedSession& session, const SessionSubscriptio
   ledger_.count(1);
 }
 
-KeptSession Sessions::describe(const OwnedSession& session, const Clocks& clocks) const {
+KeptSession Sessions::describe(const OwnedSession& session, SteadyTime now) const {
   KeptSession kept;
   kept.id = session.id();
   kept.client_id = session.client_id();
   kept.expiry_seconds = session.expiry_seconds;
-  if (session.away()) kept.gone_at = clocks.wall - Seconds(seconds_of(clocks.steady) - session.since);
+  if (session.away()) kept.gone_at = now - Seconds(seconds_of(now) - session.since);
   if (session.access_) kept.user = session.access_->user;
   kept.listener = name_of(listener(session));
   kept.mount_point = session.mount_point();
@@ -108,14 +108,14 @@ KeptSession Sessions::describe(const OwnedSession& session, const Clocks& clocks
 }
 
 void Sessions::tell_touched(const OnReactor&) {
-  const Clocks clocks = Clocks::now();
+  const SteadyTime now = std::chrono::steady_clock::now();
   Part& part = ledger_.part();
   for (const SessionId id : ledger_.take_touched()) {
     const auto found = sessions_.find(id);
     if (found == sessions_.end() || !found->second->told_) continue;  // it has ended, or is not kept any more
     OwnedSession& session = *found->second;
     session.told_->touched = false;
-    if (std::exchange(session.told_->changed, false)) part.sessions.push_back(describe(session, clocks));
+    if (std::exchange(session.told_->changed, false)) part.sessions.push_back(describe(session, now));
     tell_receipts(session);
     tell_replays(session);
     if (!session.outbound_) continue;
@@ -208,8 +208,8 @@ void Sessions::restore(const OnReactor& here, Restored restored) {
   session.expiry_seconds = kept.expiry_seconds;
   session.listener = listener_named(kept.listener);
   session.ends_at_ = SteadyTime::max();
-  // not before it was, though whole seconds are kept; and the calendar may stand before it (no clock, no network yet)
-  const SteadyTime gone = kept.gone_at ? Clocks::now().steady_at(*kept.gone_at) + Seconds(1) : here.now();
+  // not before it was, though whole seconds are kept
+  const SteadyTime gone = kept.gone_at ? *kept.gone_at + Seconds(1) : here.now();
   session.since = seconds_of(std::min(gone, here.now()));
   session.set_access(kept.user, rules_of_listeners_[session.listener]->access.get());
   if (kept.mount_point) {

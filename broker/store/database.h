@@ -55,14 +55,17 @@ class Database {
     std::uint64_t last_session = 0;  ///< the greatest SessionId
     std::uint64_t last_row = 0;
   };
-  /// `progress` hears now and then how many records have been read. Once, before the first commit().
-  OrMessage<Loaded> load(Reader& reader, const Clocks& clocks, const std::function<void(std::uint64_t)>& progress);
+  /// `progress` hears now and then how many records have been read. Once, before the first commit(). `system`: now, as
+  /// of everything here; what it means for the file is the Calendar's to say.
+  OrMessage<Loaded> load(Reader& reader, const Clocks& system, const std::function<void(std::uint64_t)>& progress);
 
   /// All of it in one transaction, on the disk when this returns. With an error nothing of it is (nor in the messages'
   /// store_mark()), and the same may be tried again.
   /// Errors: a line: no space, read-only, an I/O error.
   OrMessage<void> commit(std::span<const std::unique_ptr<Part>> parts, std::span<const RetainedChange> retained,
-                         const Clocks& clocks);
+                         const Clocks& system);
+  /// When nothing is committed for long: the file is told if the system's clock has been set meanwhile.
+  void look_at_clock(const Clocks& system);
   /// Moves what the log has into the file, if there is enough of it, and much if `somebody_waits`; between two commits,
   /// for it takes time.
   void checkpoint(bool somebody_waits = false);
@@ -70,7 +73,7 @@ class Database {
   /// What clients know is going to change from here on. `stays_whole`: they hear of nothing that is not on the disk.
   /// Else, if end_run() does not follow, they may know more than the next load() gives, and sessions are in doubt then.
   void begin_run(bool stays_whole);
-  void end_run();  ///< after the last commit(), if that worked
+  void end_run(const Clocks& system);  ///< after the last commit(), if that worked
 
   struct Figures {
     std::uint64_t commits = 0;        ///< that wrote something

@@ -118,13 +118,14 @@ OrMessage<Lines> check_database(const std::filesystem::path& file) {
   return found;
 }
 
-OrMessage<Database::Loaded> read_database(const std::filesystem::path& file, const Clocks& clocks,
+OrMessage<Database::Loaded> read_database(const std::filesystem::path& file, const Clocks& system,
                                           const std::function<Database::Reader&(std::uint64_t seed)>& reader) {
   const auto connection = open_to_inspect(file);
   if (!connection) return tl::unexpected(connection.error());
   const std::function<void(std::uint64_t)> nobody;
   const auto seed = static_cast<std::uint64_t>(meta(*connection, "seed").value_or(0));
-  Loading loading(*connection, reader(seed), clocks, nobody);
+  const Calendar calendar(system, calendar_of(*connection));
+  Loading loading(*connection, reader(seed), calendar.at(system.steady), nobody);
   loading.run();
   if (loading.trouble()) return tl::unexpected(cannot_read(file, *connection));
   return loading.loaded();

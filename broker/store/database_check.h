@@ -29,7 +29,7 @@ OrMessage<std::vector<std::string>> check_database(const std::filesystem::path& 
 
 /// As Database::load() does, but what cannot be read stays where it is. `reader` is asked for once, with the seed of
 /// the database, and gets all of it.
-OrMessage<Database::Loaded> read_database(const std::filesystem::path& file, const Clocks& clocks,
+OrMessage<Database::Loaded> read_database(const std::filesystem::path& file, const Clocks& system,
                                           const std::function<Database::Reader&(std::uint64_t seed)>& reader);
 
 }  // namespace bramble

@@ -119,6 +119,7 @@ void Database::Engine::take_identity() {
   const auto seed = meta(connection_, "seed");
   if (seed_ == 0) seed_ = seed ? static_cast<std::uint64_t>(*seed) : random_seed();
   if (!cuts_) cuts_ = cuts_of(connection_);
+  if (!found_calendar_) found_calendar_ = calendar_of(connection_);
 }
 
 Trouble Database::Engine::prepare() {
@@ -145,12 +146,12 @@ void Database::Engine::disconnect() {
   connection_ = SqlConnection();
 }
 
-OrMessage<Database::Loaded> Database::Engine::load(Reader& reader, const Clocks& clocks,
+OrMessage<Database::Loaded> Database::Engine::load(Reader& reader, const Clocks& system,
                                                    const std::function<void(std::uint64_t)>& progress) {
   if (due_ == Due::rebuilt && !connection_.open()) {
     if (const Trouble trouble = connect_to_read()) return tl::unexpected(line("cannot read", trouble));
   }
-  Loading loading(connection_, reader, clocks, progress);
+  Loading loading(connection_, reader, calendar(system).at(system.steady), progress);
   if (due_ != Due::empty_file) loading.run();
   if (loading.trouble()) return tl::unexpected(line("cannot read", loading.trouble()));
   next_message_ = std::max(writer_ ? writer_->next_message() : next_message_, loading.last_message() + 1);
@@ -171,6 +172,8 @@ OrMessage<Database::Loaded> Database::Engine::load(Reader& reader, const Clocks&
 }
 
 OrMessage<void> Database::Engine::commit(RecordWriter::Round round) {
+  system_ = round.clocks;
+  round.clocks = calendar(system_).at(system_.steady);
   Trouble trouble = make_writable();
   round.in_doubt = failures_ > 0 || marks_in_doubt_;
   if (!trouble) trouble = attempt(round);
@@ -245,9 +248,12 @@ Trouble Database::Engine::attempt(const RecordWriter::Round& round) {
 }
 
 bool Database::Engine::transact(const RecordWriter::Round& round) {
-  const bool done = connection_.run("BEGIN IMMEDIATE") && (run_marked_ || mark_run()) && writer_->write(round) &&
-                    connection_.run("COMMIT");
+  std::optional<Calendar::Kept> news;
+  if (calendar_->has_news(system_)) news = calendar_->kept(system_);
+  const bool done = connection_.run("BEGIN IMMEDIATE") && (run_marked_ || mark_run()) &&
+                    (!news || set_calendar(connection_, *news)) && writer_->write(round) && connection_.run("COMMIT");
   run_marked_ |= done;
+  if (done && news) calendar_->told(*news);
   return done;
 }
 
@@ -262,8 +268,21 @@ void Database::Engine::begin_run(bool stays_whole) {
   if (connection_.in_transaction()) connection_.run("ROLLBACK");
 }
 
-void Database::Engine::end_run() {
-  if (due_ == Due::nothing && connection_.open()) set_cuts(connection_, *cuts_, true);
+void Database::Engine::end_run(const Clocks& system) {
+  if (due_ != Due::nothing || !connection_.open()) return;
+  set_calendar(connection_, calendar(system).kept(system));
+  set_cuts(connection_, *cuts_, true);
+}
+
+/// Of the run: what the file said when it was first opened, and the system's clock at the first look at it.
+Calendar& Database::Engine::calendar(const Clocks& system) {
+  if (!calendar_) calendar_.emplace(system, found_calendar_);
+  return *calendar_;
+}
+
+void Database::Engine::look_at_clock(const Clocks& system) {
+  if (!calendar(system).was_set(system)) return;
+  static_cast<void>(commit({{}, {}, system}));  // else the next round tells it
 }
 
 /// With trouble the file is as it was, unless due_ says that it has been done.
@@ -311,6 +330,7 @@ Trouble Database::Engine::swap_files(std::uint64_t lost) {
   bad_places_ = false;
   marks_in_doubt_ = true;
   run_marked_ = false;
+  if (calendar_) calendar_->forget_told();
   Trouble trouble = connect();
   if (trouble) disconnect();
   return trouble;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker/log.h"
+#include "broker/store/calendar.h"
 #include "broker/store/database.h"
 #include "broker/store/database_file.h"
 #include "broker/store/record_writer.h"
@@ -23,11 +24,13 @@ class Database::Engine {
 
   /// After which it can be used.  Errors: a line for whoever starts the broker.
   OrMessage<void> begin();
-  OrMessage<Loaded> load(Reader& reader, const Clocks& clocks, const std::function<void(std::uint64_t)>& progress);
+  OrMessage<Loaded> load(Reader& reader, const Clocks& system, const std::function<void(std::uint64_t)>& progress);
+  /// Its clocks are the system's.
   OrMessage<void> commit(RecordWriter::Round round);
+  void look_at_clock(const Clocks& system);
   void checkpoint(bool somebody_waits);
   void begin_run(bool stays_whole);
-  void end_run();
+  void end_run(const Clocks& system);
   Figures figures() const;
 
   bool created() const { return file_.created(); }
@@ -61,6 +64,7 @@ class Database::Engine {
   Trouble fill(const std::string& fresh, std::uint64_t& lost);
   Trouble swap_files(std::uint64_t lost);
   bool mark_run();
+  Calendar& calendar(const Clocks& system);
   void tell(const std::string& line);
   void tell_of_due(const Trouble& trouble);
   std::string line(const char* what, const Trouble& trouble) const;
@@ -88,7 +92,10 @@ class Database::Engine {
   std::optional<std::int64_t> cuts_;  ///< as it was found
   bool stays_whole_ = true;
   bool run_marked_ = true;
-  std::uint64_t next_message_ = 0;  ///< kept while there is no writer_; 0: as the file says
+  std::optional<Calendar::Kept> found_calendar_;  ///< likewise
+  std::optional<Calendar> calendar_;              ///< from the first look at a clock on
+  Clocks system_{};                               ///< of the commit at hand
+  std::uint64_t next_message_ = 0;                ///< kept while there is no writer_; 0: as the file says
 
   Figures done_;  ///< what connections and writers have done that are gone; its file_bytes do not count
   log::LinePerMinute checkpoint_lines_;

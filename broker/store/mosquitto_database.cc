@@ -156,7 +156,7 @@ bool Contents::take_client(const mosquitto::Client& client) {
   session.id = SessionId{sessions_.size() + 1};
   session.client_id = client.id;
   session.expiry_seconds = client.expiry_seconds;
-  session.gone_at = gone_at;
+  session.gone_at = clocks_.steady_at(*gone_at);
   if (client.user) session.user.emplace(*client.user);
   if (client.port != 0) session.listener = std::to_string(client.port);
   sessions_.push_back(&place);

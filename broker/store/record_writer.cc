@@ -93,7 +93,7 @@ bool RecordWriter::write_sessions(const Round& round) {
   }
   for (const auto& part : round.parts) {
     for (const KeptSession& session : part->sessions) {
-      if (!put(session)) return false;
+      if (!put(session, round.clocks)) return false;
     }
   }
   return true;
@@ -104,10 +104,10 @@ bool RecordWriter::end(SessionId session) {
          run(end_receipts_.bind(1, number(session)));
 }
 
-bool RecordWriter::put(const KeptSession& session) {
+bool RecordWriter::put(const KeptSession& session, const Clocks& clocks) {
   const std::string will = session.will ? write_will(*session.will) : std::string();
   put_session_.bind(1, number(session.id)).bind_text(2, session.client_id).bind(3, session.expiry_seconds);
-  session.gone_at ? put_session_.bind(4, milliseconds_of(*session.gone_at)) : put_session_.bind_null(4);
+  session.gone_at ? put_session_.bind(4, milliseconds_of(clocks.wall_at(*session.gone_at))) : put_session_.bind_null(4);
   session.user ? put_session_.bind_text(5, *session.user) : put_session_.bind_null(5);
   put_session_.bind_text(6, session.listener);
   session.mount_point ? put_session_.bind_text(7, *session.mount_point) : put_session_.bind_null(7);

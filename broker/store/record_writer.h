@@ -49,7 +49,7 @@ class RecordWriter {
   bool write_retained(const Round& round);
 
   bool end(SessionId session);
-  bool put(const KeptSession& session);
+  bool put(const KeptSession& session, const Clocks& clocks);
   bool put(const KeptDelivery& delivery, const Round& round);
   void note(const ApplicationMessage& message);
   bool put_row(const KeptDelivery& delivery);

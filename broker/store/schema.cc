@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "broker/store/record.h"
+
 namespace bramble {
 
 namespace {
@@ -106,6 +108,19 @@ std::int64_t cuts_of(const SqlConnection& connection) {
 
 bool set_cuts(SqlConnection& connection, std::int64_t cuts, bool whole) {
   return set_meta(connection, "cuts", cuts) && set_meta(connection, "whole", whole ? 1 : 0);
+}
+
+std::optional<Calendar::Kept> calendar_of(const SqlConnection& connection) {
+  const auto ahead = meta(connection, "ahead"), seen_at = meta(connection, "seen_at");
+  if (!ahead || !seen_at || !instant_of(*ahead)) return std::nullopt;
+  const auto seen = instant_of(*seen_at);
+  if (!seen) return std::nullopt;
+  return Calendar::Kept{Milliseconds(*ahead), *seen};
+}
+
+bool set_calendar(SqlConnection& connection, const Calendar::Kept& calendar) {
+  return set_meta(connection, "ahead", calendar.ahead.count()) &&
+         set_meta(connection, "seen_at", milliseconds_of(calendar.seen_at));
 }
 
 std::string written_by(const SqlConnection& connection) {

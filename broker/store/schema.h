@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "broker/store/calendar.h"
 #include "broker/store/statement.h"
 #include "core/base/result.h"
 
@@ -54,6 +55,9 @@ bool set_meta(SqlConnection& connection, const char* name, std::int64_t value);
 /// whoever has it keeps it so; not whole and found at a start, it was cut once more.
 std::int64_t cuts_of(const SqlConnection& connection);
 bool set_cuts(SqlConnection& connection, std::int64_t cuts, bool whole);
+/// By which calendar its times are told; nothing: nobody has said so yet.
+std::optional<Calendar::Kept> calendar_of(const SqlConnection& connection);
+bool set_calendar(SqlConnection& connection, const Calendar::Kept& calendar);
 /// Who wrote the file last: a version of Bramble.
 std::string written_by(const SqlConnection& connection);
 bool set_written_by(SqlConnection& connection);

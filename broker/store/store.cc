@@ -15,6 +15,7 @@ constexpr int kLastTries = 3;  // of the last round
 constexpr std::size_t kRetainedAtATime = 256;
 constexpr Milliseconds kSlowMax{2000};
 constexpr Seconds kSilentTooLong{5};
+constexpr Seconds kLookAtClockEvery{60};  // while there is nothing to write
 
 }  // namespace
 
@@ -123,7 +124,7 @@ void Store::watch(SteadyTime now) {
 void Store::run() {
   while (wait_for_cause()) round();
   if (!gave_up_) round();
-  if (!gave_up_) database_->end_run();
+  if (!gave_up_) database_->end_run(Clocks::now());
   {
     const std::lock_guard lock(mutex_);
     ended_ = true;
@@ -141,7 +142,11 @@ Milliseconds Store::window() const {
 
 bool Store::wait_for_cause() {
   std::unique_lock lock(mutex_);
-  woken_.wait(lock, [this] { return stopping_ || changed_ || hurried_; });
+  while (!woken_.wait_for(lock, kLookAtClockEvery, [this] { return stopping_ || changed_ || hurried_; })) {
+    lock.unlock();
+    database_->look_at_clock(Clocks::now());
+    lock.lock();
+  }
   const auto at_once = [this] { return stopping_ || hurried_; };
   // early enough that the round is on the disk when the interval is over
   const auto writing = std::chrono::duration_cast<Milliseconds>(longest_) * 2;

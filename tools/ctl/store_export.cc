@@ -84,7 +84,7 @@ void StoreExport::session(KeptSession session) {
   object.emplace_back("session", number(session.id.value));
   object.emplace_back("client_id", session.client_id);
   object.emplace_back("expiry_seconds", number(session.expiry_seconds));
-  object.emplace_back("gone_at", session.gone_at ? milliseconds(*session.gone_at) : Json());
+  object.emplace_back("gone_at", session.gone_at ? milliseconds(clocks_.wall_at(*session.gone_at)) : Json());
   object.emplace_back("user", session.user ? Json(*session.user) : Json());
   object.emplace_back("listener", session.listener);
   object.emplace_back("mount_point", session.mount_point ? Json(*session.mount_point) : Json());

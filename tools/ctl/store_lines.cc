@@ -151,7 +151,7 @@ void Lines::session(StoreFields& fields) {
   session.id = SessionId{fields.number("session", 1, kNumberMax)};
   session.client_id = fields.text("client_id");
   session.expiry_seconds = static_cast<std::uint32_t>(fields.number("expiry_seconds", 0, mqtt::kSessionNeverExpires));
-  if (fields.has("gone_at")) session.gone_at = fields.instant("gone_at");
+  if (fields.has("gone_at")) session.gone_at = clocks_.steady_at(fields.instant("gone_at"));
   if (fields.has("user")) session.user = fields.text("user");
   session.listener = fields.text("listener");
   if (fields.has("mount_point")) session.mount_point = fields.text("mount_point");

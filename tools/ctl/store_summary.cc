@@ -66,7 +66,7 @@ std::string StoreSummary::longest_queues() const {
   std::vector<std::vector<std::string>> rows{{"CLIENT", "MESSAGES", "BYTES", "AWAY SINCE"}};
   for (const Queue* each : std::span(longest).first(std::min(longest.size(), kQueuesShown))) {
     rows.push_back({each->client_id, std::to_string(each->messages), std::to_string(each->bytes),
-                    each->gone_at ? calendar(*each->gone_at) : "-"});
+                    each->gone_at ? calendar(clocks_.wall_at(*each->gone_at)) : "-"});
   }
   return "\n" + table(rows);
 }

@@ -26,7 +26,7 @@ class StoreSummary final : public Database::Reader {
  private:
   struct Queue {
     std::string client_id;
-    std::optional<WallTime> gone_at;
+    std::optional<SteadyTime> gone_at;
     std::uint64_t messages = 0, bytes = 0;
   };
   std::string longest_queues() const;

@@ -13,7 +13,7 @@ using Stage = DeliveryState::Stage;
 
 namespace {
 
-Sessions::Restored restored(const std::string& client, std::uint32_t expiry, std::optional<WallTime> gone_at) {
+Sessions::Restored restored(const std::string& client, std::uint32_t expiry, std::optional<SteadyTime> gone_at) {
   Sessions::Restored restored;
   restored.session = session(7);
   restored.session.client_id = client;

@@ -131,6 +131,6 @@ inline Texts receipts_of(const Part& part) {
   return all;
 }
 
-inline WallTime ago(Seconds seconds) { return Clocks::now().wall - seconds; }
+inline SteadyTime ago(Seconds seconds) { return std::chrono::steady_clock::now() - seconds; }
 
 }  // namespace bramble::testing

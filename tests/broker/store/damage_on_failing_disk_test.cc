@@ -111,7 +111,7 @@ TEST_CASE("a damaged file that the disk lets nobody make anew is as it was when 
       const auto database = open(folder / "db");
       kept = load(*database);
       database->begin_run(false);
-      database->end_run();
+      database->end_run(Clocks::now());
     }
     CHECK(contents(folder / "db") == before);
     disk.mend();
@@ -140,7 +140,7 @@ TEST_CASE("a file of which nothing can be read, on a disk that takes no new one,
     database->begin_run(true);
     const Parts next = next_round(kept);
     for (int attempt = 0; attempt < 4; ++attempt) REQUIRE_FALSE(try_commit(*database, next));
-    database->end_run();
+    database->end_run(Clocks::now());
     database.reset();
     CHECK(contents(folder / "db") == bytes);
     CHECK(contents(folder / "db-wal") == "its log");

@@ -37,7 +37,7 @@ KeptSession full_session() {
   full.id = SessionId{3};
   full.client_id = "\xE2\x82\xAC client";
   full.expiry_seconds = 3600;
-  full.gone_at = WallTime(Milliseconds(1'764'000'000'123));
+  full.gone_at = SteadyTime(Milliseconds(-7'877));
   full.user = "";
   full.listener = "/run/bramble.sock";
   full.mount_point = "site/";
@@ -52,14 +52,18 @@ TEST_CASE("all of a session comes back") {
   Part part;
   part.sessions.push_back(full_session());
   part.sessions.push_back(session(4));
-  commit(*open(folder / "db"), std::move(part));
-  const Kept kept = reload(folder / "db");
+  Parts parts;
+  parts.push_back(std::make_unique<Part>(std::move(part)));
+  const Clocks before{SteadyTime(Seconds(500)), WallTime(Seconds(1'764'000'000))};
+  REQUIRE(open(folder / "db")->commit(parts, {}, before));
+  const Clocks after{SteadyTime(Seconds(20)), WallTime(Seconds(1'764'000'100))};
+  const Kept kept = load(*open(folder / "db"), after);
   REQUIRE(kept.sessions.size() == 2);
   const KeptSession& full = kept.sessions[0];
   CHECK(full.id == SessionId{3});
   CHECK(full.client_id == "\xE2\x82\xAC client");
   CHECK(full.expiry_seconds == 3600);
-  CHECK(full.gone_at == WallTime(Milliseconds(1'764'000'000'123)));
+  CHECK(full.gone_at == SteadyTime(Milliseconds(-7'877) - Seconds(580)));
   CHECK(full.user == "");
   CHECK(full.listener == "/run/bramble.sock");
   CHECK(full.mount_point == "site/");
@@ -188,7 +192,7 @@ TEST_CASE("sessions are in doubt after a run that did not end, until they are to
     load(*database);
     database->begin_run(false);
     commit(*database, with_sessions({1, 2}));
-    database->end_run();
+    database->end_run(Clocks::now());
   }
   {
     const auto database = open(folder / "db");

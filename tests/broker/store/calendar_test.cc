@@ -1,0 +1,134 @@
+// A system's clock that is set while the broker runs, or that has not been set yet when it starts.
+#include "broker/store/calendar.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/broker/store/kept_things.h"
+
+namespace bramble::testing {
+
+namespace {
+
+constexpr WallTime kToday = std::chrono::sys_days(std::chrono::year(2026) / 11 / 29);
+constexpr Seconds kHour{3600};
+constexpr Seconds kYear{31'556'952};
+
+Clocks clocks(Seconds up, WallTime wall) { return {SteadyTime(up), wall}; }
+
+/// A session whose client went at `gone_at`, and a message that came then.
+Parts gone(SteadyTime gone_at) {
+  Part part;
+  part.sessions.push_back(session(1));
+  part.sessions[0].gone_at = gone_at;
+  const auto message = MessagePtr::make({"a", {}, "x"}, {mqtt::Qos::at_least_once, false, 60, gone_at, {}}, "");
+  part.deliveries.push_back(delivery(1, 1, message));
+  Parts parts;
+  parts.push_back(std::make_unique<Part>(std::move(part)));
+  return parts;
+}
+
+/// How old the session's absence and the message are when a broker that starts at `system` reads them.
+struct Ages {
+  SteadyTime::duration away, message;
+};
+Ages ages(const std::filesystem::path& file, const Clocks& system) {
+  const Kept kept = load(*open(file), system);
+  REQUIRE(kept.sessions.size() == 1);
+  REQUIRE(kept.sessions[0].gone_at);
+  REQUIRE(kept.deliveries.size() == 1);
+  return {system.steady - *kept.sessions[0].gone_at, system.steady - kept.deliveries[0].message->facts().arrived};
+}
+
+void check_ages(const Ages& found, Seconds expected) {
+  CHECK(found.away == expected);
+  CHECK(found.message == expected);
+}
+
+}  // namespace
+
+TEST_CASE("what lies in the file gets older by the time between two runs") {
+  const Folder folder;
+  REQUIRE(open(folder / "db")->commit(gone(SteadyTime(Seconds(90))), {}, clocks(Seconds(100), kToday)));
+  check_ages(ages(folder / "db", clocks(Seconds(5), kToday + kHour)), kHour + Seconds(10));
+}
+
+TEST_CASE("a clock that is set by 50 years, or back by an hour, while the broker runs makes nothing older or younger") {
+  for (const Seconds step : {50 * kYear, -kHour, -40 * kYear}) {
+    CAPTURE(step.count());
+    const Folder folder;
+    {
+      const auto database = open(folder / "db");
+      REQUIRE(database->commit(gone(SteadyTime(Seconds(90))), {}, clocks(Seconds(100), kToday)));
+      SUBCASE("and the run ends well") { database->end_run(clocks(Seconds(200), kToday + Seconds(100) + step)); }
+      SUBCASE("and something is written then") {
+        Part part;
+        part.sessions.push_back(session(2));
+        part.sessions[0].client_id = "other";
+        part.sessions[0].gone_at = SteadyTime(Seconds(200));
+        Parts parts;
+        parts.push_back(std::make_unique<Part>(std::move(part)));
+        REQUIRE(database->commit(parts, {}, clocks(Seconds(200), kToday + Seconds(100) + step)));
+        part = {};
+        part.ended.push_back(SessionId{2});
+        parts[0] = std::make_unique<Part>(std::move(part));
+        REQUIRE(database->commit(parts, {}, clocks(Seconds(200), kToday + Seconds(100) + step)));
+      }
+      SUBCASE("and nothing is written any more") {
+        database->look_at_clock(clocks(Seconds(200), kToday + Seconds(100) + step));
+      }
+    }
+    check_ages(ages(folder / "db", clocks(Seconds(5), kToday + Seconds(120) + step)), Seconds(30));
+  }
+}
+
+TEST_CASE("what comes after the clock was set is as old as it is") {
+  const Folder folder;
+  {
+    const auto database = open(folder / "db");
+    REQUIRE(database->commit(gone(SteadyTime(Seconds(0))), {}, clocks(Seconds(0), kToday)));
+    REQUIRE(database->commit(gone(SteadyTime(Seconds(95))), {}, clocks(Seconds(100), kToday + 50 * kYear)));
+  }
+  check_ages(ages(folder / "db", clocks(Seconds(5), kToday + 50 * kYear + kHour)), kHour + Seconds(5));
+}
+
+TEST_CASE(
+    "a clock that is not set yet when the broker starts makes nothing younger, nor does setting it make it older") {
+  const Folder folder;
+  REQUIRE(open(folder / "db")->commit(gone(SteadyTime(Seconds(90))), {}, clocks(Seconds(100), kToday)));
+  const WallTime unset{Seconds(20)};
+  {
+    const auto database = open(folder / "db");
+    const Kept kept = load(*database, clocks(Seconds(20), unset));
+    CHECK(SteadyTime(Seconds(20)) - *kept.sessions[0].gone_at == Seconds(10));
+    database->end_run(clocks(Seconds(80), kToday + 30 * kHour));
+  }
+  check_ages(ages(folder / "db", clocks(Seconds(5), kToday + 31 * kHour)), kHour + Seconds(70));
+}
+
+TEST_CASE("how long the broker was away is not known if its clock had not been set before: it counts as no time") {
+  const Folder folder;
+  const WallTime unset{Seconds(100)};
+  REQUIRE(open(folder / "db")->commit(gone(SteadyTime(Seconds(90))), {}, clocks(Seconds(100), unset)));
+  check_ages(ages(folder / "db", clocks(Seconds(5), kToday)), Seconds(10));
+}
+
+TEST_CASE("a clock that is a second off is not told of; small steps are, when they are a second together") {
+  Calendar calendar(clocks(Seconds(0), kToday), std::nullopt);
+  CHECK(calendar.has_news(clocks(Seconds(0), kToday)));  // the file is new
+  calendar.told(calendar.kept(clocks(Seconds(0), kToday)));
+  CHECK_FALSE(calendar.has_news(clocks(Seconds(59), kToday + Seconds(59))));
+  CHECK_FALSE(calendar.was_set(clocks(Seconds(10), kToday + Seconds(10) + Milliseconds(600))));
+  CHECK(calendar.was_set(clocks(Seconds(20), kToday + Seconds(20) + Milliseconds(1200))));
+  CHECK_FALSE(calendar.was_set(clocks(Seconds(60), kToday + Seconds(60))));
+  CHECK(calendar.has_news(clocks(Seconds(60), kToday + Seconds(60))));  // that it is a minute later
+}
+
+TEST_CASE("a new file in the place of a damaged one is told of the calendar, too") {
+  Calendar calendar(clocks(Seconds(0), kToday), Calendar::Kept{kHour, kToday + kHour});
+  CHECK_FALSE(calendar.has_news(clocks(Seconds(1), kToday + Seconds(1))));
+  calendar.forget_told();
+  CHECK(calendar.has_news(clocks(Seconds(1), kToday + Seconds(1))));
+  CHECK(calendar.kept(clocks(Seconds(1), kToday + Seconds(1))) == Calendar::Kept{kHour, kToday + kHour + Seconds(1)});
+}
+
+}  // namespace bramble::testing
