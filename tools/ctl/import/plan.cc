@@ -71,6 +71,7 @@ class Planning {
     for (const ConfigLine& line : plan_.theirs.lines) look_at(line);
     name_store();
     look_at_listeners();
+    sort(plan_.changes, plan_.source);
     if (auto checked = check(); !checked) return wrong(std::move(checked.error()));
     return std::move(plan_);
   }
@@ -80,11 +81,14 @@ class Planning {
     plan_.changes.push_back({how, line, std::move(becomes), std::move(why)});
   }
 
+  std::string place_of_copy(const SourceFile& file) {
+    if (file.include_dir.empty()) return layout_.target_of(file.path);
+    return (fs::path(layout_.target_of(file.include_dir)) / fs::path(file.path).filename()).string();
+  }
+
   void place_configuration() {
     for (const SourceFile& file : plan_.source.files) {
-      const fs::path folder = file.include_dir.empty() ? "" : layout_.target_of(file.include_dir);
-      plan_.config_files.emplace_back(
-          file.path, folder.empty() ? layout_.target_of(file.path) : folder / fs::path(file.path).filename());
+      plan_.config_files.emplace_back(file.path, place_of_copy(file));
     }
     for (const ConfigLine& line : plan_.source.includes) {
       change(Change::How::anew, line, "include_dir " + layout_.target_of(line.value));
@@ -197,17 +201,23 @@ class Planning {
   /// A start with the changes, but with Mosquitto's files where they are: so that what is wrong in one is told by its
   /// own name.
   OrMessage<void> check() {
-    std::vector<ConfigLine> lines = changed_lines(plan_.theirs.lines, plan_.changes);
+    const auto before = changed(false);
+    if (!before) return wrong(before.error());
+    auto notes = check_start(*before, true);
+    if (!notes) return wrong(notes.error() + "\nNothing was written.");
+    auto after = changed(true);
+    if (!after) return wrong(std::move(after.error()));
+    plan_.config = std::move(*after);
+    plan_.notes = std::move(*notes);
+    return {};
+  }
+
+  OrMessage<Config> changed(bool anew) const {
+    std::vector<ConfigLine> lines = changed_lines(plan_.theirs.lines, plan_.changes, anew);
     if (plan_.account && !plan_.theirs.origins.contains("user")) {
       lines.insert(lines.begin(), {"user", plan_.account->name, words_.config_file, 0});
     }
-    auto config = make_config(lines);
-    if (!config) return wrong(std::move(config.error()));
-    auto notes = check_start(*config, true);
-    if (!notes) return wrong(notes.error() + "\nNothing was written.");
-    plan_.config = std::move(*config);
-    plan_.notes = std::move(*notes);
-    return {};
+    return make_config(lines);
   }
 
   const ImportWords& words_;

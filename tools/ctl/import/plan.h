@@ -30,7 +30,7 @@ struct Copy {
 
 /// What is to be done, and all that a person should see of it. Nothing of it is done yet.
 struct Plan {
-  Source source;
+  SourceConfig source;
   std::vector<std::pair<std::string, std::string>> config_files;  ///< of the source -> the copy
   std::vector<Change> changes;
   std::vector<Copy> copies;
@@ -38,7 +38,7 @@ struct Plan {
   std::vector<std::string> attention;  ///< what a person has to see to before the start, a line each
   std::optional<ServiceAccount> account;
   Config theirs;                   ///< what Bramble makes of it without the lines that are left out
-  Config config;                   ///< what Bramble makes of it with the changes, but the files where they are
+  Config config;                   ///< what Bramble makes of it with the changes
   std::vector<std::string> notes;  ///< of the look at these files
   std::string database;            ///< Mosquitto's; empty: it keeps none
 };

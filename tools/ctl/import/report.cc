@@ -69,9 +69,13 @@ std::vector<std::string> of_store(const ImportReport& report) {
   }
   if (const auto process = running_mosquitto(plan)) {
     lines.push_back(
-        fmt::format("Mosquitto runs (process {}), and what it has had since then is not in that file. To "
-                    "have it all, end it (systemctl stop mosquitto), and do this again with --force",
+        fmt::format("Mosquitto runs (process {0}), and what it has had since then is not in that file. It writes it "
+                    "when it ends (systemctl stop mosquitto), or at `kill -USR1 {0}`. Import it then, with --force",
                     *process));
+  } else if (plan.theirs.broker.pid_file.empty()) {
+    lines.emplace_back(
+        "What a Mosquitto that runs has had since then is not in that file. It writes it when it ends, "
+        "or at SIGUSR1");
   }
   return lines;
 }
@@ -93,7 +97,7 @@ std::string text_of(const ImportReport& report) {
   std::vector<std::string> warnings = report.plan.config.warnings;
   warnings.insert(warnings.end(), report.plan.notes.begin(), report.plan.notes.end());
   std::string text = dry ? "Nothing is written: this is what would be.\n\n" : "";
-  text += part("Copied, Mosquitto's own is as it was", of_files(report));
+  text += part("Copied (what is Mosquitto's stays as it is)", of_files(report));
   text += part("Lines that differ in the copy", of_lines(report));
   text += part("Read where it is", report.plan.stays);
   text += part("Database", of_store(report));

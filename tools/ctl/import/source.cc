@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
 #include <utility>
 
 namespace bramble::ctl {
@@ -30,10 +31,10 @@ std::string changed(std::string_view line, const Change& change, std::string_vie
 
 }  // namespace
 
-OrMessage<Source> read_source(const std::string& path) {
+OrMessage<SourceConfig> read_source(const std::string& path) {
   auto lines = read_config_file(path);
   if (!lines) return wrong(std::move(lines.error()));
-  Source source;
+  SourceConfig source;
   source.lines = std::move(*lines);
   auto text = read_text_file(path);
   if (!text) return wrong(path + text.error());
@@ -72,20 +73,29 @@ std::string changed_text(const SourceFile& file, const std::vector<Change>& chan
   return text;
 }
 
-std::vector<ConfigLine> changed_lines(const std::vector<ConfigLine>& lines, const std::vector<Change>& changes) {
+std::vector<ConfigLine> changed_lines(const std::vector<ConfigLine>& lines, const std::vector<Change>& changes,
+                                      bool anew) {
   std::vector<ConfigLine> now;
   for (const ConfigLine& line : lines) {
     const Change* const change = change_of(changes, line.where);
-    if (change == nullptr || change->how == Change::How::anew || change->how == Change::How::followed) {
-      now.push_back(line);
-    }
-    if (change == nullptr || change->how == Change::How::anew || change->how == Change::How::left_out) continue;
+    const bool stays =
+        change == nullptr || change->how == Change::How::followed || (change->how == Change::How::anew && !anew);
+    if (stays) now.push_back(line);
+    if (change == nullptr || (stays && change->how == Change::How::anew)) continue;
     for (ConfigLine& added : split_config(change->becomes, line.where, line.file)) {
       added.where = line.where;
       now.push_back(std::move(added));
     }
   }
   return now;
+}
+
+void sort(std::vector<Change>& changes, const SourceConfig& source) {
+  std::map<std::string, std::size_t> places;
+  for (const SourceFile& file : source.files) {
+    for (const ConfigLine& line : split_config(file.text, file.path)) places.try_emplace(line.where, places.size());
+  }
+  std::ranges::stable_sort(changes, {}, [&](const Change& each) { return places[each.line.where]; });
 }
 
 }  // namespace bramble::ctl

@@ -15,14 +15,14 @@ struct SourceFile {
 };
 
 /// Mosquitto's configuration, as Bramble reads it.
-struct Source {
+struct SourceConfig {
   std::vector<SourceFile> files;     ///< the main file first
   std::vector<ConfigLine> lines;     ///< what counts, in the order of its reading; without `include_dir`
   std::vector<ConfigLine> includes;  ///< the `include_dir` lines
 };
 
 /// Errors: a file that cannot be read, by name and by the line that asks for it.
-OrMessage<Source> read_source(const std::string& path);
+OrMessage<SourceConfig> read_source(const std::string& path);
 
 /// What is to stand in a copy in the place of a line of the configuration.
 struct Change {
@@ -41,7 +41,12 @@ struct Change {
 /// The text of the copy: every line that no change is about is as it was, byte for byte.
 std::string changed_text(const SourceFile& file, const std::vector<Change>& changes);
 
-/// The lines as the copy has them. Those that are only written anew, as they were: what they name is not yet elsewhere.
-std::vector<ConfigLine> changed_lines(const std::vector<ConfigLine>& lines, const std::vector<Change>& changes);
+/// The lines as the copies have them. `anew` false: those that are only written anew are as they were, for what they
+/// name is not there yet.
+std::vector<ConfigLine> changed_lines(const std::vector<ConfigLine>& lines, const std::vector<Change>& changes,
+                                      bool anew);
+
+/// In the order in which the lines stand.
+void sort(std::vector<Change>& changes, const SourceConfig& source);
 
 }  // namespace bramble::ctl
