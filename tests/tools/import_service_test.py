@@ -29,6 +29,7 @@ class Service(WithMosquitto):
                                  f"bramble:x:{BRAMBLE}:{BRAMBLE}::/:/bin/false\n")
         self.write("etc/group", f"root:x:0:\nmosquitto:x:{OTHERS}:\nbramble:x:{BRAMBLE}:\n")
         self.write("etc/bramble/bramble.conf", PACKAGED)
+        self.write("etc/bramble/passwd", "")
         os.makedirs(self.at("etc/bramble/conf.d"))
         os.makedirs(self.data, 0o750)
         os.chown(self.data, BRAMBLE, BRAMBLE)
@@ -66,6 +67,7 @@ class Service(WithMosquitto):
         self.assertIn("/etc/bramble/bramble.conf, in the place of the package's, which is "
                       "/etc/bramble/bramble.conf.before-import now", said)
         self.assertEqual(self.read("etc/bramble/bramble.conf.before-import"), PACKAGED)
+        self.assertIn("/etc/bramble/passwd, in the place of the package's", said)
         for name, mode in (("bramble.conf", "0o644"), ("conf.d/home.conf", "0o644"), ("acl", "0o644"), ("passwd", "0o640")):
             self.assertEqual(self.whose(f"etc/bramble/{name}"), (0, BRAMBLE, mode), name)
         self.assertEqual(self.whose("var/lib/bramble/bramble.db"), (BRAMBLE, BRAMBLE, "0o600"))
@@ -110,7 +112,7 @@ class Service(WithMosquitto):
         self.assertIn("conf.d/home.conf:6: keyfile: /etc/letsencrypt/live/server.key: the account bramble may not read it: let "
                       "its group, and `usermod -aG GROUP bramble`", done.stdout)
         self.assertIn("it is all there, but would not start", done.stderr)
-        self.assertIn("running as bramble: let that account read it", done.stderr)
+        self.assertIn("server.crt: cannot be used: Permission denied", done.stderr)
         os.chmod(self.at("etc/letsencrypt/live"), 0o750)
         for name in ("letsencrypt/live", "letsencrypt/live/server.key"):
             os.chown(self.at(f"etc/{name}"), 0, OTHERS)

@@ -125,7 +125,7 @@ class WithMosquitto(WithFolder):
         """Its users, rules, retained messages and what waits for a client that was away."""
         done = call("ping", "-p", port, "-u", "bob", "-P", "wrong")
         self.assertEqual((done.returncode, done.stdout), (1, ""))
-        self.assertIn("user name or password", done.stderr)
+        self.assertIn("Not authorized", done.stderr)
         away = Mqtt(port, "away", **LOGIN)
         self.assertTrue(away.present)
         waits = []

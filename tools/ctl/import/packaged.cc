@@ -34,6 +34,7 @@ std::string md5(std::string_view bytes) {
 }  // namespace
 
 bool is_as_packaged(const std::string& path, std::string_view bytes) {
+  if (bytes.empty()) return true;
   std::istringstream lines(said_by_dpkg());
   std::string file, sum, rest;
   while (lines >> file >> sum && std::getline(lines, rest)) {

@@ -192,7 +192,8 @@ class Planning {
             listener.declared_at, fs::path(listener.bind_address).filename().string()));
       } else if (listener.port > 0 && listener.port < kFreePorts) {
         plan_.attention.push_back(fmt::format(
-            "{}: port {} is below {}, and the service is no root: another port, or a redirection to one (nftables)",
+            "{}: port {} is below {}, which the service may not open: another one, or the lines that `systemctl cat "
+            "bramble` names for it",
             listener.declared_at, listener.port, kFreePorts));
       }
     }
