@@ -233,6 +233,8 @@ class Refused(WithMosquitto):
         for words, what in ((("--to",), "--to: needs a value"), (("-x",), "unknown option '-x'"),
                             (("--data", ""), "--data: needs a value")):
             self.refused(call("import-mosquitto", *words), 2, what)
+        self.configure(f"{USER}listener 0 127.0.0.1\n")
+        self.refused(self.import_it("--to", self.etc), 3, f"--to: {self.etc} is where Mosquitto's configuration lies")
         self.assertIn("--leave-out OPTION", call("import-mosquitto", "--help").stdout)
         self.assertIn("bramble-ctl import-mosquitto", call("--help").stdout)
 
@@ -272,8 +274,9 @@ class Again(WithMosquitto):
                      f"{self.data}/bramble.db is there already, with 1 sessions", "Nothing was written. --force")
         self.assertEqual(seen(self.to) | seen(self.data), before)
         self.write("etc/bramble/acl.before-import", "older\n")
+        self.assertIn(f"{self.to}/acl, in the place of another\n", self.imported("--force", "--dry-run"))
         said = self.imported("--force")
-        self.assertIn(f"{self.to}/acl, which is {self.to}/acl.before-import-2 now", said)
+        self.assertIn(f"{self.to}/acl, in the place of another, which is {self.to}/acl.before-import-2 now", said)
         self.assertIn(f"the {self.data}/bramble.db before is {self.data}/bramble.db.before-import now", said)
         self.assertEqual(self.read("etc/bramble/acl"), self.read("etc/mosquitto/acl"))
         self.assertEqual(self.read("etc/bramble/acl.before-import-2"), "topic #\n")
@@ -301,6 +304,7 @@ class Again(WithMosquitto):
         self.write("etc/bramble/conf.d/own.conf", "acl_file /nonexistent\n")
         done = self.import_it()
         self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn(f"Read along, for it was there\n  {self.to}/conf.d/own.conf\n", done.stdout)
         self.assertIn("it is all there, but would not start", done.stderr)
         self.assertIn(f"{self.to}/conf.d/own.conf:1: acl_file: given at", done.stderr)
 

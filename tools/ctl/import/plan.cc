@@ -63,6 +63,10 @@ class Planning {
     auto source = read_source(words_.config_file);
     if (!source) return wrong(std::move(source.error()));
     plan_.source = std::move(*source);
+    std::error_code unknown;
+    if (fs::equivalent(to_, fs::path(whole_path(words_.config_file)).parent_path(), unknown)) {
+      return wrong(fmt::format("--to: {} is where Mosquitto's configuration lies: name another folder", to_.string()));
+    }
     auto accepted = accept(plan_.source.lines, words_.leave_out);
     if (!accepted) return wrong(std::move(accepted.error()));
     plan_.theirs = std::move(accepted->config);

@@ -30,8 +30,25 @@ std::vector<std::string> of_files(const ImportReport& report) {
     std::string line = fmt::format("{} -> {}", source_of_copy(report.plan, file.to), file.to);
     if (file.there == Placing::There::same) line += ": is there already";
     if (file.there == Placing::There::of_package) line += ", in the place of the package's";
+    if (file.there == Placing::There::other) line += ", in the place of another";
     if (!file.old_is.empty()) line += ", which is " + file.old_is + " now";
     lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+/// Files that are not of this import, and will be read with it.
+std::vector<std::string> of_others(const ImportReport& report) {
+  std::vector<std::string> lines;
+  for (const Change& change : report.plan.changes) {
+    if (change.line.name != "include_dir") continue;
+    const auto there = conf_files(change.becomes.substr(change.becomes.find(' ') + 1));
+    if (!there) continue;  // the folder is not there yet
+    for (const std::string& name : *there) {
+      if (std::ranges::find(report.placing.files(), name, &Placing::File::to) == report.placing.files().end()) {
+        lines.push_back(name);
+      }
+    }
   }
   return lines;
 }
@@ -100,6 +117,7 @@ std::string text_of(const ImportReport& report) {
   text += part("Copied (what is Mosquitto's stays as it is)", of_files(report));
   text += part("Lines that differ in the copy", of_lines(report));
   text += part("Read where it is", report.plan.stays);
+  text += part("Read along, for it was there", of_others(report));
   text += part("Database", of_store(report));
   text += part("Who may connect", of_listeners(report));
   text += part("Warnings", warnings);
