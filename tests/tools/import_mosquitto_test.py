@@ -68,8 +68,8 @@ class Copied(WithMosquitto):
         self.assertEqual(os.stat(self.at("etc/bramble/passwd")).st_mode & 0o077, 0)
         shutil.move(self.etc, self.at("elsewhere"))  # it needs none of them
         port = self.start().ports[0]
-        done = call("ping", "-h", "localhost", "-p", port, "--cafile", self.at("etc/bramble/certs/server.crt"), "-u", "bob", "-P",
-                    "secret")
+        done = call("ping", "-h", "localhost", "-p", port, "--cafile", self.at("etc/bramble/certs/server.crt"),
+                    "-u", "bob", "-P", "secret")
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_settings_of_each_listener_and_files_that_lie_elsewhere_under_the_same_name(self):
