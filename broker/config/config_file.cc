@@ -60,6 +60,8 @@ int read_all(int descriptor, std::string& text, std::size_t& size) {
   return 0;
 }
 
+}  // namespace
+
 OrMessage<std::vector<std::string>> conf_files(const std::string& folder) {
   std::vector<std::string> names;
   std::error_code error;
@@ -73,8 +75,6 @@ OrMessage<std::vector<std::string>> conf_files(const std::string& folder) {
   for (std::string& name : names) name = folder + "/" + name;
   return names;
 }
-
-}  // namespace
 
 OrMessage<std::string> read_text_file(const std::string& path) {
   std::error_code unknown;

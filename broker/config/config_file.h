@@ -29,6 +29,9 @@ OrMessage<std::string> read_text_file(const std::string& path);
 /// bytes are lines.  Threads: any.
 std::vector<ConfigLine> split_config(std::string_view text, std::string_view file_name, std::size_t file = 0);
 
+/// The files that an `include_dir` of that folder reads, in their order. Errors: a line.
+OrMessage<std::vector<std::string>> conf_files(const std::string& folder);
+
 /// The lines of the file at `path`, and of every *.conf of each `include_dir`, but for one named just .conf, in its
 /// place, in Mosquitto's order: letter by letter, the upper case of a letter before its lower case. An included file
 /// may not include others. Errors: a file or folder that cannot be read, holds a zero byte or has more than 16 MiB, by

@@ -27,13 +27,14 @@ def number(value, size):
 class Mqtt:
     """A client that says exactly what it is told, and no acknowledgement by itself."""
 
-    def __init__(self, port, name, version=4, clean=False, user=None, expiry=NEVER, receive_maximum=None):
+    def __init__(self, port, name, version=4, clean=False, user=None, password=None, expiry=NEVER,
+                 receive_maximum=None):
         self.version, self.last = version, 0
         self.socket = socket.create_connection(("127.0.0.1", port), SECONDS)
-        flags = (2 if clean else 0) | (0x80 if user else 0)
+        flags = (2 if clean else 0) | (0x80 if user else 0) | (0x40 if password else 0)
         properties = b"\x11" + number(expiry, 4) + (b"\x21" + number(receive_maximum, 2) if receive_maximum else b"")
         body = text("MQTT") + bytes([version, flags]) + number(60, 2) + self.properties(properties) + text(name)
-        self.send(0x10, body + (text(user) if user else b""))
+        self.send(0x10, body + (text(user) if user else b"") + (text(password) if password else b""))
         kind, connack = self.receive()
         assert (kind, connack[1]) == (0x20, 0), connack
         self.present = connack[0] == 1

@@ -22,6 +22,7 @@ int show_config_file(const std::string& file);
 int explain(const std::vector<std::string>& words);
 int clients(const std::vector<std::string>& words);
 int store(const std::vector<std::string>& words);
+int import_mosquitto(const std::vector<std::string>& words);
 
 /// "bramble-ctl: what", on stderr.
 int fail(int status, const std::string& what);

@@ -25,6 +25,9 @@ std::string usage() {
          "                                         whether a client may, and by which rule; who would get it\n"
          "       bramble-ctl clients ...           who is connected to a broker on this machine\n"
          "       bramble-ctl store ...             look into, check, export and import the broker's database\n"
+         "       bramble-ctl import-mosquitto ...  copy configuration, users, access rules, certificates and database "
+         "of a\n"
+         "                                         Mosquitto of this machine, which stays as it is\n"
          "       bramble-ctl ping ...              whether a broker answers: status 0 or 1\n"
          "       bramble-ctl pub -t TOPIC ...      publish\n"
          "       bramble-ctl sub -t TOPIC ...      print what is published\n"
@@ -76,14 +79,17 @@ int run(const std::vector<std::string>& words) {
   if (first == "explain") return explain(rest);
   if (first == "clients") return clients(rest);
   if (first == "store") return store(rest);
+  if (first == "import-mosquitto") return import_mosquitto(rest);
   if (first == "config") {
     if (rest.size() != 2 || rest[0] != "show") return fail(kBadWords, "which file? bramble-ctl config show FILE");
     return show_config_file(rest[1]);
   }
   if (first == "--help" || first == "-h" || first == "help") return print(usage()) ? kDone : kFailed;
   if (first == "--version") return print("bramble-ctl version " BRAMBLE_VERSION "\n") ? kDone : kFailed;
-  return fail(kBadWords,
-              fmt::format("unknown command '{}': clients, config, explain, ping, pub, store or sub (--help)", first));
+  return fail(
+      kBadWords,
+      fmt::format("unknown command '{}': clients, config, explain, import-mosquitto, ping, pub, store or sub (--help)",
+                  first));
 }
 
 }  // namespace
@@ -117,8 +123,9 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a connection or a pipe that is gone is an error like others
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
   if (words.empty()) {
-    return bramble::ctl::fail(bramble::ctl::kBadWords,
-                              "which command? clients, config, explain, ping, pub, store or sub (--help)");
+    return bramble::ctl::fail(
+        bramble::ctl::kBadWords,
+        "which command? clients, config, explain, import-mosquitto, ping, pub, store or sub (--help)");
   }
   return bramble::ctl::run(words);
 }
