@@ -77,13 +77,11 @@ TEST_CASE("a listener of one protocol family is announced over that one only") {
   CHECK(announced("listener 1883\nsocket_domain ipv6\n", {"[::]:1883"}).at(0).domain == SocketDomain::ipv6);
 }
 
-TEST_CASE("a port that the system picks is announced as picked, which may be two") {
-  const auto all = announced("listener 0\n", {"0.0.0.0:40001", "[::]:40002"});
-  REQUIRE(all.size() == 2);
+TEST_CASE("a port that the system picks is announced as picked") {
+  const auto all = announced("listener 0 192.168.1.7\n", {"192.168.1.7:40001"});
+  REQUIRE(all.size() == 1);
   CHECK(all[0].port == 40001);
-  CHECK(all[0].domain == SocketDomain::ipv4);
-  CHECK(all[1].port == 40002);
-  CHECK(all[1].domain == SocketDomain::ipv6);
+  CHECK(all[0].address == "192.168.1.7");
 }
 
 TEST_CASE("TXT names the versions that are let in") {
@@ -103,7 +101,8 @@ TEST_CASE("TXT says what a client has to show") {
 }
 
 TEST_CASE("TXT does not tell the broker's version") {
-  for (const auto& record : announced("listener 1883\n", kAll).at(0).txt) {
+  const auto all = announced("listener 1883\n", kAll);
+  for (const auto& record : all.at(0).txt) {
     CHECK(record.find(BRAMBLE_VERSION) == std::string::npos);
   }
 }
