@@ -49,7 +49,7 @@ void AvahiServices::want(std::vector<PlacedAnnouncement> all) {
   if (!wanted_.empty()) return;
   disconnect();
   connect_at_ = SteadyTime::min();
-  tell(LogType::notice, "mdns: nothing is announced any more.");
+  tell(LogType::notice, "mdns: nothing is to be announced any more.");
 }
 
 SteadyTime AvahiServices::again_at() const { return wanted_.empty() ? SteadyTime::max() : connect_at_; }

@@ -141,7 +141,6 @@ class Broker(peers.Broker):
     """A broker on a machine, as the account that root becomes by itself."""
 
     def __init__(self, machine, text, name="broker"):
-        self.folder, self.machine, self.lines = machine.folder, machine, []
         super().__init__(machine.folder, [], start=False)
         self.config = machine.folder / f"{name}.conf"
         self.config.write_text(f"threads 2\nallow_anonymous true\n{text}")
@@ -156,6 +155,11 @@ class Broker(peers.Broker):
         self.process.send_signal(1)
         self.logged("The configuration has been read again, and holds", since)
 
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
     def of_mdns(self):
         with self.more:
             return [line for line in self.lines if "mdns:" in line]
@@ -168,6 +172,4 @@ def broker(machine, text, name="broker"):
         yield made
         made.stop()
     finally:
-        if made.process.poll() is None:
-            made.process.kill()
-            made.process.wait()
+        made.end()
