@@ -126,6 +126,22 @@ void Broker::start() {
   on_all(mesh_, [](const OnReactor& here, Shard& shard) { shard.accept(here); });
   passwords_.want(has_users(*config_));
   if (control_) control_->start();
+  announce();
+}
+
+void Broker::announce() {
+  std::vector<Announcement> all;
+  for (const auto& listener : listeners_) {
+    if (config_->broker.mdns) {
+      std::ranges::move(announcements(rules_[listener->number()]->options, listener->addresses()),
+                        std::back_inserter(all));
+    }
+  }
+  if (config_->broker.mdns && all.empty()) {
+    log::write(LogType::notice,
+               "mdns: nothing is announced: no listener for MQTT or MQTT in TLS is open to the network.");
+  }
+  mdns_.announce(std::move(all));
 }
 
 void Broker::print_subscriptions() {
@@ -144,6 +160,7 @@ void Broker::print_subscriptions() {
 
 void Broker::stop() {
   log::set_topic_sink({});
+  mdns_.stop();
   if (control_) control_->stop();
   passwords_.stop();
   if (store_) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "broker/admin/control_server.h"
+#include "broker/net/mdns.h"
 #include "broker/shard.h"
 
 namespace bramble {
@@ -45,6 +46,8 @@ class Broker {
 
  private:
   Broker(std::shared_ptr<const Config> config, AllRules rules, std::vector<std::shared_ptr<Listener>> listeners);
+  /// To the network, what listeners there are; with `mdns false` none.
+  void announce();
 
   std::shared_ptr<const Config> config_;
   AllRules rules_;
@@ -60,6 +63,7 @@ class Broker {
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<Store> store_;            ///< null: nothing is kept
   std::unique_ptr<ControlServer> control_;  ///< null: nobody may ask
+  Mdns mdns_;
 };
 
 /// Some listener has a password_file.

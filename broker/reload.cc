@@ -115,6 +115,7 @@ OrMessage<void> Broker::reload(Config config) {
     }
   });
   passwords_.want(has_users(*config_));
+  announce();
   if (!restart.empty()) {
     log::write(LogType::notice, "These options keep their values until the broker is restarted: {}.", restart);
   }

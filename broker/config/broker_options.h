@@ -39,6 +39,7 @@ struct BrokerOptions {
   unsigned threads = 0;        ///< 0: the cores the process may use
   bool per_listener_settings = false;
   bool watch_files = false;
+  bool mdns = false;
   // limits and MQTT behaviour
   std::uint32_t max_inflight_bytes = 0;
   std::uint16_t max_inflight_messages = 20;
@@ -115,6 +116,9 @@ inline constexpr OptionRow<BrokerOptions> kBrokerOptions[] = {
     {"watch_files", &BrokerOptions::watch_files, Reload::at_once,
      "Read everything again, as by SIGHUP, when a certificate, key, password, acl or psk file has changed on disk. "
      "Bramble's own."},
+    {"mdns", &BrokerOptions::mdns, Reload::at_once,
+     "Have Avahi announce the listeners to the network, so that clients find them without an address: _mqtt._tcp, and "
+     "_secure-mqtt._tcp with TLS. Not those of loopback, Unix sockets, WebSockets and proxies. Bramble's own."},
 
     {"max_inflight_messages", &BrokerOptions::max_inflight_messages, Range{0, 65535, 0, 0}, Reload::new_connections,
      "QoS 1 and 2 messages in flight to one client, and the Receive Maximum that MQTT 5 clients are told. 0: no "

@@ -73,6 +73,17 @@ def watched(on):
     return False
 
 
+@shows("mdns", "true", sees=True, else_sees=False, taken=NOW, wrong="avahi")
+def mdns(on):
+    """Whether it looked for something to announce when it last took a configuration: there is loopback alone. What is
+    announced is seen in tests/deploy/mdns.py."""
+    with on.more:
+        lines = list(on.lines)
+    taken = [i for i, line in enumerate(lines) if re.search("listens on |has been read again, and", line)]
+    since = taken[-2] if len(taken) > 1 else 0
+    return any("mdns: nothing is announced: no listener" in line for line in lines[since:taken[-1]])
+
+
 @shows("set_tcp_nodelay", "false", sees=0, else_sees=1, wrong="perhaps")
 def nodelay(on):
     client = on.client()

@@ -1,0 +1,132 @@
+#include "broker/net/mdns.h"
+
+#include <algorithm>
+#include <atomic>
+#include <avahi-common/simple-watch.h>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
+#include <sys/eventfd.h>
+#include <system_error>
+#include <unistd.h>
+
+#include "broker/log.h"
+#include "broker/net/avahi_services.h"
+#include "core/base/check.h"
+#include "core/base/time.h"
+
+namespace bramble {
+
+namespace {
+
+constexpr Milliseconds kPatience{500};
+
+int milliseconds_until(SteadyTime time) {
+  if (time == SteadyTime::max()) return -1;
+  const SteadyTime now = std::chrono::steady_clock::now();
+  return time <= now ? 0 : static_cast<int>(std::chrono::ceil<Milliseconds>(time - now).count());
+}
+
+}  // namespace
+
+/// What main wants of the thread.
+struct Mdns::Orders {
+  Orders() { check(wake >= 0, "eventfd for mDNS"); }
+  ~Orders() { ::close(wake); }
+  Orders(const Orders&) = delete;
+
+  void say() const {
+    const std::uint64_t one = 1;
+    check(::write(wake, &one, sizeof one) == sizeof one, "an eventfd takes a wake");
+  }
+  std::vector<Announcement> all() {
+    const std::lock_guard lock(mutex);
+    return wanted;
+  }
+
+  const int wake = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  std::atomic<bool> stops{false};  // relaxed: the wake that follows it makes the thread look
+  std::mutex mutex;
+  std::vector<Announcement> wanted;  // under the mutex
+  bool ended = false;                // the same
+  std::condition_variable has_ended;
+};
+
+/// The thread's part.
+class Mdns::Announcer {
+ public:
+  explicit Announcer(Orders& orders) : orders_(orders), poll_(avahi_simple_poll_new(), &avahi_simple_poll_free) {}
+  Announcer(const Announcer&) = delete;
+
+  void run() {
+    if (!poll_) return log::write(LogType::error, "mdns: nothing is announced: {}.", std::strerror(errno));
+    const AvahiPoll* const api = avahi_simple_poll_get(poll_.get());
+    watch(*api, orders_.wake);
+    if (addresses_.descriptor() >= 0) watch(*api, addresses_.descriptor());
+    AvahiServices services(api, orders_.stops);
+    while (!orders_.stops.load(std::memory_order_relaxed)) {
+      if (std::exchange(changed_, false)) services.want(place(orders_.all(), interfaces()));
+      services.settle(std::chrono::steady_clock::now());
+      if (avahi_simple_poll_iterate(poll_.get(), milliseconds_until(services.again_at())) == 0) continue;
+      return log::write(LogType::error, "mdns: nothing is announced any more: {}.", std::strerror(errno));
+    }
+  }
+
+ private:
+  void watch(const AvahiPoll& api, int descriptor) {
+    const auto note = [](AvahiWatch*, int, AvahiWatchEvent, void* self) { static_cast<Announcer*>(self)->take(); };
+    api.watch_new(&api, descriptor, AVAHI_WATCH_IN, note, this);  // goes with the poll
+  }
+
+  void take() {
+    std::uint64_t count = 0;
+    static_cast<void>(::read(orders_.wake, &count, sizeof count));  // it may be the other one
+    addresses_.take();
+    changed_ = true;
+  }
+
+  Orders& orders_;
+  InterfaceWatch addresses_;
+  const std::unique_ptr<AvahiSimplePoll, decltype(&avahi_simple_poll_free)> poll_;
+  bool changed_ = true;  // orders or addresses
+};
+
+Mdns::Mdns() : orders_(std::make_shared<Orders>()) {}
+
+Mdns::~Mdns() { stop(); }
+
+void Mdns::announce(std::vector<Announcement> all) {
+  const bool nothing = all.empty();
+  {
+    const std::lock_guard lock(orders_->mutex);
+    orders_->wanted = std::move(all);
+  }
+  orders_->say();
+  if (nothing || thread_.joinable()) return;
+  try {
+    thread_ = std::thread([orders = orders_] {
+      pthread_setname_np(pthread_self(), "mdns");
+      Announcer(*orders).run();
+      const std::lock_guard lock(orders->mutex);
+      orders->ended = true;
+      orders->has_ended.notify_all();
+    });
+  } catch (const std::system_error& error) {
+    log::write(LogType::error, "mdns: nothing is announced: no thread: {}.", error.what());
+  }
+}
+
+void Mdns::stop() {
+  if (!thread_.joinable()) return;
+  orders_->stops.store(true, std::memory_order_relaxed);
+  orders_->say();
+  std::unique_lock lock(orders_->mutex);
+  const bool ended = orders_->has_ended.wait_for(lock, kPatience, [this] { return orders_->ended; });
+  lock.unlock();
+  if (ended) return thread_.join();
+  thread_.detach();  // it waits for D-Bus. Avahi takes back what was announced when our connection ends with us
+}
+
+}  // namespace bramble
