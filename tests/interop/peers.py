@@ -58,12 +58,24 @@ class Broker:
         self.config = self.folder / f"broker-{id(self)}.conf"
         self.config.write_text(text)
         self.lines, self.more = [], threading.Condition()
-        if not start:
-            return
+        if start:
+            self.begin()
+
+    def begin(self):
         self.process = subprocess.Popen([BINARY, "-c", self.config], stderr=subprocess.STDOUT, stdout=subprocess.PIPE,
                                         start_new_session=True)
         self.follow(self.process.stdout)
         self.take_addresses()
+
+    def restart(self):
+        """It ends, and begins on the ports that it had."""
+        self.stop()
+        text = self.config.read_text()
+        for port in self.ports.values():
+            text = text.replace("listener 0 127.", f"listener {port} 127.", 1)
+        self.config.write_text(text)
+        self.lines.clear()
+        self.begin()
 
     def follow(self, stream):
         self.reader = threading.Thread(target=self.read_log, args=(stream,), daemon=True)
