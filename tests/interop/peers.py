@@ -401,10 +401,10 @@ def packet(first, body):
             return head + body
 
 
-def connect(client_id, keep=0, clean=True, user=None):
-    flags = (2 if clean else 0) | (0x80 if user is not None else 0)
+def connect(client_id, keep=0, clean=True, user=None, password=None):
+    flags = (2 if clean else 0) | (0x80 if user is not None else 0) | (0x40 if password is not None else 0)
     body = text("MQTT") + bytes([4, flags]) + struct.pack(">H", keep) + text(client_id)
-    return packet(0x10, body + (text(user) if user is not None else b""))
+    return packet(0x10, body + b"".join(text(each) for each in (user, password) if each is not None))
 
 
 def subscribe(topic, qos, number=1):

@@ -20,6 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import peers  # noqa: E402
 import table  # noqa: E402
 from conversations import *  # noqa: E402, F403
+from paho_java import PahoJavaTcp, PahoJavaTls, PahoJavaWs, PahoJavaWss  # noqa: E402, F401
+from pubsubclient import PubSubClientTcp, PubSubClientTls  # noqa: E402, F401
 from world import world  # noqa: E402
 
 

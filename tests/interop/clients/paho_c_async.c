@@ -40,7 +40,7 @@ static void succeeded5(void* context, MQTTAsync_successData5* data) {
 static void failed(void* context, MQTTAsync_failureData* data) { settle(context, data ? data->code : kFailed); }
 
 static void failed5(void* context, MQTTAsync_failureData5* data) {
-  settle(context, data && data->reasonCode != MQTTREASONCODE_SUCCESS ? (int)data->reasonCode : kFailed);
+  settle(context, data ? data->code : kFailed);
 }
 
 static void connected(void* context, MQTTAsync_successData* data) {
@@ -118,7 +118,7 @@ static struct client* created(const struct broker* broker, const struct login* l
   return client;
 }
 
-struct client* connect_to(const struct broker* broker, const struct login* login, int* code, bool* present) {
+struct client* connect_to(const struct broker* broker, const struct login* login, int* code, enum session* session) {
   struct client* client = created(broker, login);
   MQTTAsync_connectOptions v3 = MQTTAsync_connectOptions_initializer;
   MQTTAsync_connectOptions v5 = MQTTAsync_connectOptions_initializer5;
@@ -151,7 +151,7 @@ struct client* connect_to(const struct broker* broker, const struct login* login
   }
   require(MQTTAsync_connect(client->handle, &options) == MQTTASYNC_SUCCESS, "connect");
   *code = outcome(client);
-  *present = client->present;
+  *session = broker->version == 3 ? kNotTold : client->present ? kPresent : kNone;
   MQTTProperties_free(&properties);
   return client;
 }

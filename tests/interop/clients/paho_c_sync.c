@@ -25,7 +25,7 @@ static MQTTClient_connectOptions options_of(const struct broker* broker, const s
   return options;
 }
 
-struct client* connect_to(const struct broker* broker, const struct login* login, int* code, bool* present) {
+struct client* connect_to(const struct broker* broker, const struct login* login, int* code, enum session* session) {
   struct client* client = malloc(sizeof *client);
   client->version = broker->version;
   MQTTClient_createOptions create = MQTTClient_createOptions_initializer;
@@ -53,7 +53,8 @@ struct client* connect_to(const struct broker* broker, const struct login* login
   } else {
     *code = MQTTClient_connect(client->handle, &options);
   }
-  *present = options.returned.sessionPresent;
+  /* in 3.1 a CONNACK has no such flag, and of one of 5 the library does not say it */
+  *session = broker->version == 4 ? (options.returned.sessionPresent ? kPresent : kNone) : kNotTold;
   return client;
 }
 

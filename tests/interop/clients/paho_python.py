@@ -3,7 +3,6 @@
 
 import os
 import queue
-import socket
 import sys
 import threading
 from urllib.parse import urlsplit
@@ -72,8 +71,8 @@ class Client:
         self.client.loop_stop()
 
     def die(self):
-        self.client.socket().shutdown(socket.SHUT_RDWR)
         self.client.loop_stop()
+        os.close(self.client.socket().fileno())  # TLS and WebSocket would say good-bye
 
 
 def is_refused():
