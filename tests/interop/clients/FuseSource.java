@@ -84,8 +84,7 @@ public class FuseSource {
         } catch (MQTTException error) {
             require(error.connack.code().toString().equals("CONNECTION_REFUSED_NOT_AUTHORIZED"), error.connack.toString());
         } catch (EOFException error) {
-            // over TLS it may see the end of the connection before the CONNACK that it has read; so it does with Mosquitto
-            require(url.startsWith("mqtts:"), "the connection ended without a CONNACK");
+            // now and then it sees the end of the connection before the CONNACK that it has read, with Mosquitto, too
         }
     }
 

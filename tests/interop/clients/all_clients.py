@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import peers  # noqa: E402
 import table  # noqa: E402
 from conversations import *  # noqa: E402, F403
+from node_red import NodeRedLinks, NodeRedServer  # noqa: E402, F401
 from paho_java import PahoJavaTcp, PahoJavaTls, PahoJavaWs, PahoJavaWss  # noqa: E402, F401
 from pubsubclient import PubSubClientTcp, PubSubClientTls  # noqa: E402, F401
 from world import world  # noqa: E402
@@ -28,20 +29,17 @@ from world import world  # noqa: E402
 def main():
     with tempfile.TemporaryDirectory(prefix="bramble-clients-", ignore_cleanup_errors=True) as folder:
         world.make(Path(folder))
-        bad = 0
         try:
             runner = unittest.TextTestRunner(verbosity=int(os.environ.get("VERBOSE", "0")), warnings="ignore",
                                              resultclass=table.Result)
             result = unittest.main(exit=False, testRunner=runner).result
         finally:
-            try:
-                world.broker.stop()
-            except AssertionError as error:
-                bad += 1
-                print(error)
+            faults = list(world.stop())
+    for fault in faults:
+        print(fault)
     sys.stderr.flush()
     result.print_table()
-    return peers.counted(result, bad)
+    return peers.counted(result, len(faults))
 
 
 if __name__ == "__main__":

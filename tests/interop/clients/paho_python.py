@@ -3,6 +3,7 @@
 
 import os
 import queue
+import socket
 import sys
 import threading
 from urllib.parse import urlsplit
@@ -72,7 +73,8 @@ class Client:
 
     def die(self):
         self.client.loop_stop()
-        os.close(self.client.socket().fileno())  # TLS and WebSocket would say good-bye
+        below = socket.socket(fileno=os.dup(self.client.socket().fileno()))  # TLS and WebSocket would say good-bye
+        below.shutdown(socket.SHUT_RDWR)
 
 
 def is_refused():

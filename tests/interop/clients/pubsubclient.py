@@ -78,10 +78,10 @@ class Habits:
     def setUp(self):
         self.topic = f"house/{next(self.numbers)}/temperature"  # short, as a buffer of 256 bytes wants it
 
-    def client(self, name="", buffer=None, **more):
+    def client(self, buffer=None, **more):
         stream = world.stream(self.transport, buffer)
         self.addCleanup(stream.close)
-        client = PubSubClient(stream, self.topic + name, **more)
+        client = PubSubClient(stream, self.topic, **more)
         if "password" not in more:
             self.assertEqual(client.code, 0)
         return client

@@ -1,11 +1,8 @@
 """The broker that every client meets: a listener for each transport, which lets in whoever knows the password."""
 
-import ssl
-import tempfile
-import unittest
-from pathlib import Path
+import socket
 
-from peers import ROOT, Authority, Broker, WebSocket, tcp, tls_context, write_users
+from peers import ROOT, Authority, Broker, tcp, tls_context, write_users
 
 USER, PASSWORD = "anna", "secret"
 URLS = {"tcp": "mqtt://localhost:{}", "tls": "mqtts://localhost:{}", "ws": "ws://localhost:{}/mqtt",
@@ -29,6 +26,15 @@ class World:
         self.broker = Broker(folder, [("tcp", users), ("tls", users + tls), ("ws", users + web),
                                       ("wss", users + tls + web), ("old", users + "accept_protocol_versions 3\n")])
         self.ports = self.broker.ports
+        self.at_end = [self.broker.stop]  # last first
+
+    def stop(self):
+        """What was wrong at the end."""
+        for stop in reversed(self.at_end):
+            try:
+                stop()
+            except AssertionError as error:
+                yield error
 
     def url(self, transport):
         return URLS[transport].format(self.ports[transport])
@@ -36,7 +42,7 @@ class World:
     def stream(self, transport, buffer=None):
         """A stream of bytes to the broker; WebSocket without its handshake."""
         made = tcp(self.ports[transport], buffer)
-        made.setsockopt(6, 1, 1)  # TCP_NODELAY: each write is a segment
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # each write is a segment
         if transport in ("tls", "wss"):
             made = tls_context(self.ca.pem).wrap_socket(made, server_hostname="localhost")
         return made
