@@ -52,7 +52,7 @@ def mqtt_out(name, broker, topic, tab, x, y):
 
 
 def function(name, code, to, outputs=1):
-    return {"id": name, "type": "function", "z": "test", "name": name, "func": code, "outputs": outputs, "wires": to}
+    return {"id": name, "type": "function", "z": "test", "name": "", "func": code, "outputs": outputs, "wires": to}
 
 
 def flow(links):
@@ -83,5 +83,6 @@ def flow(links):
     ]
     for link in links:
         nodes += [broker_node(link), mqtt_in(f"in-{link.name}", link.name, f"{link.name}/in/#", "test", 100, 100, "keep"),
-                  mqtt_out(f"out-{link.name}", link.name, "", "test", 300, 100)]
-    return nodes
+                  mqtt_out(f"out-{link.name}", link.name, "", "test", 100, 200)]
+    # one that is nowhere would be taken for a configuration
+    return [{"x": 100, "y": 100, **node} if node.get("z") else node for node in nodes]
