@@ -214,7 +214,7 @@ class NodeRedServer(Interop):
         browser = Chromium(world.folder, world.certificate)
         self.addCleanup(browser.stop)
         page = Page(browser, f"http://127.0.0.1:{red.port}/")
-        page.resize(1000, 420)
+        page.resize(1100, 420)
         labels = "[...document.querySelectorAll('.red-ui-flow-node-status-label')].map(each => each.textContent)"
         until("connected, twice", lambda: page.evaluate(labels).count("connected") == len(SHOWN))
         PICTURES.mkdir(parents=True, exist_ok=True)

@@ -37,6 +37,10 @@ class Result(unittest.TextTestResult):
         if isinstance(test, Interop):  # else it is what unittest makes of a class that could not begin
             self.note(test, False)
 
+    def addSkip(self, test, why):
+        super().addSkip(test, why)
+        self.cells[test.cell()] = None
+
     def print_table(self):
         """"-": it does not speak that there, or was not asked to."""
         titles = list(dict.fromkeys(title for title, _, _ in self.cells))
@@ -44,7 +48,7 @@ class Result(unittest.TextTestResult):
         columns = [f"{transport} {name}" for transport in URLS for name in VERSIONS.values()]
         print(" " * wide, *columns)
         for title in titles:
-            row = [self.cells.get((title, transport, version)) for transport in URLS for version in VERSIONS]
-            words = [{None: "-", True: "ok", False: "FAILED"}[well].ljust(len(column))
+            row = [self.cells.get((title, transport, version), "-") for transport in URLS for version in VERSIONS]
+            words = [{None: "left out", True: "ok", False: "FAILED"}.get(well, "-").ljust(len(column))
                      for well, column in zip(row, columns)]
             print(title.ljust(wide), *words)
