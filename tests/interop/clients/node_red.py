@@ -111,20 +111,12 @@ class NodeRedLinks(Conversation):
     def converse(self):
         self.link = next(link for link in LINKS if (link.transport, link.version) == (self.transport, self.version))
         self.red = server()
-        self.watcher = self.other(f"{self.link.name}/state", 0)
+        self.watcher = self.other(f"{self.link.name}/state")
         self.assertEqual(self.watcher_hears(), (True, b"up"))
         self.publishes()
         self.receives()
         self.keeps_its_session()
         self.leaves_its_will()
-
-    def other(self, topic=None, qos=2):
-        stream = world.stream("tcp")
-        self.addCleanup(stream.close)
-        client = Mqtt(stream, user=USER, password=PASSWORD)
-        if topic:
-            client.subscribe(topic, qos)
-        return client
 
     def watcher_hears(self):
         """(whether retained, payload) of the next of its birth, close and Will."""
@@ -133,13 +125,13 @@ class NodeRedLinks(Conversation):
 
     def publishes(self):
         topic = f"{self.link.name}/out"
-        reader = self.other(topic)
+        reader = self.other(topic, 2)
         for qos in (0, 1, 2):
             self.red.send(self.link, topic=topic, payload=f"QoS {qos}", qos=qos, retain=False)
             self.assertEqual(reader.receive(), (topic, f"QoS {qos}".encode(), qos))
         self.red.send(self.link, topic=topic, payload="kept", qos=1, retain=True)
         reader.receive()
-        first, body = self.other(topic).read()
+        first, body = self.other(topic, 2).read()
         self.assertEqual((first & 0x0F, body[-4:]), (0x03, b"kept"))
 
     def receives(self):
@@ -200,9 +192,7 @@ class NodeRedServer(Interop):
                                           for link in LINKS))
         for link in LINKS:
             self.assertNotEqual(red.states(link)[before[link.name]], "connected")
-        stream = world.stream("tcp")
-        self.addCleanup(stream.close)
-        reader = Mqtt(stream, user=USER, password=PASSWORD)
+        reader = self.other()
         for link in LINKS:
             reader.subscribe(f"{link.name}/back", 1)
             red.send(link, topic=f"{link.name}/back", payload="here", qos=1)

@@ -1,6 +1,6 @@
+#pragma once
+
 /* What the conversation asks of Paho C. Its two interfaces answer, each in a file of its own. */
-#ifndef PAHO_C_H
-#define PAHO_C_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,5 +42,3 @@ void disconnect(struct client*);
 
 /* Ends the program and says what did not hold. */
 void require(bool holds, const char* what);
-
-#endif

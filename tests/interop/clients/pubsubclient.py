@@ -7,7 +7,7 @@ import struct
 import time
 
 import peers
-from peers import Mqtt, ack, packet, recv_exactly, text
+from peers import ack, packet, recv_exactly, text
 from table import Interop
 from world import PASSWORD, USER, world
 
@@ -84,15 +84,6 @@ class Habits:
         client = PubSubClient(stream, self.topic, **more)
         if "password" not in more:
             self.assertEqual(client.code, 0)
-        return client
-
-    def other(self, topic=None, qos=0):
-        """Any client, by which the rest of the house is."""
-        stream = world.stream("tcp")
-        self.addCleanup(stream.close)
-        client = Mqtt(stream, user=USER, password=PASSWORD)
-        if topic:
-            client.subscribe(topic, qos)
         return client
 
     def test_a_wrong_password_is_return_code_5(self):

@@ -2,7 +2,8 @@
 
 import unittest
 
-from world import URLS, VERSIONS
+from peers import Mqtt
+from world import PASSWORD, URLS, USER, VERSIONS, world
 
 
 class Interop(unittest.TestCase):
@@ -12,6 +13,15 @@ class Interop(unittest.TestCase):
 
     def cell(self):
         return self.title, self.transport, self.version
+
+    def other(self, topic=None, qos=0):
+        """A plain client on TCP, by which the rest of the world is, subscribed to this topic."""
+        stream = world.stream("tcp")
+        self.addCleanup(stream.close)
+        client = Mqtt(stream, user=USER, password=PASSWORD)
+        if topic:
+            client.subscribe(topic, qos)
+        return client
 
 
 class Result(unittest.TextTestResult):
