@@ -132,6 +132,14 @@ class Page:
         assert "exceptionDetails" not in said, f"{expression[:100]}: {said['result'].get('description')}"
         return said["result"].get("value")
 
+    def resize(self, width, height):
+        self.browser.ask("Emulation.setDeviceMetricsOverride", self.session, width=width, height=height,
+                         deviceScaleFactor=1, mobile=False)
+
+    def picture(self, path):
+        """As a PNG."""
+        path.write_bytes(base64.b64decode(self.browser.ask("Page.captureScreenshot", self.session)["data"]))
+
     def close(self):
         self.browser.tell("Target.closeTarget", targetId=self.target)
 

@@ -58,12 +58,24 @@ class Broker:
         self.config = self.folder / f"broker-{id(self)}.conf"
         self.config.write_text(text)
         self.lines, self.more = [], threading.Condition()
-        if not start:
-            return
+        if start:
+            self.begin()
+
+    def begin(self):
         self.process = subprocess.Popen([BINARY, "-c", self.config], stderr=subprocess.STDOUT, stdout=subprocess.PIPE,
                                         start_new_session=True)
         self.follow(self.process.stdout)
         self.take_addresses()
+
+    def restart(self):
+        """It ends, and begins on the ports that it had."""
+        self.stop()
+        text = self.config.read_text()
+        for port in self.ports.values():
+            text = text.replace("listener 0 127.", f"listener {port} 127.", 1)
+        self.config.write_text(text)
+        self.lines.clear()
+        self.begin()
 
     def follow(self, stream):
         self.reader = threading.Thread(target=self.read_log, args=(stream,), daemon=True)
@@ -389,10 +401,10 @@ def packet(first, body):
             return head + body
 
 
-def connect(client_id, keep=0, clean=True, user=None):
-    flags = (2 if clean else 0) | (0x80 if user is not None else 0)
+def connect(client_id, keep=0, clean=True, user=None, password=None):
+    flags = (2 if clean else 0) | (0x80 if user is not None else 0) | (0x40 if password is not None else 0)
     body = text("MQTT") + bytes([4, flags]) + struct.pack(">H", keep) + text(client_id)
-    return packet(0x10, body + (text(user) if user is not None else b""))
+    return packet(0x10, body + b"".join(text(each) for each in (user, password) if each is not None))
 
 
 def subscribe(topic, qos, number=1):

@@ -1,12 +1,9 @@
 """Messages by every transport, with the clients that people use."""
 
-import os
 import queue
-import shutil
 import stat
 import threading
 import unittest
-from pathlib import Path
 
 import peers
 from peers import PATIENCE, Mosquitto, Mqtt, Relay, SecretStream, run
@@ -16,7 +13,6 @@ try:
     import paho.mqtt.client as paho
 except ImportError:
     paho = None
-HERE = Path(__file__).resolve().parent
 
 
 class RoundTrips(Case):
@@ -106,11 +102,3 @@ class RoundTrips(Case):
         finally:
             client.disconnect()
             client.loop_stop()
-
-    @unittest.skipUnless(shutil.which("node") and Path("/usr/share/nodejs/mqtt").exists(), "mqtt.js is not installed")
-    def test_mqtt_js(self):
-        environment = {**os.environ, "NODE_PATH": "/usr/share/nodejs", "NODE_EXTRA_CA_CERTS": str(world.ca.pem)}
-        for name, url in (("tls13", "mqtts://localhost:{}"), ("ws", "ws://localhost:{}/mqtt"),
-                          ("wss", "wss://localhost:{}/mqtt")):
-            said = run("node", HERE.parent / "mqtt_js_client.js", url.format(world.ports[name]), "5", env=environment)
-            self.assertEqual(said.splitlines()[-1], "ok", said)
