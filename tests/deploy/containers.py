@@ -1,37 +1,27 @@
 """Images and containers without Docker: buildah builds, podman and crun run. Storage lies in build/image of the tree.
 
 A base image under the real one's name is made from this machine's own apt sources, once. Containers run in a mount and
-network namespace that enter() makes: crun wants a single cgroup tree, and no port is anybody else's."""
+network namespace of their own (spaces): crun wants a single cgroup tree, and no port is anybody else's."""
 
 import json
-import os
-import re
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
+
+import spaces
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STORE = ROOT / "build/image"
 BASE = "docker.io/library/debian:bookworm-slim"
-TOOLS = ["buildah", "podman", "crun", "mmdebstrap", "unshare", "ip"]
+TOOLS = ["buildah", "podman", "crun", "mmdebstrap", "strip"]
 PATIENCE = 60
-INSIDE = "--inside"  # the namespaces
-# What podman says on a machine whose first process is not systemd.
-NOISE = re.compile(r"systemd connection|Removing timer|cgroup", re.IGNORECASE)
 
 
 def cannot():
     """Why this machine runs no container; None: it does."""
-    if os.geteuid() != 0:
-        return "only root can make the namespaces"
     missing = [name for name in TOOLS if not shutil.which(name)]
-    if missing:
-        return f"no {', '.join(missing)} (tools/setup --image)"
-    if subprocess.run(["unshare", "--mount", "--net", "true"], capture_output=True).returncode != 0:
-        return "this machine lets nobody make namespaces"
-    return None
+    return f"no {', '.join(missing)} (tools/setup --image)" if missing else spaces.cannot()
 
 
 def call(*words, check=True, seconds=PATIENCE, **more):
@@ -102,18 +92,10 @@ def build(folder, image, seconds, log):
         raise AssertionError(f"buildah ended with {done.returncode}:\n" + Path(log).read_text(errors="replace")[-4000:])
 
 
-def enter():
-    """Runs this script once more in namespaces of its own, and gives its status."""
-    os.chdir(ROOT)
-    inner = subprocess.run(["unshare", "--mount", "--net", "--propagation", "private", sys.executable, *sys.argv, INSIDE])
-    return inner.returncode
-
-
 def settle():
-    """What a container needs of the namespaces."""
+    """What a container needs of a mount namespace."""
     call("umount", "-R", "/sys/fs/cgroup", check=False)
     call("mount", "-t", "cgroup2", "none", "/sys/fs/cgroup")
-    call("ip", "link", "set", "lo", "up")
 
 
 class Container:
