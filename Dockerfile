@@ -22,7 +22,8 @@ COPY --from=build /src/tools/setup /tmp/tools/
 RUN /tmp/tools/setup --runtime \
  && rm -rf /tmp/tools /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/lib/dpkg/*-old \
       /var/log/apt /var/log/dpkg.log /var/log/alternatives.log \
- && useradd --system --uid 1883 --user-group --no-log-init --no-create-home --home-dir /nonexistent \
+ && groupadd --system --gid 1883 bramble \
+ && useradd --system --uid 1883 --gid 1883 --no-log-init --no-create-home --home-dir /nonexistent \
       --shell /usr/sbin/nologin bramble \
  && install -d /etc/bramble \
  && install -d -m 700 -o bramble -g bramble /var/lib/bramble \

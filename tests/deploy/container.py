@@ -71,7 +71,7 @@ class WithPlaces(unittest.TestCase):
 
     def setUp(self):
         for place in (OWN, MOSQUITTO, DATA):
-            run("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", place)
+            run("mount", "-t", "tmpfs", "-o", "size=64m,mode=0755", "tmpfs", place)
             self.addCleanup(run, "umount", "--lazy", place)
         (MOSQUITTO / "config").mkdir()
         os.chown(DATA, OURS, OURS)
@@ -373,7 +373,7 @@ class Health(WithPlaces):
         self.assertIn("127.0.0.1:1899 answers", found.stdout)
 
     def test_what_cannot_be_asked_is_told(self):
-        (OWN / "bramble.conf").write_text("listener 0\n")
+        (OWN / "bramble.conf").write_text("listener 0 127.0.0.1\n")
         self.assertIn("no listener of the configuration can be asked from this machine", self.ping().stderr)
 
     def test_the_configuration_says_where_so_nothing_else_may(self):

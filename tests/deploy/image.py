@@ -8,6 +8,7 @@ first start does, how it ends. Ends with `N passed, N failed`.
 What a machine cannot do is told and left out. Storage is kept in build/image for the next run."""
 
 import itertools
+import json
 import os
 import re
 import select
@@ -23,17 +24,17 @@ from containers import ROOT, STORE, Container, build, call, cannot, make_base, p
 sys.path.insert(0, str(ROOT / "tests/interop"))
 from peers import BINARY, Authority, Mqtt, counted, tcp, write_users  # noqa: E402
 
-IMAGE = "localhost/bramble:test"
+FULL = "--full"
+IMAGE = "localhost/bramble:" + ("full" if FULL in sys.argv else "test")
 PROGRAMS = ("bramble", "bramble-ctl", "bramble-passwd")
 OURS = 1883
-MEBI = 1 << 20
-LAYERS_MAX = 40 * 1000 * 1000
+LAYERS_MIN, LAYERS_MAX = 2_000_000, 40_000_000  # bytes
 CLIENTS = 1000
 END_MAX = 1.0
 PASSWORD = re.compile(r"^ +password  ([a-z2-9-]{27})$", re.MULTILINE)
 # All that a careful person takes from a container.
 CLOSED = ["--read-only", "--cap-drop", "all", "--security-opt", "no-new-privileges"]
-SCRATCH = STORE / "scratch"
+SCRATCH = STORE / f"scratch-{os.getpid()}"
 NUMBERS = itertools.count()
 
 
@@ -85,33 +86,31 @@ class WithContainers(unittest.TestCase):
 
 class Image(WithContainers):
     def setting(self, what):
-        return podman("inspect", IMAGE, "--format", "{{json .Config." + what + "}}").stdout.strip()
+        return podman("inspect", IMAGE, "--format", "{{json " + what + "}}").stdout.strip()
 
     def test_layers_above_the_base_have_at_most_40_mb(self):
-        history = podman("history", "--no-trunc", "--human=false", "--format", "{{.Size}}\t{{.CreatedBy}}", IMAGE).stdout
-        layers = [line.split("\t") for line in history.splitlines()]
-        own = [int(size) for size, by in layers[:-1]]  # the last is the base
-        base = int(layers[-1][0])
-        for size, by in layers[:-1]:
-            if int(size):
-                print(f"{int(size) / 1e6:8.1f} MB  {by[:90]}")
-        print(f"{sum(own) / 1e6:8.1f} MB in all, above a base of {base / 1e6:.1f} MB")
-        self.assertGreater(sum(own), 2 * MEBI)
-        self.assertLessEqual(sum(own), LAYERS_MAX)
+        *own, base = json.loads(podman("history", "--no-trunc", "--format", "json", IMAGE).stdout)  # the newest first
+        for layer in own:
+            if layer["size"]:
+                print(f"\n{layer['size'] / 1e6:8.1f} MB  {layer['CreatedBy'][:90]}", end="")
+        size = sum(layer["size"] for layer in own)
+        print(f"\n{size / 1e6:8.1f} MB in all, above a base of {base['size'] / 1e6:.1f} MB")
+        self.assertGreater(size, LAYERS_MIN)
+        self.assertLessEqual(size, LAYERS_MAX)
 
     def test_it_says_who_runs_what_and_where(self):
-        self.assertEqual(self.setting("User"), '"1883:1883"')
+        self.assertEqual(self.setting(".Config.User"), '"1883:1883"')
         for port in (1883, 8883, 8083, 9001):
-            self.assertIn(f'"{port}/tcp"', self.setting("ExposedPorts"))
-        self.assertEqual(self.setting("Volumes"), '{"/var/lib/bramble":{}}')
-        self.assertEqual(self.setting("StopSignal"), '"SIGTERM"')
-        self.assertEqual(self.setting("Entrypoint"), '["/usr/bin/bramble","--container"]')
-        self.assertIn('"/usr/bin/bramble-ctl","ping","--container"', self.setting("Healthcheck"))
+            self.assertIn(f'"{port}/tcp"', self.setting(".Config.ExposedPorts"))
+        self.assertEqual(self.setting(".Config.Volumes"), '{"/var/lib/bramble":{}}')
+        self.assertEqual(self.setting(".Config.StopSignal"), '"SIGTERM"')
+        self.assertEqual(self.setting(".Config.Entrypoint"), '["/usr/bin/bramble","--container"]')
+        self.assertIn('"/usr/bin/bramble-ctl","ping","--container"', self.setting(".HealthCheck"))
 
     def test_its_label_has_the_version_of_the_broker(self):
         container = self.run_image()
         version = container.execute("bramble", "--version").stdout.split()[-1]
-        self.assertIn(f'"org.opencontainers.image.version":"{version}"', self.setting("Labels"))
+        self.assertIn(f'"org.opencontainers.image.version":"{version}"', self.setting(".Config.Labels"))
 
     def test_its_folders_are_ours_and_it_has_no_configuration(self):
         container = self.run_image()
@@ -231,7 +230,7 @@ class End(WithContainers):
         for number in range(100):
             publisher.publish(f"away/{number}", b"for later %d" % number, 1)
             publisher.publish(f"kept/{number}", b"value %d" % number, 1, retain=True)
-        return container, clients, publisher
+        return container, [*clients, publisher]
 
     def check_kept(self):
         for number in range(0, CLIENTS, 7):
@@ -251,7 +250,7 @@ class End(WithContainers):
         reader.end()
 
     def test_sigterm_ends_it_within_a_second_and_all_is_kept(self):
-        container, clients, publisher = self.begin()
+        container, clients = self.begin()
         process = container.process()
         status = os.pidfd_open(process)
         begun = time.monotonic()
@@ -269,7 +268,7 @@ class End(WithContainers):
         self.check_kept()
 
     def test_kill_9_and_a_start_keep_what_was_on_the_disk(self):
-        container, clients, _ = self.begin()
+        container, clients = self.begin()
         time_to_be_written = 3  # durability_interval is a second
         until = time.monotonic() + time_to_be_written
         while time.monotonic() < until:
@@ -299,17 +298,16 @@ def main():
     if spaces.INSIDE not in sys.argv:  # with the machine's network, for apt
         begun = time.monotonic()
         make_base()
-        log = STORE / "build.log"
-        if "--full" in sys.argv:
+        log = STORE / f"build{FULL if FULL in sys.argv else ''}.log"
+        if FULL in sys.argv:
             build(ROOT, IMAGE, 3 * 3600, log)
         else:
             build_from_programs(log)
         print(f"the image is built, after {time.monotonic() - begun:.0f} s", flush=True)
     spaces.enter()
     settle()
-    if "--full" in sys.argv:
-        sys.argv.remove("--full")
-    shutil.rmtree(SCRATCH, ignore_errors=True)
+    if FULL in sys.argv:
+        sys.argv.remove(FULL)
     try:
         return counted(unittest.main(exit=False, verbosity=2).result)
     finally:
