@@ -73,8 +73,13 @@ bool of_listener(std::string_view name, bool per_listener) {
   return has_row(kListenerOptions, name) || has_row(kTlsOptions, name) || (per_listener && has_row(kAuthOptions, name));
 }
 
-/// per_listener_settings says what those behind it are about, and what is behind a `listener` would be for it.
-int order(const ConfigLine& line) { return line.name == kPerListener ? 0 : line.name == kListener ? 2 : 1; }
+/// per_listener_settings says what those behind it are about, who may log in needs the default listener before it then,
+/// and what is behind a `listener` would be for that.
+int order(const ConfigLine& line) {
+  if (line.name == kPerListener) return 0;
+  if (line.name == kListener) return 3;
+  return has_row(kAuthOptions, line.name) ? 2 : 1;
+}
 
 std::optional<bool> sets_per_listener(const std::vector<ConfigLine>& lines) {
   const auto line = std::ranges::find(lines, kPerListener, &ConfigLine::name);

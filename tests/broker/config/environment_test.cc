@@ -7,6 +7,8 @@
 namespace bramble::testing {
 namespace {
 
+constexpr const char* kOpen = "listener 1883\nallow_anonymous true\n";
+
 EnvironmentLines lines_of(std::vector<const char*> variables) {
   variables.push_back(nullptr);
   return environment_lines(variables.data());
@@ -34,7 +36,8 @@ std::string error_with(std::vector<const char*> variables, std::string_view file
 }  // namespace
 
 TEST_CASE("BRAMBLE_OPTION is a line of that option, with the variable as its place") {
-  const auto found = lines_of({"PATH=/bin", "BRAMBLE_MAX_QUEUED_MESSAGES= 500 ", "BRAMBLE_CIPHERS_TLS1_3=x", "BRAMBLE_LOG_TYPE=a=b"});
+  const auto found =
+      lines_of({"PATH=/bin", "BRAMBLE_MAX_QUEUED_MESSAGES= 500 ", "BRAMBLE_CIPHERS_TLS1_3=x", "BRAMBLE_LOG_TYPE=a=b"});
   REQUIRE(found.lines.size() == 3);
   CHECK(found.lines[0].name == "ciphers_tls1.3");
   CHECK(found.lines[1].name == "log_type");
@@ -46,7 +49,7 @@ TEST_CASE("BRAMBLE_OPTION is a line of that option, with the variable as its pla
 }
 
 TEST_CASE("a variable sets an option of the broker, and --test-config names it as the origin") {
-  const Config config = must_read_with({"BRAMBLE_MAX_QUEUED_MESSAGES=500"}, "listener 1883\n");
+  const Config config = must_read_with({"BRAMBLE_MAX_QUEUED_MESSAGES=500"}, kOpen);
   CHECK(config.broker.max_queued_messages == 500);
   CHECK(config.origins.at("max_queued_messages") == "BRAMBLE_MAX_QUEUED_MESSAGES");
   CHECK(config.warnings.empty());
@@ -64,15 +67,18 @@ TEST_CASE("names are in capitals") {
 }
 
 TEST_CASE("a value that is wrong, empty or more than a line is an error") {
-  CHECK(error_with({"BRAMBLE_MAX_INFLIGHT_MESSAGES=many"}).starts_with("BRAMBLE_MAX_INFLIGHT_MESSAGES: max_inflight_messages: many "));
+  CHECK(error_with({"BRAMBLE_MAX_INFLIGHT_MESSAGES=many"})
+            .starts_with("BRAMBLE_MAX_INFLIGHT_MESSAGES: max_inflight_messages: many "));
   CHECK(error_with({"BRAMBLE_LOG_TYPE="}) == "BRAMBLE_LOG_TYPE: log_type: needs a value behind it");
-  CHECK(error_with({"BRAMBLE_ACL_FILE=/a\nallow_anonymous true"}) == "BRAMBLE_ACL_FILE: holds the byte 0x0A: take it out");
+  CHECK(error_with({"BRAMBLE_ACL_FILE=/a\nallow_anonymous true"}) ==
+        "BRAMBLE_ACL_FILE: holds the byte 0x0A: take it out");
 }
 
 TEST_CASE("a variable takes the place of what the file says of the same option, and says so") {
-  const char* const file = "max_queued_messages 100\nlog_type error\npersistence_location /a\nlistener 1883\nlog_type warning\n";
-  const Config config = must_read_with({"BRAMBLE_MAX_QUEUED_MESSAGES=500", "BRAMBLE_LOG_TYPE=notice",
-                                        "BRAMBLE_PERSISTENCE_LOCATION=/b"}, file);
+  const char* const file =
+      "max_queued_messages 100\nlog_type error\npersistence_location /a\nlistener 1883\nlog_type warning\n";
+  const Config config = must_read_with(
+      {"BRAMBLE_MAX_QUEUED_MESSAGES=500", "BRAMBLE_LOG_TYPE=notice", "BRAMBLE_PERSISTENCE_LOCATION=/b"}, file);
   CHECK(config.broker.max_queued_messages == 500);
   CHECK(show_log_type(config.broker) == "notice");
   CHECK(config.store.persistence_location == "/b");
@@ -113,7 +119,8 @@ TEST_CASE("BRAMBLE_LISTENER opens one more, and what the file says behind it is 
 }
 
 TEST_CASE("who may log in by the environment counts for every listener") {
-  const Config config = must_read_with({"BRAMBLE_ALLOW_ANONYMOUS=true"}, "listener 1883\nallow_anonymous false\nlistener 1884\n");
+  const Config config =
+      must_read_with({"BRAMBLE_ALLOW_ANONYMOUS=true"}, "listener 1883\nallow_anonymous false\nlistener 1884\n");
   CHECK(config.listeners[0].auth.allow_anonymous == true);
   CHECK(config.listeners[1].auth.allow_anonymous == true);
   CHECK(warns(config, "b.conf:2: allow_anonymous: not used: BRAMBLE_ALLOW_ANONYMOUS takes its place"));
@@ -130,20 +137,22 @@ TEST_CASE("with per_listener_settings it is for the default listener alone, and 
 }
 
 TEST_CASE("per_listener_settings of the environment counts before the first line of the file") {
-  const Config config = must_read_with({"BRAMBLE_PER_LISTENER_SETTINGS=true"},
-                                       "per_listener_settings false\nlistener 1883\nallow_anonymous true\nlistener 1884\n");
+  const Config config =
+      must_read_with({"BRAMBLE_PER_LISTENER_SETTINGS=true"},
+                     "per_listener_settings false\nlistener 1883\nallow_anonymous true\nlistener 1884\n");
   CHECK(config.broker.per_listener_settings);
   CHECK(config.listeners[0].auth.allow_anonymous == true);
   CHECK(config.listeners[1].auth.allow_anonymous == false);
 }
 
 TEST_CASE("what Kubernetes sets for a service named bramble is told in one line and does nothing") {
-  const Config config = must_read_with(
-      {"BRAMBLE_SERVICE_HOST=10.0.0.7", "BRAMBLE_SERVICE_PORT=1883", "BRAMBLE_SERVICE_PORT_MQTT=1883",
-       "BRAMBLE_PORT=tcp://10.0.0.7:1883", "BRAMBLE_PORT_1883_TCP=tcp://10.0.0.7:1883", "BRAMBLE_PORT_1883_TCP_PROTO=tcp",
-       "BRAMBLE_PORT_1883_TCP_PORT=1883", "BRAMBLE_PORT_1883_TCP_ADDR=10.0.0.7", "BRAMBLE_WS_SERVICE_HOST=10.0.0.8",
-       "BRAMBLE_WS_PORT=tcp://10.0.0.8:9001", "BRAMBLE_WS_PORT_9001_TCP_ADDR=10.0.0.8"},
-      "listener 1885\n");
+  const Config config =
+      must_read_with({"BRAMBLE_SERVICE_HOST=10.0.0.7", "BRAMBLE_SERVICE_PORT=1883", "BRAMBLE_SERVICE_PORT_MQTT=1883",
+                      "BRAMBLE_PORT=tcp://10.0.0.7:1883", "BRAMBLE_PORT_1883_TCP=tcp://10.0.0.7:1883",
+                      "BRAMBLE_PORT_1883_TCP_PROTO=tcp", "BRAMBLE_PORT_1883_TCP_PORT=1883",
+                      "BRAMBLE_PORT_1883_TCP_ADDR=10.0.0.7", "BRAMBLE_WS_SERVICE_HOST=10.0.0.8",
+                      "BRAMBLE_WS_PORT=tcp://10.0.0.8:9001", "BRAMBLE_WS_PORT_9001_TCP_ADDR=10.0.0.8"},
+                     "listener 1885\nallow_anonymous true\n");
   REQUIRE(config.listeners.size() == 1);
   CHECK(config.listeners[0].port == 1885);
   REQUIRE(config.warnings.size() == 1);
@@ -157,7 +166,7 @@ TEST_CASE("what only looks like Kubernetes's is an unknown option") {
 }
 
 TEST_CASE("bramble-ctl's own variable is not taken for an option") {
-  const Config config = must_read_with({"BRAMBLE_PASSWORD=secret"}, "listener 1883\n");
+  const Config config = must_read_with({"BRAMBLE_PASSWORD=secret"}, kOpen);
   REQUIRE(config.warnings.size() == 1);
   CHECK(config.warnings[0].starts_with("BRAMBLE_PASSWORD: is for bramble-ctl"));
   CHECK_FALSE(contains(config.warnings[0], "secret"));
