@@ -79,7 +79,7 @@ OrMessage<std::string> random_bytes(std::size_t size) {
 }
 
 OrMessage<std::string> new_password() {
-  const auto random = random_bytes(kGroups * kGroupLetters);
+  auto random = random_bytes(kGroups * kGroupLetters);
   if (!random) return random;
   std::string password;
   for (std::size_t at = 0; at < random->size(); ++at) {
@@ -90,7 +90,7 @@ OrMessage<std::string> new_password() {
 }
 
 OrMessage<std::string> password_line(std::string_view password) {
-  const auto salt = random_bytes(kSaltBytes);
+  auto salt = random_bytes(kSaltBytes);
   if (!salt) return salt;
   const auto* const bytes = reinterpret_cast<const unsigned char*>(salt->data());
   return fmt::format("{}:{}\n", kUser, PasswordHash::argon2id(password, {bytes, salt->size()}).text());
