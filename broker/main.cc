@@ -9,12 +9,15 @@
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 #include "broker/broker.h"
 #include "broker/config/command_line.h"
 #include "broker/config/show.h"
 #include "broker/control_file.h"
 #include "broker/file_watch.h"
+#include "broker/first_start.h"
 #include "broker/log.h"
 #include "broker/net/tls_context.h"
 #include "broker/process.h"
@@ -109,8 +112,14 @@ int failed_to_start(const std::string& why) {
   return kExitStartFailed;
 }
 
+/// Nothing is there to look at yet.
+OrMessage<std::vector<std::string>> check_first_start(const CommandLine& command_line) {
+  return std::vector{command_line.config_file + ": is not there yet: the start makes it, with a user and his password"};
+}
+
 int test(const CommandLine& command_line, const Config& config) {
-  const auto notes = check_start(config, !command_line.config_file.empty());
+  const auto notes = command_line.first_start ? check_first_start(command_line)
+                                              : check_start(config, !command_line.config_file.empty());
   if (!notes) return std::fprintf(stderr, "%s\n", notes.error().c_str()), kExitBadConfig;
   for (const auto& warning : config.warnings) std::fprintf(stderr, "%s\n", warning.c_str());
   for (const auto& note : *notes) std::fprintf(stderr, "%s\n", note.c_str());
@@ -163,18 +172,24 @@ int run(const CommandLine& command_line, const std::shared_ptr<const Config>& co
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto command_line = parse_command_line(argc, argv);
+  auto command_line = parse_command_line(argc, argv);
   if (!command_line) {
     std::fprintf(stderr, "%s\n", command_line.error().c_str());
     return kExitBadConfig;
   }
   if (command_line->help) return std::fputs(usage().c_str(), stdout), kExitOk;
   if (command_line->version) return std::puts(version_line().c_str()), kExitOk;
+  find_config_file(*command_line);
   auto config = load_config(*command_line);
   if (!config) {
     std::fprintf(stderr, "%s\n", config.error().c_str());
     return kExitBadConfig;
   }
   if (command_line->test_config) return test(*command_line, *config);
+  if (std::exchange(command_line->first_start, false)) {
+    const auto account = account_to_become(*config, true);
+    if (!account) return failed_to_start(account.error());
+    if (const auto made = make_first_start(command_line->places, *account); !made) return failed_to_start(made.error());
+  }
   return run(*command_line, std::make_shared<const Config>(std::move(*config)));
 }

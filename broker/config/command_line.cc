@@ -1,8 +1,12 @@
 #include "broker/config/command_line.h"
 
-#include <functional>
+#include <algorithm>
+#include <iterator>
 #include <string_view>
+#include <unistd.h>
 #include <utility>
+
+#include "broker/config/environment.h"
 
 namespace bramble {
 
@@ -37,10 +41,23 @@ struct Flag {
   bool CommandLine::*field;
 };
 constexpr Flag kFlags[] = {
-    {"-v", "--verbose", &CommandLine::verbose}, {"-q", "--quiet", &CommandLine::quiet},
-    {"-d", "--daemon", &CommandLine::daemon},   {"", "--test-config", &CommandLine::test_config},
-    {"", "--version", &CommandLine::version},   {"-h", "--help", &CommandLine::help},
+    {"-v", "--verbose", &CommandLine::verbose},   {"-q", "--quiet", &CommandLine::quiet},
+    {"-d", "--daemon", &CommandLine::daemon},     {"", "--test-config", &CommandLine::test_config},
+    {"", "--container", &CommandLine::container}, {"", "--version", &CommandLine::version},
+    {"-h", "--help", &CommandLine::help},
 };
+
+constexpr const char* kNobodyOutside =
+    ": opens no listener, so nobody outside this container reaches the broker, as with Mosquitto: write `listener "
+    "1883` "
+    "and who may connect (password_file, or allow_anonymous true)";
+
+OrMessage<std::vector<ConfigLine>> lines_of_file(const CommandLine& command_line) {
+  const std::string& file = command_line.config_file;
+  if (file.empty()) return std::vector<ConfigLine>();
+  if (command_line.first_start) return split_config(first_start_config(command_line.places), file);
+  return read_config_file(file);
+}
 
 bool set_flag(CommandLine& to, std::string_view argument) {
   for (const Flag& flag : kFlags) {
@@ -75,7 +92,8 @@ std::string usage() {
          "\n\n"
          "A multithreaded MQTT broker for MQTT 5.0, 3.1.1 and 3.1.\n\n"
          "Usage: bramble [-c FILE] [-p PORT] [-v | -q] [-d]\n"
-         "       bramble --test-config -c FILE\n\n"
+         "       bramble --test-config -c FILE\n"
+         "       bramble --container [-c FILE]\n\n"
          " -c, --config-file FILE  read this configuration, in mosquitto.conf's language\n"
          " -p, --port PORT         listen on this port of this machine only; may be given several times. Not used "
          "when\n"
@@ -86,20 +104,36 @@ std::string usage() {
          "     --tls-keylog FILE   write the keys of TLS sessions to this file, to look into them with Wireshark\n"
          "     --test-config       say what is wrong with the configuration, or what it means, and end: status 3\n"
          "                         or 0\n"
+         "     --container         take options from the environment too (BRAMBLE_MAX_QOS=1 is `max_qos 1`), and "
+         "without -c\n"
+         "                         read /etc/bramble/bramble.conf, else /mosquitto/config/mosquitto.conf, else\n"
+         "                         /var/lib/bramble/bramble.conf, which the first start makes, with a user and his "
+         "password\n"
          "     --version           print the version\n"
          " -h, --help              print this\n\n"
          "Without a configuration Bramble listens on port 1883 of this machine only, and lets everyone in.\n";
 }
 
+void find_config_file(CommandLine& command_line) {
+  if (!command_line.container || !command_line.config_file.empty()) return;
+  ContainerFile found = find_container_file(command_line.places);
+  command_line.config_file = std::move(found.path);
+  command_line.first_start = !found.there;
+}
+
 OrMessage<Config> load_config(const CommandLine& command_line) {
-  std::vector<ConfigLine> lines;
-  if (!command_line.config_file.empty()) {
-    auto read = read_config_file(command_line.config_file);
-    if (!read) return wrong(std::move(read.error()));
-    lines = std::move(*read);
+  auto lines = lines_of_file(command_line);
+  if (!lines) return wrong(std::move(lines.error()));
+  std::vector<std::string> warnings;
+  if (command_line.container) {
+    EnvironmentLines environment = environment_lines(::environ);
+    warnings = std::move(environment.warnings);
+    lines = with_environment(std::move(*lines), std::move(environment.lines), warnings);
   }
-  auto config = make_config(lines, command_line.ports);
+  auto config = make_config(*lines, command_line.ports);
   if (!config) return config;
+  if (command_line.container && config->local_only) warnings.push_back(command_line.config_file + kNobodyOutside);
+  std::ranges::move(warnings, std::back_inserter(config->warnings));
   if (command_line.verbose) {
     config->broker.log_type = kLogTypesAll;
     config->origins["log_type"] = "-v";

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "broker/config/config.h"
+#include "broker/config/container.h"
 
 namespace bramble {
 
@@ -22,6 +23,9 @@ struct CommandLine {
   bool quiet = false;                ///< -q: no log at all, over -v and the file
   bool daemon = false;               ///< -d
   bool test_config = false;          ///< --test-config: read, say what is wrong, end
+  bool container = false;            ///< --container: options from the environment, and without -c a file from `places`
+  ContainerPlaces places;            ///< where it looks
+  bool first_start = false;          ///< config_file is not there yet: the start makes it
   bool version = false;              ///< --version
   bool help = false;                 ///< -h, --help
 };
@@ -29,12 +33,16 @@ struct CommandLine {
 /// Errors: one line such as "Error: Unknown option '-x'.", for stderr; the status is kExitBadConfig.
 OrMessage<CommandLine> parse_command_line(int argc, const char* const* argv);
 
+/// With --container and without -c: names the file that counts, for good: a reload reads that one again.
+void find_config_file(CommandLine& command_line);
+
 /// What -h prints.
 std::string usage();
 /// What --version prints: "bramble version 0.1.0".
 std::string version_line();
 
-/// The configuration that the file and the flags make together.  Errors: as make_config's and read_config_file's.
+/// The configuration that the file, the flags and with --container the environment make together.  Errors: as
+/// make_config's and read_config_file's.
 OrMessage<Config> load_config(const CommandLine& command_line);
 
 }  // namespace bramble

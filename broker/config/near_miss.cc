@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "broker/config/config.h"
+#include "broker/config/option_names.h"
 
 namespace bramble {
 
@@ -31,20 +31,14 @@ std::size_t distance(std::string_view from, std::string_view to) {
 std::string_view near_miss(std::string_view name) {
   std::size_t nearest = 3;  // more than two slips is another word
   std::string_view found;
-  const auto look = [&](std::string_view known) {
-    if (known.size() > name.size() + 2 || name.size() > known.size() + 2) return;
+  for (const std::string_view known : option_names()) {
+    if (known.size() > name.size() + 2 || name.size() > known.size() + 2) continue;
     const std::size_t here = distance(name, known);
     if (here < nearest) {
       nearest = here;
       found = known;
     }
-  };
-  for (const auto& row : kBrokerOptions) look(row.name);
-  for (const auto& row : kAuthOptions) look(row.name);
-  for (const auto& row : kStoreOptions) look(row.name);
-  for (const auto& row : kListenerOptions) look(row.name);
-  for (const auto& row : kTlsOptions) look(row.name);
-  for (const std::string_view known : {"listener", "include_dir", "maximum_qos"}) look(known);
+  }
   return found;
 }
 

@@ -19,7 +19,8 @@ std::string usage() {
   return "bramble-ctl version " BRAMBLE_VERSION
          "\n\n"
          "Looks at configurations of Bramble and Mosquitto, and talks to a broker over TCP, TLS and Unix sockets.\n\n"
-         "Usage: bramble-ctl config show FILE      every option and the line it comes from, who may do what by each\n"
+         "Usage: bramble-ctl config show FILE|--container\n"
+         "                                         every option and the line it comes from, who may do what by each\n"
          "                                         listener, and where Mosquitto differs\n"
          "       bramble-ctl explain publish|subscribe|connect ...\n"
          "                                         whether a client may, and by which rule; who would get it\n"
@@ -81,7 +82,9 @@ int run(const std::vector<std::string>& words) {
   if (first == "store") return store(rest);
   if (first == "import-mosquitto") return import_mosquitto(rest);
   if (first == "config") {
-    if (rest.size() != 2 || rest[0] != "show") return fail(kBadWords, "which file? bramble-ctl config show FILE");
+    if (rest.size() != 2 || rest[0] != "show") {
+      return fail(kBadWords, "which file? bramble-ctl config show FILE, or --container");
+    }
     return show_config_file(rest[1]);
   }
   if (first == "--help" || first == "-h" || first == "help") return print(usage()) ? kDone : kFailed;
@@ -107,7 +110,12 @@ bool print(std::string_view text) {
 
 int show_config_file(const std::string& file) {
   CommandLine command_line;
-  command_line.config_file = file;
+  command_line.container = file == "--container";
+  if (!command_line.container) command_line.config_file = file;
+  find_config_file(command_line);
+  if (command_line.first_start) {
+    return fail(kBadConfig, command_line.config_file + " is not there yet: the first start makes it");
+  }
   const auto config = load_config(command_line);
   if (!config) return std::fprintf(stderr, "%s\n", config.error().c_str()), kBadConfig;
   const auto notes = check_start(*config, true);

@@ -132,6 +132,11 @@ constexpr Flag kFlags[] = {
      [](Options& to, std::string_view value) {
        return take_number(to.login.session_expiry, value, 0, mqtt::kSessionNeverExpires);
      }},
+    {"-c", "--config-file", "FILE", kPing,
+     "ask the broker of this machine that has this configuration, by any listener",
+     [](Options& to, std::string_view value) { return take_text(to.config_file, value); }},
+    {"", "--container", "", kPing, "the same, with the configuration that bramble --container has",
+     [](Options& to, std::string_view) { return to.container = true, std::string(); }},
     {"", "--help", "", kAll, "print this", [](Options& to, std::string_view) { return to.help = true, std::string(); }},
 };
 
@@ -161,6 +166,11 @@ std::string wrong_together(Verb verb, const Options& options) {
   if (!place.trust.key.empty() && place.trust.certificate.empty()) return "--key: needs --cert, whose key it is";
   if (place.insecure && !place.tls()) return "--insecure: needs --cafile, --capath or --tls-use-os-certs";
   if (login.password && !login.user_name && login.version != Version::v5) return "-P: needs -u in MQTT 3.1.1";
+  if (!options.config_file.empty() || options.container) {
+    const bool more =
+        place.port != 0 || place.host != Place().host || !place.unix_socket.empty() || place.tls() || login.user_name;
+    return more ? "-c and --container: the configuration says where and how: leave -h, -p, --unix, -u and TLS out" : "";
+  }
   if (verb == Verb::ping) return {};
   if (options.topics.empty()) return "which topic? -t TOPIC";
   for (const std::string& topic : options.topics) {

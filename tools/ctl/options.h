@@ -30,6 +30,8 @@ struct Options {
   bool verbose = false;
   std::uint32_t count = 0;          ///< 0: no end
   std::chrono::seconds timeout{0};  ///< 0: none was given
+  std::string config_file;          ///< ping: asks the broker that has this configuration
+  bool container = false;           ///< ping: the same of a container
   bool help = false;
 };
 

@@ -1,6 +1,9 @@
+#include <cstdio>
 #include <fmt/format.h>
 
+#include "broker/config/command_line.h"
 #include "tools/ctl/commands.h"
+#include "tools/ctl/health.h"
 
 namespace bramble::ctl {
 
@@ -12,11 +15,27 @@ constexpr std::chrono::seconds kPatience{5};
 
 double milliseconds(steady_clock::duration time) { return std::chrono::duration<double, std::milli>(time).count(); }
 
+/// The one that runs with this configuration: whatever it wants to know of a client, it need not be told.
+int ping_configured(const Options& options, SteadyTime until) {
+  CommandLine command_line;
+  command_line.config_file = options.config_file;
+  command_line.container = options.container;
+  find_config_file(command_line);
+  if (command_line.first_start)
+    return fail(kFailed, fmt::format("ping: {} is not there yet", command_line.config_file));
+  const auto config = load_config(command_line);
+  if (!config) return std::fprintf(stderr, "%s\n", config.error().c_str()), kBadConfig;
+  const auto answer = ask_health(*config, until);
+  if (!answer) return fail(kFailed, "ping: " + answer.error());
+  return print(*answer + "\n") ? kDone : kFailed;
+}
+
 }  // namespace
 
 int ping(const Options& options) {
   const SteadyTime begun = steady_clock::now();
   const SteadyTime until = begun + (options.timeout.count() != 0 ? options.timeout : kPatience);
+  if (!options.config_file.empty() || options.container) return ping_configured(options, until);
   auto client = Client::connect(options.place, options.login, until);
   if (!client) return fail(kFailed, "ping: " + client.error());
   const SteadyTime connected = steady_clock::now();

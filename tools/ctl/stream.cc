@@ -137,6 +137,11 @@ int milliseconds_until(SteadyTime until) {
 OrMessage<std::unique_ptr<Stream>> Stream::open(const Place& place, SteadyTime until) {
   const auto socket = place.unix_socket.empty() ? open_tcp(place, until) : open_unix(place, until);
   if (!socket) return wrong(socket.error());
+  const std::string& ahead = place.before_tls;  // what is new takes so little at once
+  if (::send(*socket, ahead.data(), ahead.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(ahead.size())) {
+    ::close(*socket);
+    return wrong(fmt::format("the connection to {} broke: {}", place.name(), std::strerror(errno)));
+  }
   if (place.tls()) return open_tls(*socket, place, until);
   return std::make_unique<Plain>(*socket, place.name());
 }

@@ -20,10 +20,13 @@ struct Place {
   // TLS, if one of these is given
   TlsTrust trust;
   bool system_authorities = false;
-  bool insecure = false;  ///< the certificate may be for another host
+  bool insecure = false;         ///< the certificate may be for another host
+  bool any_certificate = false;  ///< TLS with whoever answers, for a broker of which nothing is told
+  std::string before_tls;        ///< what goes ahead of everything: a PROXY header
 
   bool tls() const {
-    return !trust.cafile.empty() || !trust.capath.empty() || !trust.certificate.empty() || system_authorities;
+    return !trust.cafile.empty() || !trust.capath.empty() || !trust.certificate.empty() || system_authorities ||
+           any_certificate;
   }
   std::uint16_t port_used() const;
   std::string name() const;  ///< for people: "localhost:1883"
