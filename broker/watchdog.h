@@ -9,10 +9,9 @@
 
 namespace bramble {
 
-/// Tells the service manager that the broker is alive, each time that all reactors have answered since it was last told:
-/// one that hangs, or main, is not told of, and the manager begins the broker anew. Four times in the time that the
-/// manager wants to hear it in; nothing at all if it does not.
-/// Threads: main, while the reactors run.
+/// Tells the service manager that the broker is alive, each time that all reactors have answered since it was last
+/// told: one that hangs, or main, is not told of, and the manager begins the broker anew. Four times in the time that
+/// the manager wants to hear it in; nothing at all if it does not. Threads: main, while the reactors run.
 class Watchdog {
  public:
   Watchdog(Service& service, Broker& broker);

@@ -18,8 +18,8 @@ class BoundSocket {
   enum class Keeper : std::uint8_t { none, store, unit };
 
   /// All that a listener asks for: IPv4 and IPv6 of each address of its name, or a Unix socket.
-  /// `beside_own`: also on a port of one of this account's that share_port(). What is among `handed` is not opened anew.
-  /// Errors: a line that names the listener, where it was declared, and what to do.
+  /// `beside_own`: also on a port of one of this account's that share_port(). What is among `handed` is not opened
+  /// anew. Errors: a line that names the listener, where it was declared, and what to do.
   static OrMessage<std::vector<BoundSocket>> open(const ListenerOptions& options, bool beside_own = false,
                                                   HandedSockets* handed = nullptr);
   /// What open() would take of them is wanted.

@@ -66,7 +66,8 @@ bool same(const sockaddr_storage& one, const sockaddr& other) {
 
 bool fits(int socket, const sockaddr& address, const ListenerOptions& options) {
   return asked(socket, SOL_SOCKET, SO_TYPE) == SOCK_STREAM && asked(socket, SOL_SOCKET, SO_ACCEPTCONN) == 1 &&
-         same(address_of(socket), address) && (address.sa_family == AF_UNIX || device_of(socket) == options.bind_interface) &&
+         same(address_of(socket), address) &&
+         (address.sa_family == AF_UNIX || device_of(socket) == options.bind_interface) &&
          (address.sa_family != AF_INET6 || asked(socket, IPPROTO_IPV6, IPV6_V6ONLY) == 1);
 }
 
@@ -89,8 +90,8 @@ HandedSockets::~HandedSockets() {
 }
 
 HandedSockets::Place* HandedSockets::find(const sockaddr& address, const ListenerOptions& options) {
-  const auto found =
-      std::ranges::find_if(places_, [&](const Place& place) { return fits(place.socket.descriptor, address, options); });
+  const auto found = std::ranges::find_if(
+      places_, [&](const Place& place) { return fits(place.socket.descriptor, address, options); });
   return found == places_.end() ? nullptr : &*found;
 }
 
@@ -127,7 +128,8 @@ HandedSockets::Socket HandedSockets::take(const sockaddr& address, const Listene
 std::string HandedSockets::name_of(int descriptor) {
   std::string name = std::string(kOurs) + where(descriptor);
   if (const std::string device = device_of(descriptor); !device.empty()) name += "@" + device;
-  std::ranges::replace_if(name, [](char letter) { return letter <= ' ' || letter > '~' || letter == ':'; }, '_');
+  std::ranges::replace_if(
+      name, [](char letter) { return letter <= ' ' || letter > '~' || letter == ':'; }, '_');
   constexpr std::size_t kBytesMax = 255;  // FDNAME's
   return name.substr(0, kBytesMax);
 }
