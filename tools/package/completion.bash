@@ -3,12 +3,12 @@
 # The options, or with -c the commands, that `$@ --help` tells of.
 _bramble_words() {
     local pattern='(^|[[:space:],(|[])-{1,2}[[:alnum:]][[:alnum:].-]*'
-    "$@" --help 2>/dev/null | grep -oE -- "$pattern" | grep -oE -- '-{1,2}[[:alnum:]][[:alnum:].-]*'
+    "$@" --help 2>/dev/null | grep -oE -- "$pattern" | grep -oE -- '-{1,2}[[:alnum:]][[:alnum:].-]*' | sort -u
 }
 
 _bramble_commands() {
     local name=${1##*/}
-    "$1" --help 2>/dev/null | sed -nE "s/^(Usage:|usage:)? *$name ([a-z][a-z-]+) .*/\2/p; s/^  ([a-z]+)  +.*/\1/p"
+    "$1" --help 2>/dev/null | sed -nE "s/^(Usage:|usage:| ) *$name ([a-z][a-z-]+) .*/\2/p; s/^  ([a-z]+)  +.*/\1/p"
 }
 
 _bramble() {
