@@ -162,8 +162,8 @@ bool Broker::save_now() {
 
 std::shared_ptr<const std::atomic<unsigned>> Broker::call_roll() {
   using Missing = std::atomic<unsigned>;  // relaxed: a figure and nothing with it
-  struct Answer final : Errand {
-    explicit Answer(std::shared_ptr<Missing> all) : missing(std::move(all)) {}
+  struct Present final : Errand {
+    explicit Present(std::shared_ptr<Missing> all) : missing(std::move(all)) {}
     bool run(const OnReactor&, MessageHandler&) override {
       missing->fetch_sub(1, std::memory_order_relaxed);
       return false;
@@ -171,7 +171,7 @@ std::shared_ptr<const std::atomic<unsigned>> Broker::call_roll() {
     const std::shared_ptr<Missing> missing;
   };
   auto missing = std::make_shared<Missing>(mesh_.size());
-  for (unsigned i = 0; i < mesh_.size(); ++i) mesh_[i].inbox().post(std::make_unique<Answer>(missing));
+  for (unsigned i = 0; i < mesh_.size(); ++i) mesh_[i].inbox().post(std::make_unique<Present>(missing));
   return missing;
 }
 
