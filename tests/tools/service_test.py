@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 import unittest
+from pathlib import Path
 
 from programs import BROKER, SECONDS, WithFolder, end_with
 from raw_client import connect
@@ -84,7 +85,7 @@ class Service(WithFolder):
     def test_a_reload_is_told_of_from_its_beginning_to_its_end_and_whether_it_was_taken(self):
         place = self.place()
         process = self.start(self.config(place))
-        self.config(place, more="max_qos 7\n")
+        self.config(place, more="max_keepalive 70000\n")
         self.manager.heard.clear()
         before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         process.send_signal(signal.SIGHUP)
@@ -93,8 +94,8 @@ class Service(WithFolder):
         self.assertRegex(reloading, r"^RELOADING=1\nMONOTONIC_USEC=\d+$")
         self.assertGreaterEqual(int(reloading.rpartition("=")[2]), before)
         self.assertIn("is not taken; the one before stays.", status)
-        self.assertIn("max_qos", status)
-        self.config(place, more="max_qos 1\n")
+        self.assertIn("max_keepalive", status)
+        self.config(place, more="max_keepalive 60\n")
         self.manager.heard.clear()
         process.send_signal(signal.SIGHUP)
         self.manager.wait_for("READY=1")
@@ -148,9 +149,8 @@ class Service(WithFolder):
         place = self.place()
         process = self.start(self.config(place), watchdog=0.4)
         self.manager.wait_for("WATCHDOG=1")
-        threads = {open(f"/proc/{process.pid}/task/{each}/comm").read().strip(): int(each)
-                   for each in os.listdir(f"/proc/{process.pid}/task")}
-        with stopped(threads["reactor 1"]):
+        threads = {(each / "comm").read_text(): int(each.name) for each in Path(f"/proc/{process.pid}/task").iterdir()}
+        with stopped(threads["reactor 1\n"]):
             self.silence()
         self.manager.heard.clear()
         for _ in range(3):
