@@ -1,6 +1,7 @@
 """A bare Debian 12 in a folder, made with this machine's own apt settings; and a network that nothing else is in."""
 import glob
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -50,6 +51,7 @@ class Root:
         self.path.mkdir()
         run("tar", "-C", self.path, "-xf", archive)
         shutil.copy("/etc/resolv.conf", self / "etc/resolv.conf")
+        (self / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")  # as an installer does
         for settings in glob.glob("/etc/apt/apt.conf.d/99*"):
             shutil.copy(settings, self / "etc/apt/apt.conf.d")
         self.forbid_services()
@@ -72,7 +74,7 @@ class Root:
         return self.run("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "Dpkg::Use-Pty=0", *words)
 
     def unowned(self):
-        """Files that belong to no package, but for what apt and dpkg themselves write."""
+        """Files that belong to no package, but for what apt, dpkg and the tools for accounts themselves write."""
         owned = set()
         for listed in (self / "var/lib/dpkg/info").glob("*.list"):
             for line in listed.read_text().splitlines():
@@ -80,7 +82,7 @@ class Root:
                 owned.add("/usr" + line if (self / top).is_symlink() else line)
         own = ("/proc", "/sys", "/dev", "/run", "/tmp", "/root", "/var/lib/dpkg", "/var/lib/apt", "/var/cache", "/var/log/apt")
         found = {f"/{path.relative_to(self.path)}" for path in self.path.rglob("*")}
-        return {path for path in found - owned if not path.startswith(own)}
+        return {path for path in found - owned if not path.startswith(own) and not re.fullmatch("/etc/[a-z]+-", path)}
 
     def remove(self):
         if self.path.exists():

@@ -119,7 +119,6 @@ class Installed:
         self.root, self.network = root, network
         self.log = tempfile.TemporaryFile()
         self.manager = Manager(str(root / "run/notify"), "/run/notify", self.log)
-        root.run("install", "-d", "-o", "bramble", "/run/bramble")  # RuntimeDirectory=
 
     def inside(self, *words):
         return [*self.network.inside, "chroot", *words]

@@ -32,6 +32,7 @@ install(CODE "execute_process(COMMAND \"${CMAKE_COMMAND}\" --build \"${CMAKE_BIN
   COMMAND_ERROR_IS_FATAL ANY)")
 
 set(shared_doc ${CMAKE_INSTALL_DATADIR}/doc)
+set(overrides ${CMAKE_INSTALL_DATADIR}/lintian/overrides)
 set(completions ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 install(TARGETS bramble bramble-ctl bramble-passwd RUNTIME)
 install(FILES ${made}/bramble.8.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
@@ -48,19 +49,20 @@ install(FILES ${package}/copyright ${package}/README.Debian ${made}/changelog.gz
 install(FILES ${reference} ${CMAKE_SOURCE_DIR}/configs/home.conf ${CMAKE_SOURCE_DIR}/configs/pi.conf
   ${CMAKE_SOURCE_DIR}/configs/tls.conf ${CMAKE_SOURCE_DIR}/configs/websocket.conf
   ${CMAKE_SOURCE_DIR}/configs/internet-facing.conf DESTINATION ${shared_doc}/bramble/examples)
-install(FILES ${package}/bramble.lintian-overrides DESTINATION ${CMAKE_INSTALL_DATADIR}/lintian/overrides RENAME bramble)
+install(FILES ${package}/bramble.lintian-overrides DESTINATION ${overrides} RENAME bramble)
 
 install(TARGETS bramble-bench RUNTIME COMPONENT tools)
 install(FILES ${made}/bramble-bench.1.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT tools)
 install(FILES ${package}/completion.bash DESTINATION ${completions} RENAME bramble-bench COMPONENT tools)
 install(FILES ${package}/copyright ${made}/changelog.gz ${made}/changelog.Debian.gz
   DESTINATION ${shared_doc}/bramble-tools COMPONENT tools)
+install(FILES ${package}/bramble-tools.lintian-overrides DESTINATION ${overrides} RENAME bramble-tools COMPONENT tools)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME bramble)
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
 set(CPACK_PACKAGE_VENDOR Bramble)
-set(CPACK_PACKAGE_CONTACT "The Bramble authors <bramble@localhost.localdomain>")
+set(CPACK_PACKAGE_CONTACT "The Bramble authors <bramble@example.invalid>")
 set(CPACK_PACKAGE_DIRECTORY ${CMAKE_BINARY_DIR})
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
@@ -79,15 +81,16 @@ set(CPACK_DEBIAN_BRAMBLE_PACKAGE_NAME bramble)
 set(CPACK_DEBIAN_BRAMBLE_PACKAGE_DEPENDS "adduser, init-system-helpers (>= 1.54~)")
 set(CPACK_DEBIAN_BRAMBLE_PACKAGE_SUGGESTS "mosquitto-clients, bramble-tools")
 set(CPACK_COMPONENT_BRAMBLE_DESCRIPTION "multithreaded MQTT broker
- Serves clients of MQTT 5.0, 3.1.1 and 3.1 over TCP, TLS and WebSocket on all cores, keeps
- what was acknowledged on disk, and reads the configuration of Mosquitto.
- .
- With bramble-ctl, which looks at configurations and talks to brokers, and
- bramble-passwd, which sets the passwords of users.")
+Serves clients of MQTT 5.0, 3.1.1 and 3.1 over TCP, TLS and WebSocket on all
+cores, keeps what was acknowledged on disk, and reads the configuration of
+Mosquitto.
+.
+With bramble-ctl, which looks at configurations and talks to brokers, and
+bramble-passwd, which sets the passwords of users.")
 set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME bramble-tools)
 set(CPACK_COMPONENT_TOOLS_DESCRIPTION "load tester for MQTT brokers
- Bramble-bench plays publishers and subscribers in many numbers and forms to a broker,
- and tells throughput, latency, and what was lost, doubled or out of order.")
+Plays publishers and subscribers in many numbers and forms to a broker, and
+tells throughput, latency, and what was lost, doubled or out of order.")
 file(WRITE ${made}/conffiles "/etc/bramble/bramble.conf\n/etc/bramble/conf.d/README\n")
 set(CPACK_DEBIAN_BRAMBLE_PACKAGE_CONTROL_EXTRA ${package}/postinst ${package}/prerm ${package}/postrm ${made}/conffiles)
 if(CMAKE_CROSSCOMPILING)
