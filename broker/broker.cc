@@ -55,12 +55,14 @@ class SubscriptionInquiry final : public Inquiry {
 
 }  // namespace
 
-OrMessage<std::unique_ptr<Broker>> Broker::build(std::shared_ptr<const Config> config) {
+OrMessage<std::unique_ptr<Broker>> Broker::build(std::shared_ptr<const Config> config, HandedSockets handed) {
   auto rules = read_rules(*config, LockedKeys::ask);
   if (!rules) return tl::unexpected<std::string>(std::move(rules.error()));
+  for (const auto& each : *rules) BoundSocket::want(each->options, handed);
+  handed.close_unwanted();
   std::vector<std::shared_ptr<Listener>> listeners;
   for (std::size_t i = 0; i < rules->size(); ++i) {
-    auto listener = Listener::open(static_cast<std::uint32_t>(i), (*rules)[i], config->broker);
+    auto listener = Listener::open(static_cast<std::uint32_t>(i), (*rules)[i], config->broker, false, &handed);
     if (!listener && (*rules)[i]->options.optional) {
       log::write(LogType::warning, "{}", listener.error());
       continue;
@@ -173,6 +175,29 @@ void Broker::stop() {
 bool Broker::save_now() {
   if (store_) store_->save_now();
   return store_ != nullptr;
+}
+
+std::shared_ptr<const std::atomic<unsigned>> Broker::call_roll() {
+  using Missing = std::atomic<unsigned>;  // relaxed: a figure and nothing with it
+  struct Present final : Errand {
+    explicit Present(std::shared_ptr<Missing> all) : missing(std::move(all)) {}
+    bool run(const OnReactor&, MessageHandler&) override {
+      missing->fetch_sub(1, std::memory_order_relaxed);
+      return false;
+    }
+    const std::shared_ptr<Missing> missing;
+  };
+  auto missing = std::make_shared<Missing>(mesh_.size());
+  for (unsigned i = 0; i < mesh_.size(); ++i) mesh_[i].inbox().post(std::make_unique<Present>(missing));
+  return missing;
+}
+
+std::vector<BoundSocket*> Broker::lasting_sockets() const {
+  std::vector<BoundSocket*> all;
+  for (const auto& listener : listeners_) {
+    for (BoundSocket* const socket : listener->lasting_sockets()) all.push_back(socket);
+  }
+  return all;
 }
 
 std::vector<std::string> Broker::addresses() const {

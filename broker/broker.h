@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,7 +16,8 @@ class Broker {
  public:
   /// Opens the listeners; no thread runs yet, so privileges may still be given up.
   /// Errors: a line: a file that cannot be used, a listener that cannot be opened.
-  static OrMessage<std::unique_ptr<Broker>> build(std::shared_ptr<const Config> config);
+  /// `handed` are used where they are a listener's, and closed where they are none's.
+  static OrMessage<std::unique_ptr<Broker>> build(std::shared_ptr<const Config> config, HandedSockets handed = {});
   /// For the option control_socket. Before start().
   void take_control_socket(BoundSocket socket);
   ~Broker();
@@ -41,7 +43,12 @@ class Broker {
   /// What has changed goes to the disk now. False: nothing is kept.
   bool save_now();
 
+  /// Asks every reactor whether it still turns. Gives how many have not answered yet. After start().
+  std::shared_ptr<const std::atomic<unsigned>> call_roll();
+
   std::vector<std::string> addresses() const;
+  /// Those that the process after this one may go on with, as of the last reload.
+  std::vector<BoundSocket*> lasting_sockets() const;
   unsigned reactors() const { return mesh_.size(); }
 
  private:

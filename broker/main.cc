@@ -1,4 +1,5 @@
 // Command line, configuration, build, run.
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -21,8 +22,10 @@
 #include "broker/log.h"
 #include "broker/net/tls_context.h"
 #include "broker/process.h"
+#include "broker/service.h"
 #include "broker/start_check.h"
 #include "broker/store_folder.h"
+#include "broker/watchdog.h"
 
 namespace {
 
@@ -51,20 +54,43 @@ OrMessage<void> take_over(Broker& broker, const CommandLine& command_line) {
   return {};
 }
 
+std::string where(const Broker& broker) {
+  std::string all;
+  for (const auto& address : broker.addresses()) all += (all.empty() ? "" : ", ") + address;
+  return fmt::format("{} with {} reactor{}", all, broker.reactors(), broker.reactors() == 1 ? "" : "s");
+}
+
+/// What runs, and what main needs for it.
+struct Running {
+  const CommandLine& command_line;
+  Broker& broker;
+  Service& service;
+  FileWatch watch{};
+};
+
 /// Everything is read again: files that the configuration names too.
-void reload(Broker& broker, const CommandLine& command_line, FileWatch& watch) {
-  const auto done = take_over(broker, command_line);
-  watch.look_at(broker.config());
-  if (done) return log::write(LogType::notice, "The configuration has been read again, and holds.");
-  log::write(LogType::error, "The configuration has been read again and is not taken; the one before stays. {}",
-             done.error());
+void reload(Running& running) {
+  running.service.reloading();
+  const auto done = take_over(running.broker, running.command_line);
+  running.watch.look_at(running.broker.config());
+  running.service.keep(running.broker.lasting_sockets());
+  if (done) {
+    running.service.status("Listens on " + where(running.broker) + ".");
+    log::write(LogType::notice, "The configuration has been read again, and holds.");
+  } else {
+    running.service.status("The configuration read last is not taken; the one before stays. " + done.error());
+    log::write(LogType::error, "The configuration has been read again and is not taken; the one before stays. {}",
+               done.error());
+  }
+  running.service.ready();
 }
 
 /// True: the broker goes on.
-bool obey(int signal, Broker& broker, const CommandLine& command_line, FileWatch& watch) {
+bool obey(int signal, Running& running) {
+  Broker& broker = running.broker;
   if (signal == SIGTERM || signal == SIGINT) return false;
   if (signal == SIGHUP) {
-    reload(broker, command_line, watch);
+    reload(running);
   } else if (signal == SIGRTMIN) {
     if (const auto reopened = log::reopen(); !reopened) log::write(LogType::error, "{}", reopened.error());
   } else if (signal == SIGUSR1) {
@@ -77,29 +103,31 @@ bool obey(int signal, Broker& broker, const CommandLine& command_line, FileWatch
   return true;
 }
 
+/// Of two waits for poll(), -1 for ever.
+int shorter(int one, int other) { return one < 0 || other < 0 ? std::max(one, other) : std::min(one, other); }
+
 /// Until SIGTERM or SIGINT.
-void wait_for_end(int signals, Broker& broker, const CommandLine& command_line) {
-  FileWatch watch;
-  watch.look_at(broker.config());
+void wait_for_end(int signals, Running running) {
+  FileWatch& watch = running.watch;
+  watch.look_at(running.broker.config());
+  Watchdog watchdog(running.service, running.broker);
   while (true) {
     std::array<pollfd, 2> waits{pollfd{signals, POLLIN, 0}, pollfd{watch.descriptor(), POLLIN, 0}};
-    const int ready = ::poll(waits.data(), waits.size(), watch.wait_for_ms());
+    const int ready = ::poll(waits.data(), waits.size(), shorter(watch.wait_for_ms(), watchdog.wait_for_ms()));
     if (ready < 0 && errno != EINTR) return;
+    watchdog.look();
     if (waits[1].revents != 0) watch.take();
-    if (watch.due()) reload(broker, command_line, watch);
+    if (watch.due()) reload(running);
     signalfd_siginfo signal{};
     if (waits[0].revents == 0 || ::read(signals, &signal, sizeof signal) != sizeof signal) continue;
-    if (!obey(static_cast<int>(signal.ssi_signo), broker, command_line, watch)) return;
+    if (!obey(static_cast<int>(signal.ssi_signo), running)) return;
   }
 }
 
 void greet(const Broker& broker, const Config& config) {
-  std::string where;
-  const auto addresses = broker.addresses();
-  for (const auto& address : addresses) where += (where.empty() ? "" : ", ") + address;
-  log::write(LogType::notice, "bramble version {} listens on {} with {} reactor{}.", BRAMBLE_VERSION, where,
-             broker.reactors(), broker.reactors() == 1 ? "" : "s");
+  log::write(LogType::notice, "bramble version {} listens on {}.", BRAMBLE_VERSION, where(broker));
   if (!config.local_only) return;
+  const auto addresses = broker.addresses();
   const std::string port = addresses.front().substr(addresses.front().rfind(':') + 1);
   log::write(LogType::notice, "Try it, in two other terminals:");
   log::write(LogType::notice, "  mosquitto_sub -p {} -t '#' -v", port);
@@ -133,11 +161,12 @@ int run(const CommandLine& command_line, const std::shared_ptr<const Config>& co
   if (!parent) return failed_to_start(parent.error());
   if (!command_line.daemon) log::take_streams();
   const int signals = take_signals();
+  Service service;
   const std::size_t files = raise_file_limit();
   if (!command_line.tls_keylog.empty() && !TlsContext::log_keys_to(command_line.tls_keylog)) {
     return failed_to_start("--tls-keylog: cannot write " + command_line.tls_keylog + ": " + std::strerror(errno));
   }
-  auto broker = Broker::build(config);
+  auto broker = Broker::build(config, service.take_sockets());
   if (!broker) return failed_to_start(broker.error());
   auto control = open_control_socket(*config);
   if (!control) return failed_to_start(control.error());
@@ -160,8 +189,12 @@ int run(const CommandLine& command_line, const std::shared_ptr<const Config>& co
 
   (*broker)->start();
   greet(**broker, *config);
+  service.keep((*broker)->lasting_sockets());
+  service.status("Listens on " + where(**broker) + ".");
+  service.ready();
   if (command_line.daemon) tell_parent(*parent);
-  wait_for_end(signals, **broker, command_line);
+  wait_for_end(signals, {command_line, **broker, service});
+  service.stopping();
   log::write(LogType::notice, "bramble stops.");
   (*broker)->stop();
   pid_file->reset();

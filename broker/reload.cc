@@ -108,6 +108,9 @@ OrMessage<void> Broker::reload(Config config) {
   listeners_.insert(listeners_.end(), sorted->added.begin(), sorted->added.end());
   const Shard::Change change{config_, rules_};
   on_all(mesh_, [&](const OnReactor& here, Shard& shard) { shard.apply(here, change); });
+  for (const auto& gone : sorted->gone) {
+    for (BoundSocket* const socket : gone->lasting_sockets()) socket->give_up();
+  }
   // who is accepted by one of them may be given to any reactor, and each knows its rules now
   on_all(mesh_, [&](const OnReactor& here, Shard& shard) {
     for (const auto& listener : sorted->added) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <optional>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -88,6 +89,13 @@ std::string in_the_way(const sockaddr_un& address) {
   return "it is there already; stop what listens on it, or choose another path";
 }
 
+sockaddr_un address_of(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  return address;
+}
+
 std::string cannot_listen(const std::string& path, std::string_view why) {
   return fmt::format("Cannot listen on {}: {}", path, why);
 }
@@ -107,9 +115,7 @@ std::string BoundSocket::no_unix_path(const std::string& path) {
 OrMessage<BoundSocket> BoundSocket::open_unix(const std::string& path, unsigned mode) {
   if (std::string wrong = no_unix_path(path); !wrong.empty()) return tl::unexpected(std::move(wrong));
   const auto cannot = [&](std::string_view why) { return tl::unexpected<std::string>(cannot_listen(path, why)); };
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.data(), path.size());
+  const sockaddr_un address = address_of(path);
   if (const std::string why = in_the_way(address); !why.empty()) return cannot(why);
   const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const ::mode_t mask = ::umask(0777 & ~mode);
@@ -128,12 +134,43 @@ int family(SocketDomain domain) {
   return domain == SocketDomain::any ? AF_UNSPEC : domain == SocketDomain::ipv4 ? AF_INET : AF_INET6;
 }
 
+using Addresses = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
+
+/// Where a listener with a port is to be.
+OrMessage<Addresses> resolve(const ListenerOptions& options) {
+  addrinfo hints{};
+  hints.ai_family = family(options.socket_domain);
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE;
+  addrinfo* found = nullptr;
+  const char* host = options.bind_address.empty() ? nullptr : options.bind_address.c_str();
+  const int error = ::getaddrinfo(host, std::to_string(options.port).c_str(), &hints, &found);
+  if (error != 0) return tl::unexpected<std::string>(::gai_strerror(error));
+  return Addresses(found, &::freeaddrinfo);
+}
+
+/// Among those that were handed over.
+std::optional<BoundSocket> taken(HandedSockets* handed, const sockaddr& address, const ListenerOptions& options,
+                                 const std::string& file = {}) {
+  const auto given = handed ? handed->take(address, options) : HandedSockets::Socket();
+  if (given.descriptor < 0) return {};
+  ::listen(given.descriptor, kBacklog);
+  return BoundSocket(given.descriptor, file,
+                     HandedSockets::is_ours(given) ? BoundSocket::Keeper::store : BoundSocket::Keeper::unit);
+}
+
 }  // namespace
 
 BoundSocket::~BoundSocket() {
   if (descriptor_ < 0) return;
   ::close(descriptor_);
-  if (!file_.empty()) ::unlink(file_.c_str());
+  if (!file_.empty() && keeper_ == Keeper::none) ::unlink(file_.c_str());
+}
+
+void BoundSocket::give_up() {
+  if (keeper_ != Keeper::store) return;
+  keeper_ = Keeper::none;
+  ::shutdown(descriptor_, SHUT_RDWR);  // of the manager's descriptor too, until it is told
 }
 
 std::string BoundSocket::address() const { return tcp() ? socket_name(descriptor_) : file_; }
@@ -146,33 +183,51 @@ void BoundSocket::share_port(bool shares) const {
   if (tcp()) set(descriptor_, SOL_SOCKET, SO_REUSEPORT, shares);
 }
 
-OrMessage<std::vector<BoundSocket>> BoundSocket::open(const ListenerOptions& options, bool beside_own) {
-  std::vector<BoundSocket> sockets;
+void BoundSocket::want(const ListenerOptions& options, HandedSockets& handed) {
   if (options.unix_socket()) {
-    auto bound = open_unix(options.bind_address, options.unix_socket_mode);
-    if (!bound) return wrong(options, bound.error());
-    sockets.push_back(std::move(*bound));
+    const sockaddr_un address = address_of(options.bind_address);
+    return handed.want(reinterpret_cast<const sockaddr&>(address), options);
+  }
+  const auto found = resolve(options);
+  if (!found) return;  // open() tells
+  for (const addrinfo* address = found->get(); address; address = address->ai_next) {
+    handed.want(*address->ai_addr, options);
+  }
+}
+
+OrMessage<std::vector<BoundSocket>> BoundSocket::open_path(const ListenerOptions& options, HandedSockets* handed) {
+  std::vector<BoundSocket> sockets;
+  const std::string& path = options.bind_address;
+  const sockaddr_un address = address_of(path);
+  if (auto given = taken(handed, reinterpret_cast<const sockaddr&>(address), options, path)) {
+    ::chmod(path.c_str(), options.unix_socket_mode);
+    sockets.push_back(std::move(*given));
     return sockets;
   }
-  const std::string port = std::to_string(options.port);
-  addrinfo hints{};
-  hints.ai_family = family(options.socket_domain);
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE;
-  addrinfo* found = nullptr;
+  auto bound = open_unix(path, options.unix_socket_mode);
+  if (!bound) return wrong(options, bound.error());
+  sockets.push_back(std::move(*bound));
+  return sockets;
+}
+
+OrMessage<std::vector<BoundSocket>> BoundSocket::open(const ListenerOptions& options, bool beside_own,
+                                                      HandedSockets* handed) {
+  if (options.unix_socket()) return open_path(options, handed);
   const char* host = options.bind_address.empty() ? nullptr : options.bind_address.c_str();
-  if (const int error = ::getaddrinfo(host, port.c_str(), &hints, &found); error != 0) {
+  const auto found = resolve(options);
+  if (!found) {
     return wrong(options,
                  fmt::format("Cannot listen on {}: {}; give an address or name of this machine", options.bind_address,
-                             ::gai_strerror(error)),
+                             found.error()),
                  "bind_address");
   }
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
+  std::vector<BoundSocket> sockets;
   int refused = 0, missing = EADDRNOTAVAIL;
-  for (const addrinfo* address = found; address; address = address->ai_next) {
-    const int socket = listen_on(*address, options, beside_own);
-    if (socket >= 0) {
-      sockets.emplace_back(socket, std::string());
+  for (const addrinfo* address = found->get(); address; address = address->ai_next) {
+    auto given = taken(handed, *address->ai_addr, options);
+    const int socket = given ? -1 : listen_on(*address, options, beside_own);
+    if (given || socket >= 0) {
+      sockets.push_back(given ? std::move(*given) : BoundSocket(socket, std::string()));
       if (host && !some_interface_has(*address)) {
         log::write(LogType::warning, "No interface has the address of {} yet ({}): clients reach it once one has.",
                    sockets.back().address(), options.declared_at);
@@ -186,8 +241,8 @@ OrMessage<std::vector<BoundSocket>> BoundSocket::open(const ListenerOptions& opt
   if (refused == 0 && sockets.empty()) refused = missing;
   if (refused == 0) return sockets;
   return wrong(options,
-               fmt::format("Cannot listen on port {}{}{}: {}; {}", port, host ? " of " : "", options.bind_address,
-                           std::strerror(refused), remedy(refused)),
+               fmt::format("Cannot listen on port {}{}{}: {}; {}", options.port, host ? " of " : "",
+                           options.bind_address, std::strerror(refused), remedy(refused)),
                refused == ENODEV || refused == EPERM ? "bind_interface" : "");
 }
 

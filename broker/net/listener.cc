@@ -29,6 +29,7 @@ class Listener::Socket final : public Watcher {
   Socket(const Socket&) = delete;
 
   std::string address() const { return bound_.address(); }
+  BoundSocket& bound() { return bound_; }
   void give_to(std::uint32_t user) const { bound_.give_to(user); }
   void share_port(bool shares) const { bound_.share_port(shares); }
   void watch(const OnReactor& here) {
@@ -82,6 +83,7 @@ class Listener::Socket final : public Watcher {
 Listener::Listener(std::uint32_t number, std::shared_ptr<const ListenerRules> rules, const BrokerOptions& options)
     : number_(number),
       rules_(std::move(rules)),
+      has_place_(rules_->options.port != 0 || rules_->options.unix_socket()),
       connections_max_(options.global_max_connections),
       nodelay_(options.set_tcp_nodelay),
       head_bytes_max_(options.packet_buffer_size),
@@ -143,8 +145,9 @@ void Listener::give_away(const OnReactor& here, std::unique_ptr<Transport> trans
 }
 
 OrMessage<std::unique_ptr<Listener>> Listener::open(std::uint32_t number, std::shared_ptr<const ListenerRules> rules,
-                                                    const BrokerOptions& options, bool beside_own) {
-  auto sockets = BoundSocket::open(rules->options, beside_own);
+                                                    const BrokerOptions& options, bool beside_own,
+                                                    HandedSockets* handed) {
+  auto sockets = BoundSocket::open(rules->options, beside_own, handed);
   if (!sockets) return tl::unexpected<std::string>(std::move(sockets.error()));
   std::unique_ptr<Listener> listener(new Listener(number, std::move(rules), options));
   for (BoundSocket& bound : *sockets) {
@@ -157,6 +160,13 @@ std::vector<std::string> Listener::addresses() const {
   std::vector<std::string> names;
   for (const auto& socket : sockets_) names.push_back(socket->address());
   return names;
+}
+
+std::vector<BoundSocket*> Listener::lasting_sockets() {
+  std::vector<BoundSocket*> all;
+  if (!has_place_) return all;
+  for (const auto& socket : sockets_) all.push_back(&socket->bound());
+  return all;
 }
 
 void Listener::give_ports_to(std::uint32_t user) const {

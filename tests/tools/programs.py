@@ -97,5 +97,5 @@ class WithFolder(unittest.TestCase):
 def end_with(result):
     """Of a program that is nothing but tests."""
     bad = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun - bad} passed, {bad} failed")
+    print(f"{result.testsRun - len(result.skipped) - bad} passed, {bad} failed")
     sys.exit(1 if bad else 0)
