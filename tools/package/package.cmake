@@ -79,7 +79,7 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_BRAMBLE_PACKAGE_NAME bramble)
 set(CPACK_DEBIAN_BRAMBLE_PACKAGE_DEPENDS "adduser, init-system-helpers (>= 1.54~)")
-set(CPACK_DEBIAN_BRAMBLE_PACKAGE_SUGGESTS "mosquitto-clients, bramble-tools")
+set(CPACK_DEBIAN_BRAMBLE_PACKAGE_SUGGESTS "avahi-daemon, bramble-tools, mosquitto-clients")
 set(CPACK_COMPONENT_BRAMBLE_DESCRIPTION "multithreaded MQTT broker
 Serves clients of MQTT 5.0, 3.1.1 and 3.1 over TCP, TLS and WebSocket on all
 cores, keeps what was acknowledged on disk, and reads the configuration of
