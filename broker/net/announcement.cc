@@ -92,8 +92,7 @@ std::vector<PlacedAnnouncement> place(const std::vector<Announcement>& all, cons
     }
   }
   std::ranges::sort(placed);
-  const auto [from, to] = std::ranges::unique(placed);
-  placed.erase(from, to);
+  placed.erase(std::unique(placed.begin(), placed.end()), placed.end());  // clang 14 cannot with std::ranges
   return placed;
 }
 

@@ -85,7 +85,7 @@ class Mosquitto(Conversation):
 
     def converse(self):
         """These are programs for one step each."""
-        where = ["-h", "localhost", "-p", world.ports[self.transport], "-V", {3: "31", 4: "311", 5: "5"}[self.version],
+        where = ["-h", "127.0.0.1", "-p", world.ports[self.transport], "-V", {3: "31", 4: "311", 5: "5"}[self.version],
                  "-u", USER]
         if self.transport == "tls":
             where += ["--cafile", world.ca.pem]

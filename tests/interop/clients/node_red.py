@@ -3,6 +3,7 @@ browser, in which they are "connected"."""
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import socket
@@ -50,7 +51,7 @@ class NodeRed:
         self.log = open(self.folder / "log", "wb")
         self.process = subprocess.Popen(
             ["node", INSTALLED / "node_modules/node-red/red.js", "-u", self.folder], cwd=self.folder, stdout=self.log,
-            stderr=self.log, env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.folder), "PORT": str(self.port)})
+            stderr=self.log, env={"PATH": os.environ["PATH"], "HOME": str(self.folder), "PORT": str(self.port)})
         try:
             until("Node-RED answers", lambda: self.ask("flows") is not None)
             self.ask("flows", flow([*LINKS, WRONG]))

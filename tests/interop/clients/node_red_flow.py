@@ -32,7 +32,7 @@ def broker_node(link):
     port, secret, web = world.ports[link.transport], link.transport in ("tls", "wss"), link.transport in ("ws", "wss")
     state = f"{link.name}/state"
     return {"id": f"broker-{link.name}", "type": "mqtt-broker", "name": f"Bramble, {link.transport}",
-            "broker": world.url(link.transport) if web else "localhost", "port": "" if web else str(port),
+            "broker": world.url(link.transport) if web else "127.0.0.1", "port": "" if web else str(port),
             "usetls": secret, "tls": "tls" if secret else "", "protocolVersion": str(link.version),
             "clientid": link.name, "cleansession": False, "sessionExpiry": "60", "keepalive": "60", "autoConnect": True,
             "birthTopic": state, "birthPayload": "up", "birthQos": "1", "birthRetain": "true", "birthMsg": {},

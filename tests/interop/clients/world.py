@@ -6,8 +6,8 @@ import socket
 from peers import ROOT, Authority, Broker, Mqtt, WebSocket, publish, tcp, tls_context, write_users
 
 USER, PASSWORD = "anna", "secret"
-URLS = {"tcp": "mqtt://localhost:{}", "tls": "mqtts://localhost:{}", "ws": "ws://localhost:{}/mqtt",
-        "wss": "wss://localhost:{}/mqtt"}
+URLS = {"tcp": "mqtt://127.0.0.1:{}", "tls": "mqtts://127.0.0.1:{}", "ws": "ws://127.0.0.1:{}/mqtt",
+        "wss": "wss://127.0.0.1:{}/mqtt"}
 VERSIONS = {3: "3.1", 4: "3.1.1", 5: "5"}
 INSTALLED = ROOT / ".deps/clients"  # by tools/setup --clients
 PICTURES = ROOT / "build/clients"

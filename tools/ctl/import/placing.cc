@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
-#include <ranges>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -92,7 +91,8 @@ OrMessage<std::string> read_bytes(const std::string& path) {
 
 Placing::~Placing() {
   std::error_code unknown;
-  for (const auto& [now, before] : steps_ | std::views::reverse) {
+  for (std::size_t i = steps_.size(); i-- > 0;) {
+    const auto& [now, before] = steps_[i];
     if (now == waiting_) {
       fs::remove_all(now, unknown);
     } else if (!kept_ && before.empty()) {

@@ -237,7 +237,7 @@ class Planning {
 OrMessage<Plan> plan_import(const ImportWords& words) { return Planning(words).plan(); }
 
 std::string text_of_copy(const Plan& plan, std::size_t file) {
-  const std::string text = changed_text(plan.source.files[file], plan.changes);
+  std::string text = changed_text(plan.source.files[file], plan.changes);
   if (file != 0) return text;
   std::string begin = fmt::format("# Made by bramble-ctl import-mosquitto from {}.\n", plan.source.files[0].path);
   if (plan.account && !plan.theirs.origins.contains("user")) begin += "user " + plan.account->name + "\n";
