@@ -27,7 +27,7 @@ struct Announcement {
   std::string address;  ///< only where this is an interface's; empty: any
   std::vector<std::string> txt;
 
-  auto operator<=>(const Announcement&) const = default;
+  bool operator==(const Announcement&) const = default;
 };
 
 /// Of a listener with these sockets, each as "192.168.1.7:1883".
@@ -43,6 +43,7 @@ struct PlacedAnnouncement {
   int interface = kEverywhere;
   std::vector<std::string> txt;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 means the 0 of what this expands to
   auto operator<=>(const PlacedAnnouncement&) const = default;
 };
 
