@@ -35,7 +35,7 @@ enum session { kNone, kPresent, kNotTold };
 
 /* `code` is what the CONNACK says, and so is `session`. */
 struct client* connect_to(const struct broker*, const struct login*, int* code, enum session* session);
-void subscribe(struct client*, const char* topic);                       /* at QoS 2, which must be granted */
+void subscribe(struct client*, const char* topic);                      /* at QoS 2, which must be granted */
 void publish(struct client*, const char* topic, const struct message*); /* seen through; v5: with a User Property */
 struct message receive(struct client*);
 void disconnect(struct client*);
