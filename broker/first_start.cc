@@ -71,29 +71,28 @@ class Folder {
   int open_error_ = 0;
 };
 
-OrMessage<std::string> random_bytes(std::size_t size) {
-  std::string bytes(size, '\0');
-  if (::getrandom(bytes.data(), size, 0) != static_cast<ssize_t>(size))
-    return wrong("this machine gives no random bytes");
-  return bytes;
+template <std::size_t size>
+OrMessage<std::array<unsigned char, size>> random_bytes() {
+  std::array<unsigned char, size> bytes{};
+  if (::getrandom(bytes.data(), size, 0) == static_cast<ssize_t>(size)) return bytes;
+  return wrong("this machine gives no random bytes");
 }
 
 OrMessage<std::string> new_password() {
-  auto random = random_bytes(kGroups * kGroupLetters);
-  if (!random) return random;
+  const auto random = random_bytes<kGroups * kGroupLetters>();
+  if (!random) return wrong(random.error());
   std::string password;
   for (std::size_t at = 0; at < random->size(); ++at) {
     if (at != 0 && at % kGroupLetters == 0) password += '-';
-    password += kLetters[static_cast<unsigned char>((*random)[at]) % kLetters.size()];
+    password += kLetters[(*random)[at] % kLetters.size()];
   }
   return password;
 }
 
 OrMessage<std::string> password_line(std::string_view password) {
-  auto salt = random_bytes(kSaltBytes);
-  if (!salt) return salt;
-  const auto* const bytes = reinterpret_cast<const unsigned char*>(salt->data());
-  return fmt::format("{}:{}\n", kUser, PasswordHash::argon2id(password, {bytes, salt->size()}).text());
+  const auto salt = random_bytes<kSaltBytes>();
+  if (!salt) return wrong(salt.error());
+  return fmt::format("{}:{}\n", kUser, PasswordHash::argon2id(password, *salt).text());
 }
 
 /// An errno; 0: it is written.

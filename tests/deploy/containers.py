@@ -59,10 +59,11 @@ def prepare():
 
 
 def apt_settings():
-    """This machine's own, for the image's base and its RUN steps."""
+    """This machine's own, for the image's base and its RUN steps: sources, and what goes with them."""
     sources = [path for path in (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
                if path.exists()]
-    return sources[:1], sorted(Path("/etc/apt/apt.conf.d").glob("99*"))
+    certificates = [path for path in (Path("/etc/ssl/certs/ca-certificates.crt"),) if path.exists()]
+    return sources[:1], [*sorted(Path("/etc/apt/apt.conf.d").glob("99*")), *certificates]
 
 
 def make_base():
@@ -73,7 +74,7 @@ def make_base():
     sources, _ = apt_settings()
     leave_out = [f"--dpkgopt=path-exclude={path}" for path in ("/usr/share/doc/*", "/usr/share/man/*",
                                                               "/usr/share/locale/*", "/usr/share/info/*")]
-    call("mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates", *leave_out,
+    call("mmdebstrap", "--quiet", "--variant=minbase", *leave_out,
          "--customize-hook=rm -rf $1/etc/apt/sources.list $1/etc/apt/sources.list.d/*",
          "--aptopt=Acquire::Check-Valid-Until \"false\"", "bookworm", archive, *sources, seconds=1200)
     podman("import", "-c", 'CMD ["bash"]', archive, BASE, seconds=300)
