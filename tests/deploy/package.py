@@ -296,4 +296,5 @@ def check_roots(packages, build, architecture, folder):
         check_booted(packages, build, folder)
 
 
-main()
+if __name__ == "__main__":
+    main()
