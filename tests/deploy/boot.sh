@@ -10,7 +10,7 @@ check() {  # what it is, and the command that has to succeed
 is() { [ "$1" = "$2" ] || { echo "[$1], not [$2]"; return 1; }; }
 within_a_minute() { for _ in {1..240}; do "$@" >/dev/null 2>&1 && return; sleep .25; done; "$@"; }
 of() { systemctl show -P "$1" bramble; }
-answers() { bramble-ctl ping; }
+answers() { bramble-ctl ping || { cat /etc/hosts; getent ahosts localhost; return 1; }; }
 back_since() { [ "$(of MainPID)" != "$1" ] && answers; }  # as another process
 trying() { is "$(of SubState)" auto-restart; }
 active() { is "$(systemctl is-active bramble)" active; }

@@ -80,7 +80,7 @@ class Root:
             for line in listed.read_text().splitlines():
                 top = line.split("/")[1] if line.count("/") else ""
                 owned.add("/usr" + line if (self / top).is_symlink() else line)
-        own = ("/proc", "/sys", "/dev", "/run", "/tmp", "/root", "/var/lib/dpkg", "/var/lib/apt", "/var/cache", "/var/log/apt")
+        own = ("/proc", "/sys", "/dev", "/run", "/tmp", "/root", "/var/lib/dpkg", "/var/lib/apt", "/var/cache", "/var/log/apt", "/var/log/dpkg.log")
         found = {f"/{path.relative_to(self.path)}" for path in self.path.rglob("*")}
         return {path for path in found - owned if not path.startswith(own) and not re.fullmatch("/etc/[a-z]+-", path)}
 
