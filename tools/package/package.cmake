@@ -62,6 +62,7 @@ set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME bramble)
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
 set(CPACK_PACKAGE_VENDOR Bramble)
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "")  # each package has its own; the project's would come above it
 set(CPACK_PACKAGE_CONTACT "The Bramble authors <bramble@example.invalid>")
 set(CPACK_PACKAGE_DIRECTORY ${CMAKE_BINARY_DIR})
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
