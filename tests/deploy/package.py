@@ -123,13 +123,16 @@ class Installed:
     def inside(self, *words):
         return [*self.network.inside, "chroot", *words]
 
+    def said(self):
+        self.log.seek(0)
+        return self.log.read().decode()[-2000:]
+
     def start(self):
         try:
             return self.manager.start(*self.inside("--userspec=bramble:bramble", str(self.root.path), "/usr/bin/bramble", "-c", CONF),
                                       watchdog=4)
         except AssertionError as why:
-            self.log.seek(0)
-            raise AssertionError(f"{why}\n{self.log.read().decode()[-2000:]}")
+            raise AssertionError(f"{why}\n{self.said()}")
 
     def user(self, *words, password=None, **more):
         """What a user's bramble-ctl says."""
@@ -200,7 +203,8 @@ def check_used(installed):
         waits = subprocess.Popen(installed.inside("--userspec=ann:ann", str(root.path), "bramble-ctl", "sub", "-t", "lamp", "-C", "1",
                                                   "-W", "60"), stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
         installed.start()
-        assert waits.communicate(timeout=60)[0] == "on\n" and waits.returncode == 0
+        got = waits.communicate(timeout=60)[0]
+        assert (got, waits.returncode) == ("on\n", 0), f"{got!r}, {waits.returncode}; {installed.manager.heard}\n{installed.said()}"
     with check("a password lets a user in from the network, by the three lines of its configuration"):
         lines = re.search(r"local\.conf:\n((?:# {3}.*\n)+)", (root / CONF[1:]).read_text()).group(1)
         (root / "etc/bramble/conf.d/local.conf").write_text(lines.replace("#   ", ""))
