@@ -33,7 +33,7 @@ struct Clocks {
 struct KeptSession {
   SessionId id{};
   std::string client_id;
-  std::uint32_t expiry_seconds = 0;  ///< Session Expiry Interval; all ones: never
+  std::uint32_t expiry_seconds = 0;   ///< Session Expiry Interval; all ones: never
   std::optional<SteadyTime> gone_at;  ///< since when its client is away; nothing: it is there
   std::optional<std::string> user;
   std::string listener;                    ///< by which its client came last: its port or path
