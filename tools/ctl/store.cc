@@ -13,6 +13,7 @@
 #include "broker/store/importing.h"
 #include "broker/store/mosquitto_chunks.h"
 #include "tools/ctl/commands.h"
+#include "tools/ctl/nobody.h"
 #include "tools/ctl/store_export.h"
 #include "tools/ctl/store_lines.h"
 #include "tools/ctl/store_summary.h"
@@ -92,16 +93,6 @@ int inspect(const std::string& file) {
   if (!loaded) return fail(kFailed, loaded.error());
   return print(file + "\n" + summary.text(*contents, *loaded)) ? kDone : kFailed;
 }
-
-/// Takes what is read, and looks at nothing of it.
-class Nobody final : public Database::Reader {
- public:
-  void session(KeptSession) override {}
-  void subscription(KeptSubscription) override {}
-  void receipt(const KeptReceipt&) override {}
-  void retained(std::uint32_t, MessagePtr) override {}
-  void delivery(KeptDelivery) override {}
-};
 
 int check(const std::string& file) {
   const auto found = check_database(file);

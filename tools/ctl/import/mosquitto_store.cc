@@ -15,6 +15,7 @@
 #include "broker/store/database_check.h"
 #include "broker/store/importing.h"
 #include "core/base/hash.h"
+#include "tools/ctl/nobody.h"
 
 namespace bramble::ctl {
 
@@ -25,16 +26,6 @@ namespace fs = std::filesystem;
 constexpr const char* kDatabase = "bramble.db";
 
 tl::unexpected<std::string> wrong(std::string message) { return tl::unexpected<std::string>(std::move(message)); }
-
-/// Takes what is read, and keeps nothing of it.
-class Nobody final : public Database::Reader {
- public:
-  void session(KeptSession) override {}
-  void subscription(KeptSubscription) override {}
-  void receipt(const KeptReceipt&) override {}
-  void retained(std::uint32_t, MessagePtr) override {}
-  void delivery(KeptDelivery) override {}
-};
 
 OrMessage<Database::Loaded> count(const std::string& from) {
   Nobody nobody;
