@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iterator>
 #include <string_view>
-#include <unistd.h>
 #include <utility>
 
 #include "broker/config/environment.h"
@@ -126,7 +125,7 @@ OrMessage<Config> load_config(const CommandLine& command_line) {
   if (!lines) return wrong(std::move(lines.error()));
   std::vector<std::string> warnings;
   if (command_line.container) {
-    EnvironmentLines environment = environment_lines(::environ);
+    EnvironmentLines environment = environment_lines(command_line.environment);
     warnings = std::move(environment.warnings);
     lines = with_environment(std::move(*lines), std::move(environment.lines), warnings);
   }

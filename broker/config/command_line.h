@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 #include "broker/config/config.h"
@@ -23,11 +24,12 @@ struct CommandLine {
   bool quiet = false;                ///< -q: no log at all, over -v and the file
   bool daemon = false;               ///< -d
   bool test_config = false;          ///< --test-config: read, say what is wrong, end
-  bool container = false;            ///< --container: options from the environment, and without -c a file from `places`
-  ContainerPlaces places;            ///< where it looks
-  bool first_start = false;          ///< config_file is not there yet: the start makes it
-  bool version = false;              ///< --version
-  bool help = false;                 ///< -h, --help
+  bool container = false;            ///< --container: options from `environment`, and without -c a file from `places`
+  const char* const* environment = ::environ;  ///< as it is when options are read; ends with a null
+  ContainerPlaces places;                      ///< where it looks
+  bool first_start = false;                    ///< config_file is not there yet: the start makes it
+  bool version = false;                        ///< --version
+  bool help = false;                           ///< -h, --help
 };
 
 /// Errors: one line such as "Error: Unknown option '-x'.", for stderr; the status is kExitBadConfig.

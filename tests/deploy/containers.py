@@ -143,6 +143,9 @@ class Container:
     def signal(self, name):
         podman("kill", "--signal", name, self.name)
 
+    def stop(self):
+        podman("stop", "--time", "20", self.name)
+
     def process(self):
         return self.inspect(".State.Pid")
 

@@ -153,7 +153,7 @@ class Life(WithContainers):
         self.assertFalse(self.publish())
         self.assertTrue(first.healthy())
         self.assertIn("listens on", first.execute("cat", "/mosquitto/log/mosquitto.log").stdout)
-        first.remove()
+        first.stop()
         self.run_image(*mounts, *CLOSED)
         said = call("mosquitto_sub", "-u", "bob", "-P", "secret", "-t", "t", "-C", "1", "-W", "10").stdout
         self.assertEqual(said, "x\n")
@@ -282,7 +282,7 @@ class End(WithContainers):
 
     def test_stop_is_a_clean_end(self):
         container = self.run_image()
-        podman("stop", "--time", "20", container.name)
+        container.stop()
         self.assertEqual(container.ended(), 0)
         self.assertIn("bramble stops.", container.said())
 

@@ -1,9 +1,9 @@
 #include "broker/config/container.h"
 
+#include <array>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <fstream>
-#include <unistd.h>
 
 #include "broker/config/command_line.h"
 #include "tests/broker/broker_process.h"
@@ -16,10 +16,12 @@ namespace {
 struct Container {
   Container() {
     line.container = true;
+    line.environment = environment.data();  // a test's own is full of BRAMBLE_BIN and its like
     line.places = {folder / "etc.conf", folder / "mosquitto.conf", folder / "data"};
     std::filesystem::create_directory(line.places.data);
   }
   StartFolder folder;
+  std::array<const char*, 2> environment{};
   CommandLine line;
 };
 
@@ -95,12 +97,11 @@ TEST_CASE("a configuration without a listener is told to reach nobody outside th
 TEST_CASE("the environment counts with --container alone") {
   Container container;
   container.folder.write("mosquitto.conf", "listener 1884\n");
-  ::setenv("BRAMBLE_MAX_QUEUED_MESSAGES", "77", 1);
+  container.environment[0] = "BRAMBLE_MAX_QUEUED_MESSAGES=77";
   find_config_file(container.line);
   CHECK(load_config(container.line)->broker.max_queued_messages == 77);
   container.line.container = false;
   CHECK(load_config(container.line)->broker.max_queued_messages == 1000);
-  ::unsetenv("BRAMBLE_MAX_QUEUED_MESSAGES");
 }
 
 }  // namespace bramble::testing
