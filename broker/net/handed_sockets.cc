@@ -27,7 +27,8 @@ int asked(int socket, int level, int name) {
 std::string device_of(int socket) {
   std::array<char, IFNAMSIZ> name{};
   socklen_t size = name.size();
-  return ::getsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, name.data(), &size) == 0 ? name.data() : "";
+  if (::getsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, name.data(), &size) != 0) return {};
+  return {name.data(), ::strnlen(name.data(), size)};  // of none the size is 0, and qemu leaves anything in the name
 }
 
 sockaddr_storage address_of(int socket) {

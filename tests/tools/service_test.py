@@ -31,6 +31,12 @@ def stopped(thread):
     libc.ptrace(PTRACE_DETACH, thread, None, None)
 
 
+def family_of(place):
+    if isinstance(place, str):
+        return socket.AF_UNIX
+    return socket.AF_INET6 if ":" in place[0] else socket.AF_INET
+
+
 class Service(WithFolder):
     def setUp(self):
         self.manager = Manager(self.path("notify"))
@@ -39,13 +45,13 @@ class Service(WithFolder):
     def start(self, config, **more):
         return self.manager.start(BROKER, "-c", config, **more)
 
-    def place(self):
+    def place(self, host="127.0.0.1"):
         """A port of loopback that nobody else gets while the test runs."""
-        holder = socket.socket()
+        holder = socket.socket(family_of((host, 0)))
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind(("127.0.0.1", 0))
+        holder.bind((host, 0))
         self.addCleanup(holder.close)
-        return holder.getsockname()
+        return holder.getsockname()[:2]
 
     def config(self, *places, more=""):
         user = "user root\n" if os.geteuid() == 0 else ""
@@ -55,7 +61,7 @@ class Service(WithFolder):
 
     def client(self, place):
         """Has said CONNECT; who hears it is another question."""
-        client = socket.socket(socket.AF_UNIX if isinstance(place, str) else socket.AF_INET)
+        client = socket.socket(family_of(place))
         self.addCleanup(client.close)
         client.settimeout(SECONDS)
         client.connect(place)
@@ -102,16 +108,16 @@ class Service(WithFolder):
         self.assertIn("STATUS=Listens on", self.manager.heard[1])
 
     def test_who_connects_while_no_broker_runs_is_answered_by_the_next(self):
-        places = self.place(), self.path("socket")
+        places = self.place(), self.place("::1"), self.path("socket")
         config = self.config(*places)
         for number in signal.SIGTERM, signal.SIGKILL:
             with self.subTest(number.name):
                 self.start(config)
-                self.assertEqual(len(self.manager.store), 2, self.manager.heard)
+                self.assertEqual(len(self.manager.store), len(places), self.manager.heard)
                 self.manager.stop(number)
                 waiting = [self.client(place) for place in places]
                 self.start(config)
-                self.assertEqual([client.recv(4) for client in waiting], [CONNACK] * 2)
+                self.assertEqual([client.recv(4) for client in waiting], [CONNACK] * len(places))
                 self.assertFalse([said for said in self.manager.heard if "FDSTORE" in said], "it is kept already")
                 self.manager.stop()
 
