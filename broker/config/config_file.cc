@@ -1,6 +1,7 @@
 #include "broker/config/config_file.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
 #include <fcntl.h>
@@ -43,13 +44,14 @@ bool before(const std::string& left, const std::string& right) {
   return by_letter != 0 ? by_letter < 0 : l < r;
 }
 
-/// Until the end, or until `text` is full. Gives an errno; EAGAIN: nothing has come for kPatienceMs.
-int read_all(int descriptor, std::string& text, std::size_t& size) {
-  while (size < text.size()) {
-    const ssize_t got = ::read(descriptor, text.data() + size, text.size() - size);
+/// Until the end, or one byte more than may be. Gives an errno; EAGAIN: nothing has come for kPatienceMs.
+int read_all(int descriptor, std::string& text) {
+  std::array<char, 16 << 10> part{};
+  while (text.size() <= kFileBytesMax) {
+    const ssize_t got = ::read(descriptor, part.data(), std::min(part.size(), kFileBytesMax + 1 - text.size()));
     if (got == 0) return 0;
     if (got > 0) {
-      size += static_cast<std::size_t>(got);
+      text.append(part.data(), static_cast<std::size_t>(got));
     } else if (errno == EAGAIN) {
       pollfd wait{descriptor, POLLIN, 0};
       if (::poll(&wait, 1, kPatienceMs) == 0) return EAGAIN;
@@ -82,16 +84,14 @@ OrMessage<std::string> read_text_file(const std::string& path) {
   // O_NONBLOCK: a pipe may be read, as `-c <(command)` makes one; but not one that nobody writes into
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) return unreadable(errno);
-  std::string text(kFileBytesMax + 1, '\0');
-  std::size_t size = 0;
-  const int error = read_all(descriptor, text, size);
+  std::string text;
+  const int error = read_all(descriptor, text);
   ::close(descriptor);
-  if (error == EAGAIN || (size == 0 && std::filesystem::is_fifo(path, unknown))) {
+  if (error == EAGAIN || (text.empty() && std::filesystem::is_fifo(path, unknown))) {
     return wrong(": cannot be read: it is a pipe that nobody writes into; name a file");
   }
   if (error != 0) return unreadable(error);
-  if (size > kFileBytesMax) return wrong(": has more than 16 MiB; is it the right file?");
-  text.resize(size);
+  if (text.size() > kFileBytesMax) return wrong(": has more than 16 MiB; is it the right file?");
   if (const auto nul = text.find('\0'); nul != std::string::npos) {
     const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
     return wrong(":" + std::to_string(line) + ": holds a zero byte, so it is no text file; save it as UTF-8");
