@@ -12,6 +12,7 @@
 #include "broker/net/tcp.h"
 #include "core/websocket/answers.h"
 #include "core/websocket/frames.h"
+#include "core/websocket/packet_frames.h"
 #include "core/websocket/path.h"
 #include "core/websocket/upgrade.h"
 
@@ -19,7 +20,7 @@ namespace bramble {
 
 namespace {
 
-constexpr std::size_t kPiecesMax = 66;       // a header, 64 of a WriteQueue, and what waits before them
+constexpr std::size_t kPiecesMax = 64;       // of a WriteQueue
 constexpr std::size_t kBytesADelivery = 64;  // of frames that bring no MQTT
 constexpr std::size_t kFileReadBytes = 64 * 1024;
 constexpr int kFileReadsMax = 8;  // at once; others wait for the reactor meanwhile
@@ -87,6 +88,7 @@ class WebSocketTransport final : public Transport {
   Moved answer_and_end(HttpStatus status, const char* why);
   Moved send_file(const HttpRequest& request);
   void open_socket(const HttpRequest& request);
+  Moved write_frames(std::span<const iovec> pieces);
   /// Writes what goes before any new frame. False: some is left, or it is closed (see closed_).
   bool write_own();
   /// What is to be written next into own_, which is empty: of the file, or pongs.
@@ -99,9 +101,8 @@ class WebSocketTransport final : public Transport {
   std::shared_ptr<const ListenerRules> rules_;
   std::unique_ptr<Opening> opening_;
   WebSocketInput input_;
-  std::string own_;             ///< HTTP, or pongs and the close: goes before the next frame
-  std::string header_;          ///< of the frame that has begun: what is not written yet
-  std::uint64_t in_frame_ = 0;  ///< bytes that this frame still has to get; 0: none has begun
+  std::string own_;  ///< HTTP, or pongs and the close: goes before the next frame
+  PacketFrames frames_;
   std::string peer_;
   const char* fault_ = "";
   bool closed_ = false;
@@ -133,7 +134,7 @@ Transport::Moved WebSocketTransport::take_frames(char* bytes, std::size_t size) 
   const auto taken = input_.take(bytes, size);
   if (taken.status == WebSocketInput::Status::failed) fault_ = taken.what;
   ended_ = taken.status != WebSocketInput::Status::open;
-  if (in_frame_ == 0 && input_.has_replies()) write_own();
+  if (frames_.between_frames() && input_.has_replies()) write_own();
   if (taken.payload != 0) return {taken.payload, State::open};
   return {0, ended_ ? State::closed : State::would_block};
 }
@@ -163,6 +164,8 @@ void WebSocketTransport::open_socket(const HttpRequest& request) {
   if (!request.forwarded_for.empty() && std::ranges::find(trusted, host_of(below_->peer())) != trusted.end()) {
     peer_ = as_peer(last_address(request.forwarded_for));
   }
+  // Browsers and Node.js offer compression; a simple client may take a frame for a packet.
+  if (request.offers_extensions) frames_.hold(PacketFrames::Holds::all);
   append_switching_protocols(own_, request);
   opening_.reset();
   established_ = true;
@@ -231,36 +234,38 @@ bool WebSocketTransport::write_own() {
 }
 
 Transport::Moved WebSocketTransport::write(std::span<const iovec> pieces) {
-  if (in_frame_ == 0 && !write_own()) return {0, closed_ ? State::closed : State::would_block};
+  if (frames_.between_frames() && !write_own()) return {0, closed_ ? State::closed : State::would_block};
   if (opening_ || pieces.empty()) {
     Moved moved = below_->wants_write() ? below_->write({}) : Moved{};
     see_what_waits();
     if (opening_ && opening_->answered && answer_is_out()) moved.state = State::closed;
     return moved;
   }
-  std::array<iovec, kPiecesMax> all;
-  std::size_t count = 0;
-  if (in_frame_ == 0) {
-    for (const iovec& piece : pieces) in_frame_ += piece.iov_len;
-    std::array<char, kFrameHeaderMax> header;
-    header_.assign(header.data(), frame_header(header.data(), in_frame_));
-  }
-  if (!header_.empty()) all[count++] = {header_.data(), header_.size()};
-  std::uint64_t left = in_frame_;
-  for (const iovec& piece : pieces) {
-    if (left == 0) break;
-    all[count] = piece;
-    all[count].iov_len = std::min<std::size_t>(piece.iov_len, left);
-    left -= all[count++].iov_len;
-  }
-  Moved moved = below_->write({all.data(), count});
-  const std::size_t of_header = std::min(moved.bytes, header_.size());
-  header_.erase(0, of_header);
-  moved.bytes -= of_header;
-  in_frame_ -= moved.bytes;
+  const Moved moved = write_frames(pieces);
   see_what_waits();
-  if (in_frame_ == 0 && (!own_.empty() || input_.has_replies())) write_own();
+  if (frames_.between_frames() && (!own_.empty() || input_.has_replies())) write_own();
   return moved;
+}
+
+Transport::Moved WebSocketTransport::write_frames(std::span<const iovec> pieces) {
+  std::array<iovec, kPiecesMax> left;
+  auto end = std::ranges::copy(pieces, left.begin()).out;
+  auto begin = left.begin();
+  Moved all;
+  PacketFrames::Room room;
+  while (begin != end && all.state == State::open) {
+    const std::span<const iovec> packets(begin, end);
+    const auto frames = frames_.fill(room, packets);
+    std::uint64_t offered = 0;
+    for (const iovec& each : frames) offered += each.iov_len;
+    const Moved moved = below_->write(frames);
+    std::uint64_t of_packets = frames_.written(moved.bytes, packets);
+    all.bytes += of_packets;
+    all.state = moved.bytes < offered && moved.state == State::open ? State::would_block : moved.state;
+    for (; begin != end && of_packets >= begin->iov_len; ++begin) of_packets -= begin->iov_len;
+    if (begin != end) *begin = {static_cast<char*>(begin->iov_base) + of_packets, begin->iov_len - of_packets};
+  }
+  return all;
 }
 
 void WebSocketTransport::finish() {
@@ -270,7 +275,7 @@ void WebSocketTransport::finish() {
     } else {
       append_close_frame(own_, CloseCode::normal);
     }
-    if (in_frame_ == 0) write_own();
+    if (frames_.between_frames()) write_own();
   }
   below_->finish();
 }

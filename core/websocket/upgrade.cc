@@ -15,6 +15,7 @@ enum class RequestReader::Field : std::uint8_t {
   key,
   version,
   protocol,
+  extensions,
   origin,
   forwarded_for,
   if_none_match,
@@ -129,6 +130,7 @@ void RequestReader::take_header(std::string_view line) {
       {"Sec-WebSocket-Key", Field::key, false},
       {"Sec-WebSocket-Version", Field::version, false},
       {"Sec-WebSocket-Protocol", Field::protocol, true},
+      {"Sec-WebSocket-Extensions", Field::extensions, true},
       {"Origin", Field::origin, false},
       {"X-Forwarded-For", Field::forwarded_for, true},
       {"If-None-Match", Field::if_none_match, false},
@@ -161,6 +163,7 @@ void RequestReader::take_field(Field field, std::string_view value) {
     case Field::key: request_.key = value; return;
     case Field::version: version_ = value; return;
     case Field::protocol: return take_protocols(value);
+    case Field::extensions: request_.offers_extensions |= !value.empty(); return;
     case Field::origin: request_.origin = value; return;
     case Field::forwarded_for:
       if (!request_.forwarded_for.empty()) request_.forwarded_for += ", ";

@@ -31,9 +31,10 @@ struct HttpRequest {
   std::string path;        ///< as decode_path() gives it
   std::string host;        ///< with the port if one was sent
   std::optional<std::string> origin;
-  std::string key;            ///< websocket: Sec-WebSocket-Key
-  std::string_view protocol;  ///< websocket: "mqtt" or "mqttv3.1", the first of them the client offered; static
-  std::string forwarded_for;  ///< X-Forwarded-For, "client, proxy, proxy": anyone can write it, see last_address()
+  std::string key;                 ///< websocket: Sec-WebSocket-Key
+  std::string_view protocol;       ///< websocket: "mqtt" or "mqttv3.1", the first of them the client offered; static
+  bool offers_extensions = false;  ///< websocket: such as compression; we take none (RFC 6455 9.1)
+  std::string forwarded_for;       ///< X-Forwarded-For, "client, proxy, proxy": anyone can write it, see last_address()
   std::string if_none_match;
 };
 

@@ -15,6 +15,7 @@ struct Line {
   std::string in;
   std::string out;
   bool blocked = false;
+  std::size_t room = SIZE_MAX;  ///< for so many bytes more
 };
 
 class OnLine final : public Transport {
@@ -31,9 +32,12 @@ class OnLine final : public Transport {
     if (line_.blocked) return {0, State::would_block};
     Moved moved;
     for (const iovec& piece : pieces) {
-      line_.out.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
-      moved.bytes += piece.iov_len;
+      const std::size_t taken = std::min(piece.iov_len, line_.room);
+      line_.out.append(static_cast<const char*>(piece.iov_base), taken);
+      line_.room -= taken;
+      moved.bytes += taken;
     }
+    if (line_.room == 0) moved.state = State::would_block;
     return moved;
   }
   void finish() override {}
@@ -46,9 +50,10 @@ class OnLine final : public Transport {
 /// An open one.
 class Opened {
  public:
-  Opened()
+  explicit Opened(std::string_view header = "")
       : transport_(make_websocket_transport(std::make_unique<OnLine>(line), std::make_shared<ListenerRules>(), 4096)) {
     line.in = upgrade_request({.host = "localhost"});
+    line.in.insert(line.in.size() - 2, header);
     read();
     REQUIRE(transport_->established());
     line.out.clear();
@@ -91,14 +96,30 @@ TEST_CASE("RFC 6455 5.5.3: pings of a client that does not read take no memory, 
 }
 
 TEST_CASE("pongs wait until our frame is whole") {
+  for (const std::size_t room : {1u, 3u}) {  // in the header, in the packet
+    CAPTURE(room);
+    Opened socket;
+    socket.line.room = room;
+    const std::size_t first = socket.write("\x40\x02id").bytes;
+    CHECK(first == (room == 3 ? 1 : 0));
+    socket.send("now", Opcode::ping);
+    socket.read();
+    socket.line.room = SIZE_MAX;
+    CHECK(socket.write(std::string("\x40\x02id").substr(first)).bytes == 4 - first);
+    CHECK(socket.line.out == std::string("\x82\x04\x40\x02id\x8A\x03now"));
+  }
+}
+
+TEST_CASE("each packet has a frame of its own, in one write") {
   Opened socket;
-  socket.line.blocked = true;
-  CHECK(socket.write("MQTT").bytes == 0);
-  socket.send("now", Opcode::ping);
-  socket.read();
-  socket.line.blocked = false;
-  CHECK(socket.write("MQTT").bytes == 4);
-  CHECK(socket.line.out == std::string("\x82\x04MQTT\x8A\x03now"));
+  CHECK(socket.write("\x40\x02id\xD0\x02..\x30\x03\x01tx").bytes == 13);
+  CHECK(socket.line.out == std::string("\x82\x04\x40\x02id\x82\x04\xD0\x02..\x82\x05\x30\x03\x01tx"));
+}
+
+TEST_CASE("of a client that offers extensions, as browsers do, all that is written together has one frame") {
+  Opened socket("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n");
+  CHECK(socket.write("\x40\x02id\xD0\x02..").bytes == 8);
+  CHECK(socket.line.out == std::string("\x82\x08\x40\x02id\xD0\x02.."));
 }
 
 TEST_CASE("RFC 6455 5.5.1: the close goes out behind what answers the packets before it, and nothing behind it") {
@@ -116,10 +137,10 @@ TEST_CASE("RFC 6455 5.5.1: the close goes out behind what answers the packets be
     CHECK(moved.state == Transport::State::open);
     CHECK(socket->has_unseen_bytes());  // the end
     CHECK(socket.read().state == Transport::State::closed);
-    socket.write("an answer");
+    socket.write("\x40\x07 answer");
     socket->finish();
     CHECK(socket.line.out == std::string("\x82\x09"
-                                         "an answer\x88\x02\x03") +
+                                         "\x40\x07 answer\x88\x02\x03") +
                                  (text ? '\xEB' : '\xE8'));
   }
 }

@@ -114,6 +114,15 @@ TEST_CASE("RFC 6455 4.2.1: the key is 16 bytes in base64, once") {
   CHECK(request(with("dGhlIHNhbXBsZSBub25jZQ==", "++++////++++////++++//==")).websocket);
 }
 
+TEST_CASE("RFC 6455 9.1: whether extensions are offered is known") {
+  const auto beside = [](const std::string& header) {
+    return with("Sec-WebSocket-Protocol: mqtt", "Sec-WebSocket-Protocol: mqtt\r\n" + header);
+  };
+  CHECK_FALSE(request(beside("X: y")).offers_extensions);
+  CHECK_FALSE(request(beside("Sec-WebSocket-Extensions:")).offers_extensions);
+  CHECK(request(beside("Sec-WebSocket-Extensions: permessage-deflate")).offers_extensions);
+}
+
 TEST_CASE("[MQTT-6.0.0-3] mqtt or mqttv3.1 has to be among the subprotocols, and the first of them is taken") {
   const auto offered = [](const std::string& list) { return with("Sec-WebSocket-Protocol: mqtt", list); };
   CHECK(request(offered("Sec-WebSocket-Protocol: mqttv3.1")).protocol == "mqttv3.1");

@@ -167,11 +167,6 @@ class PahoC(Conversation):
     needs = {"libpaho-mqtt-dev": packaged("libpaho-mqtt-dev"), "cc": shutil.which("cc")}
     interface = ("paho_c_sync", "paho-mqtt3cs")
 
-    def setUp(self):
-        super().setUp()
-        if self.transport in ("ws", "wss") and world.packs_frames:
-            self.skipTest("the broker sends several packets in one WebSocket frame, and Paho C takes the first of them alone")
-
     def command(self):
         return [self.built(*self.interface)]
 

@@ -1,9 +1,8 @@
 """The broker that every client meets: a listener for each transport, which lets in whoever knows the password."""
 
-import functools
 import socket
 
-from peers import ROOT, Authority, Broker, Mqtt, WebSocket, publish, tcp, tls_context, write_users
+from peers import ROOT, Authority, Broker, tcp, tls_context, write_users
 
 USER, PASSWORD = "anna", "secret"
 URLS = {"tcp": "mqtt://127.0.0.1:{}", "tls": "mqtts://127.0.0.1:{}", "ws": "ws://127.0.0.1:{}/mqtt",
@@ -47,17 +46,6 @@ class World:
         if transport in ("tls", "wss"):
             made = tls_context(self.ca.pem).wrap_socket(made, server_hostname="localhost")
         return made
-
-    @functools.cached_property
-    def packs_frames(self):
-        """Whether the broker puts packets that leave together into one WebSocket frame."""
-        client = Mqtt(WebSocket(self.stream("ws")), user=USER, password=PASSWORD)
-        client.subscribe("packs", 1)
-        client.send(publish("packs", b"x", 1))
-        for _ in ("PUBLISH", "PUBACK"):
-            client.read()
-        client.stream.close()
-        return len(client.stream.sizes) < 4
 
 
 world = World()
