@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "broker/net/packet_frames.h"
 #include "broker/net/tcp.h"
 #include "core/websocket/answers.h"
 #include "core/websocket/frames.h"
-#include "core/websocket/packet_frames.h"
 #include "core/websocket/path.h"
 #include "core/websocket/upgrade.h"
 

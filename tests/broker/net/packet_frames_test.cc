@@ -1,4 +1,4 @@
-#include "core/websocket/packet_frames.h"
+#include "broker/net/packet_frames.h"
 
 #include <algorithm>
 #include <doctest/doctest.h>
