@@ -156,12 +156,12 @@ int test(const CommandLine& command_line, const Config& config) {
 }
 
 int run(const CommandLine& command_line, const std::shared_ptr<const Config>& config) {
+  Service service;  // before anything of ours can have the number of a socket that is said to be handed over
   OrMessage<int> parent = -1;
   if (command_line.daemon) parent = become_daemon();
   if (!parent) return failed_to_start(parent.error());
   if (!command_line.daemon) log::take_streams();
   const int signals = take_signals();
-  Service service;
   const std::size_t files = raise_file_limit();
   if (!command_line.tls_keylog.empty() && !TlsContext::log_keys_to(command_line.tls_keylog)) {
     return failed_to_start("--tls-keylog: cannot write " + command_line.tls_keylog + ": " + std::strerror(errno));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <utility>
 
@@ -13,11 +14,18 @@ namespace bramble {
 namespace {
 
 constexpr int kLeaveEnvironment = 0, kClearEnvironment = 1;
+constexpr std::uint64_t kWatchdogMax = std::chrono::microseconds(std::chrono::hours(1)).count();
 
 void tell(const std::string& state) { ::sd_notify(kLeaveEnvironment, state.c_str()); }
 
-void give(const std::string& state, int socket) {
-  ::sd_pid_notify_with_fds(0, kLeaveEnvironment, state.c_str(), &socket, 1);
+/// True: somebody listens.
+bool give(const std::string& state, int socket) {
+  return ::sd_pid_notify_with_fds(0, kLeaveEnvironment, state.c_str(), &socket, 1) > 0;
+}
+
+ino_t identity(int socket) {
+  struct stat about {};
+  return ::fstat(socket, &about) == 0 ? about.st_ino : 0;
 }
 
 std::vector<HandedSockets::Socket> handed_over() {
@@ -36,21 +44,21 @@ std::vector<HandedSockets::Socket> handed_over() {
 
 Service::Service() : handed_(handed_over()) {
   for (const auto& socket : handed_) {
-    if (HandedSockets::is_ours(socket)) kept_.emplace(socket.name, socket.descriptor);
+    if (HandedSockets::is_ours(socket)) kept_.emplace(socket.name, identity(socket.descriptor));
   }
   std::uint64_t microseconds = 0;
   if (::sd_watchdog_enabled(kClearEnvironment, &microseconds) > 0) {
-    watchdog_ = std::chrono::microseconds(microseconds);
+    watchdog_ = std::chrono::microseconds(std::min(microseconds, kWatchdogMax));
   }
 }
 
 HandedSockets Service::take_sockets() { return HandedSockets(std::exchange(handed_, {})); }
 
 void Service::keep(const std::vector<BoundSocket*>& sockets) {
-  std::map<std::string, int> wanted;
+  std::map<std::string, ino_t> wanted;
   for (BoundSocket* const socket : sockets) {
     if (socket->keeper() == BoundSocket::Keeper::unit) continue;
-    wanted.emplace(HandedSockets::name_of(socket->descriptor()), socket->descriptor());
+    wanted.emplace(HandedSockets::name_of(socket->descriptor()), identity(socket->descriptor()));
   }
   std::erase_if(kept_, [&](const auto& kept) {
     const auto found = wanted.find(kept.first);
@@ -58,12 +66,11 @@ void Service::keep(const std::vector<BoundSocket*>& sockets) {
     tell("FDSTOREREMOVE=1\nFDNAME=" + kept.first);
     return true;
   });
-  if (!std::getenv("NOTIFY_SOCKET")) return;
   for (BoundSocket* const socket : sockets) {
     if (socket->keeper() != BoundSocket::Keeper::none) continue;
     const std::string name = HandedSockets::name_of(socket->descriptor());
-    if (!kept_.emplace(name, socket->descriptor()).second) continue;
-    give("FDSTORE=1\nFDNAME=" + name, socket->descriptor());
+    if (kept_.contains(name) || !give("FDSTORE=1\nFDNAME=" + name, socket->descriptor())) continue;
+    kept_.emplace(name, identity(socket->descriptor()));
     socket->kept();
   }
 }

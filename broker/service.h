@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 #include "broker/net/bound_socket.h"
@@ -35,7 +36,7 @@ class Service {
 
  private:
   std::vector<HandedSockets::Socket> handed_;
-  std::map<std::string, int> kept_;  ///< ours, by name
+  std::map<std::string, ino_t> kept_;  ///< ours, by name; a number of a descriptor may be another's by now
   std::optional<std::chrono::microseconds> watchdog_;
 };
 

@@ -22,6 +22,7 @@ std::string read_remedy(int error) {
   switch (error) {
     case ENOENT: return "check the path";
     case EACCES: return fmt::format("running as {}: let that account read it", running_as());
+    case EROFS: return "name another path, or let a service write there: ReadWritePaths= of its unit";
     default: return "name another path";
   }
 }
@@ -50,6 +51,7 @@ std::string write_remedy(const std::string& path, int error) {
 std::string folder_remedy(const std::string& path, int error) {
   const std::string account = running_as();
   if (error == ENOENT) return fmt::format("create the folder {}", std::filesystem::path(path).parent_path().string());
+  if (error == EROFS) return "name another folder, or let a service write there: ReadWritePaths= of its unit";
   if (error != EACCES) return "name another folder";
   struct stat folder {};
   if (::stat(path.c_str(), &folder) == 0) {

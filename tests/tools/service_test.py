@@ -143,6 +143,23 @@ class Service(WithFolder):
         self.assertIn(f"FDSTOREREMOVE=1\nFDNAME=listener_127.0.0.1_{gone[1]}", self.manager.heard)
         self.refused(gone)  # although somebody still has it
 
+    def test_a_listener_whose_file_was_removed_meanwhile_is_opened_anew_and_kept(self):
+        path = self.path("removed")
+        config = self.config(path)
+        self.start(config)
+        self.manager.stop()
+        os.unlink(path)
+        self.start(config)
+        self.assertEqual(len(self.manager.store), 1, self.manager.heard)
+        self.manager.stop()
+        waiting = self.client(path)
+        self.start(config)
+        self.assertEqual(waiting.recv(4), CONNACK)
+
+    def test_a_socket_that_is_announced_and_not_there_is_nobody_elses(self):
+        self.manager.start("env", "LISTEN_FDS=1", BROKER, "-c", self.config(self.place()))
+        self.assertEqual(self.manager.stop(), 0)  # it hears the signal
+
     def test_a_socket_of_a_socket_unit_is_used_and_stays_the_units_own(self):
         place = self.place()
         self.listening(place, "mqtt.socket")
@@ -168,6 +185,15 @@ class Service(WithFolder):
         until = time.monotonic() + SECONDS
         while self.manager.hear(0.4):
             self.assertLess(time.monotonic(), until, "it is told of a broker whose reactor has stopped")
+
+    def test_a_watchdog_of_ages_is_not_a_matter_of_every_millisecond(self):
+        for age in "9000000000000000000", "18446744073709551614":
+            with self.subTest(age):
+                process = self.manager.start("env", f"WATCHDOG_USEC={age}", BROKER, "-c", self.config(self.place()))
+                self.assertFalse(self.manager.hear(1))
+                times = Path(f"/proc/{process.pid}/stat").read_text().split()
+                self.assertLess(int(times[13]) + int(times[14]), 0.5 * os.sysconf("SC_CLK_TCK"))
+                self.manager.stop()
 
     def test_nothing_is_told_about_a_watchdog_that_nobody_asked_for(self):
         self.start(self.config(self.place()))
