@@ -31,13 +31,23 @@ namespace {
 
 using namespace bramble;
 
-/// Signals come to main alone, as reads of a descriptor: every thread inherits the mask.
-int take_signals() {
+sigset_t our_signals() {
   sigset_t signals;
   ::sigemptyset(&signals);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGRTMIN}) ::sigaddset(&signals, signal);
+  return signals;
+}
+
+/// They wait until main reads them from a descriptor, whoever comes first: the kernel drops what the first process of
+/// a container neither blocks nor handles. Every thread inherits the mask.
+void hold_signals() {
+  const sigset_t signals = our_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+}
+
+int take_signals() {
+  const sigset_t signals = our_signals();
   return ::signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
@@ -212,6 +222,7 @@ int main(int argc, char** argv) {
   }
   if (command_line->help) return std::fputs(usage().c_str(), stdout), kExitOk;
   if (command_line->version) return std::puts(version_line().c_str()), kExitOk;
+  if (!command_line->test_config) hold_signals();
   find_config_file(*command_line);
   auto config = load_config(*command_line);
   if (!config) {

@@ -15,7 +15,7 @@ constexpr Seconds kToldEvery = 60s;
 
 /// How late it is in the calendar of the run before.
 WallTime time_of(const Clocks& system, const Calendar::Kept& kept) {
-  const WallTime then = kept.seen_at - kept.ahead;  // by the system's clock
+  const auto then = std::chrono::floor<Milliseconds>(kept.seen_at) - kept.ahead;  // by the system's clock
   const bool unknown_how_long = then < kFirstBramble && system.wall >= kFirstBramble;
   return unknown_how_long ? kept.seen_at : std::max<WallTime>(system.wall + kept.ahead, kept.seen_at);
 }

@@ -29,7 +29,7 @@ OrMessage<Database::Loaded> Database::load(Reader& reader, const Clocks& system,
 OrMessage<void> Database::commit(std::span<const std::unique_ptr<Part>> parts, std::span<const RetainedChange> retained,
                                  const Clocks& system) {
   const bool empty = std::all_of(parts.begin(), parts.end(), [](const auto& part) { return part->empty(); });
-  if (empty && retained.empty()) return {};
+  if (empty && retained.empty()) return engine_->look_at_clock(system), OrMessage<void>{};
   return engine_->commit({parts, retained, system});
 }
 

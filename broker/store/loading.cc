@@ -73,7 +73,9 @@ bool Loading::take_session(const Statement& row) {
   if (session.client_id.empty() || !mqtt::valid_utf8(session.client_id)) return false;
   if (!clients_.insert(session.client_id).second) return false;  // damage: no client has two
   session.expiry_seconds = short_of(row, 2);
-  if (!row.null(3)) session.gone_at = clocks_.steady_at(instant_of(row.integer(3)).value_or(clocks_.wall));
+  if (!row.null(3)) {
+    session.gone_at = clocks_.steady_at(std::min(instant_of(row.integer(3)).value_or(clocks_.wall), clocks_.wall));
+  }
   if (!row.null(4)) session.user = row.bytes(4);
   session.listener = row.bytes(5);
   if (!row.null(6)) session.mount_point = row.bytes(6);

@@ -1,5 +1,7 @@
 #include "broker/store/record.h"
 
+#include <algorithm>
+
 #include "core/base/bytes.h"
 #include "core/topic/topic.h"
 
@@ -66,9 +68,10 @@ MessagePtr read_message(std::string_view topic, std::string_view payload, std::s
   const std::string_view source = reader.prefixed();
   const std::string_view properties = reader.rest();
   if (reader.failed() || !valid(flags) || !arrived || !TopicName::parse(topic)) return {};
+  // the calendar may be up to a minute younger than what it was told
+  const SteadyTime since = clocks.steady_at(std::min(*arrived, clocks.wall));
   return MessagePtr::make({topic, {{properties}}, payload},
-                          {qos_of(flags), (flags & kRetainBit) != 0, expiry, clocks.steady_at(*arrived), publisher},
-                          source);
+                          {qos_of(flags), (flags & kRetainBit) != 0, expiry, since, publisher}, source);
 }
 
 // flags, delay, expiry, topic, source, properties, payload
@@ -106,8 +109,7 @@ std::optional<Will> read_will(std::string_view bytes) {
 std::int64_t milliseconds_of(WallTime at) { return std::chrono::floor<Milliseconds>(at.time_since_epoch()).count(); }
 
 std::optional<WallTime> instant_of(std::int64_t milliseconds) {
-  constexpr std::int64_t kYear = 31'556'952'000;  // two centuries either way also fit both clocks' nanoseconds
-  if (milliseconds < -200 * kYear || milliseconds > 200 * kYear) return std::nullopt;
+  if (milliseconds < -kYear.count() || milliseconds > 200 * kYear.count()) return std::nullopt;
   return WallTime(Milliseconds(milliseconds));
 }
 

@@ -19,7 +19,10 @@ MessagePtr read_message(std::string_view topic, std::string_view payload, std::s
 std::string write_will(const Will& will);
 std::optional<Will> read_will(std::string_view bytes);
 
-/// Milliseconds since 1970, as the file has instants. Nothing: no instant of this or the next centuries.
+inline constexpr Milliseconds kYear{31'556'952'000};
+
+/// Milliseconds since 1970, as the file has instants. Nothing: not within 200 years from then, as far as the
+/// nanoseconds of both clocks reach in any difference of two.
 std::int64_t milliseconds_of(WallTime at);
 std::optional<WallTime> instant_of(std::int64_t milliseconds);
 

@@ -112,7 +112,7 @@ bool set_cuts(SqlConnection& connection, std::int64_t cuts, bool whole) {
 
 std::optional<Calendar::Kept> calendar_of(const SqlConnection& connection) {
   const auto ahead = meta(connection, "ahead"), seen_at = meta(connection, "seen_at");
-  if (!ahead || !seen_at || !instant_of(*ahead)) return std::nullopt;
+  if (!ahead || !seen_at || std::chrono::abs(Milliseconds(*ahead)) > 90 * kYear) return std::nullopt;
   const auto seen = instant_of(*seen_at);
   if (!seen) return std::nullopt;
   return Calendar::Kept{Milliseconds(*ahead), *seen};

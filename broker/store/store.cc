@@ -15,7 +15,7 @@ constexpr int kLastTries = 3;  // of the last round
 constexpr std::size_t kRetainedAtATime = 256;
 constexpr Milliseconds kSlowMax{2000};
 constexpr Seconds kSilentTooLong{5};
-constexpr Seconds kLookAtClockEvery{60};  // while there is nothing to write
+constexpr Seconds kLookAtClockEvery{1};  // a crash after a leap that is not told costs sessions and messages
 
 }  // namespace
 
@@ -140,18 +140,24 @@ Milliseconds Store::window() const {
   return std::clamp(std::chrono::duration_cast<Milliseconds>(sync_time_), kWindowMin, kWindowMax);
 }
 
-bool Store::wait_for_cause() {
-  std::unique_lock lock(mutex_);
-  while (!woken_.wait_for(lock, kLookAtClockEvery, [this] { return stopping_ || changed_ || hurried_; })) {
+template <class Holds>
+void Store::wait(std::unique_lock<std::mutex>& lock, SteadyTime until, Holds holds) {
+  for (auto now = SteadyTime::clock::now(); !holds() && now < until; now = SteadyTime::clock::now()) {
+    if (woken_.wait_until(lock, std::min(until, now + kLookAtClockEvery), holds)) return;
     lock.unlock();
     database_->look_at_clock(Clocks::now());
     lock.lock();
   }
+}
+
+bool Store::wait_for_cause() {
+  std::unique_lock lock(mutex_);
+  wait(lock, SteadyTime::max(), [this] { return stopping_ || changed_ || hurried_; });
   const auto at_once = [this] { return stopping_ || hurried_; };
   // early enough that the round is on the disk when the interval is over
   const auto writing = std::chrono::duration_cast<Milliseconds>(longest_) * 2;
   const Milliseconds open = interval_ - std::min(writing, interval_ * 3 / 4);
-  woken_.wait_until(lock, changed_at_ + open, [&] { return at_once() || wanted_; });
+  wait(lock, changed_at_ + open, [&] { return at_once() || wanted_; });
   if (wanted_) woken_.wait_for(lock, window(), at_once);
   changed_ = wanted_ = hurried_ = false;
   return !stopping_;

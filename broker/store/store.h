@@ -63,6 +63,9 @@ class Store {
 
  private:
   void run();
+  /// Waits until `holds`, or `until`. A clock that is set meanwhile is told to the file.
+  template <class Holds>
+  void wait(std::unique_lock<std::mutex>& lock, SteadyTime until, Holds holds);
   /// Until a round is due. False: the last one.
   bool wait_for_cause();
   void round();

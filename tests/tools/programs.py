@@ -14,6 +14,7 @@ BINARIES = os.environ.get("BRAMBLE_BINARIES", os.path.join(ROOT, "build/release/
 DEPS = os.environ.get("BRAMBLE_DEPS", os.path.join(ROOT, ".deps"))
 LIBRARIES = ":".join(glob.glob(f"{DEPS}/usr/lib/*-linux-gnu") + glob.glob(f"{DEPS}/lib/*-linux-gnu"))
 CTL, BROKER, PASSWD = (os.path.join(BINARIES, name) for name in ("bramble-ctl", "bramble", "bramble-passwd"))
+BROKER = os.environ.get("BRAMBLE_BIN", BROKER)
 SECONDS = 60
 PLAIN = {name: value for name, value in os.environ.items() if name != "BRAMBLE_PASSWORD"}
 

@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import socket
+import subprocess
 import time
 import unittest
 from pathlib import Path
@@ -194,6 +195,28 @@ class Service(WithFolder):
                 times = Path(f"/proc/{process.pid}/stat").read_text().split()
                 self.assertLess(int(times[13]) + int(times[14]), 0.5 * os.sysconf("SC_CLK_TCK"))
                 self.manager.stop()
+
+    def test_a_signal_of_the_first_moment_ends_it_also_as_the_first_process_of_a_container(self):
+        config = self.path("pipe")
+        os.mkfifo(config)
+        ours = os.open(config, os.O_RDWR)  # so that it waits for more
+        outer = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", BROKER, "-c", config],
+                                 stderr=subprocess.DEVNULL)
+        self.addCleanup(outer.kill)
+        os.kill(self.who_reads(config, outer), signal.SIGTERM)
+        os.write(ours, Path(self.config(self.place())).read_bytes())
+        os.close(ours)
+        self.assertEqual(outer.wait(SECONDS), 0)
+
+    def who_reads(self, path, outer):
+        """The child of this one, waited for."""
+        until = time.monotonic() + SECONDS
+        while time.monotonic() < until and outer.poll() is None:
+            for child in Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split():
+                with contextlib.suppress(OSError):
+                    if path in [os.readlink(each) for each in Path(f"/proc/{child}/fd").iterdir()]:
+                        return int(child)
+        self.fail("nobody reads it")
 
     def test_nothing_is_told_about_a_watchdog_that_nobody_asked_for(self):
         self.start(self.config(self.place()))

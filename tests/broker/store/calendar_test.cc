@@ -62,9 +62,9 @@ TEST_CASE("what lies in the file gets older by the time between two runs") {
 }
 
 TEST_CASE("a clock that is set by 50 years, or back by an hour, while the broker runs makes nothing older or younger") {
-  enum class Then { ends, writes, rests };
+  enum class Then { ends, writes, has_nothing_to_write, rests };
   for (const Seconds step : {50 * kYear, -kHour, -40 * kYear}) {
-    for (const Then then : {Then::ends, Then::writes, Then::rests}) {
+    for (const Then then : {Then::ends, Then::writes, Then::has_nothing_to_write, Then::rests}) {
       CAPTURE(step.count());
       CAPTURE(static_cast<int>(then));
       const Folder folder;
@@ -74,6 +74,7 @@ TEST_CASE("a clock that is set by 50 years, or back by an hour, while the broker
         REQUIRE(database->commit(gone(SteadyTime(Seconds(90))), {}, clocks(Seconds(100), kToday)));
         if (then == Then::ends) database->end_run(after);
         if (then == Then::writes) REQUIRE(database->commit(ended(2), {}, after));
+        if (then == Then::has_nothing_to_write) REQUIRE(database->commit({}, {}, after));
         if (then == Then::rests) database->look_at_clock(after);
       }
       check_ages(ages(folder / "db", clocks(Seconds(5), kToday + Seconds(120) + step)), Seconds(130));
@@ -103,6 +104,25 @@ TEST_CASE(
     database->end_run(clocks(Seconds(80), kToday + 30 * kHour));
   }
   check_ages(ages(folder / "db", clocks(Seconds(5), kToday + 31 * kHour)), kHour + Seconds(70));
+}
+
+TEST_CASE("what came after the file was last told how late it is does not come from the future") {
+  const Folder folder;
+  {
+    const auto database = open(folder / "db");
+    REQUIRE(database->commit(ended(2), {}, clocks(Seconds(100), kToday)));
+    REQUIRE(database->commit(gone(SteadyTime(Seconds(140))), {}, clocks(Seconds(150), kToday + Seconds(50))));
+  }
+  check_ages(ages(folder / "db", clocks(Seconds(5), kToday - kHour)), Seconds(0));
+}
+
+TEST_CASE("the largest times that a file may have are read, and what is beyond them is as if it was not there") {
+  using std::chrono::sys_days;
+  const Clocks late = clocks(Seconds(5), sys_days(std::chrono::year(2160) / 1 / 1));
+  for (const Milliseconds ahead : {90 * Milliseconds(kYear), -90 * Milliseconds(kYear)}) {
+    const Calendar calendar(late, Calendar::Kept{ahead, sys_days(std::chrono::year(2165) / 1 / 1)});
+    CHECK(calendar.at(late.steady).wall >= sys_days(std::chrono::year(2165) / 1 / 1));
+  }
 }
 
 TEST_CASE("how long the broker was away is not known if its clock had not been set before: it counts as no time") {
