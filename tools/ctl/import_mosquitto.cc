@@ -105,7 +105,33 @@ std::string why_no_start(const Plan& plan) {
   });
 }
 
-int undone(int status, const std::string& why) { return fail(status, why + "\nAll is as it was."); }
+struct Failure {
+  int status;
+  std::string why;
+};
+using Loaded = std::optional<Database::Loaded>;
+
+/// Everything but to keep it.
+tl::expected<Loaded, Failure> carry_out(const ImportWords& words, const Plan& plan, Placing& placing,
+                                        StoreImport& store) {
+  const auto failed = [](std::string why) { return tl::unexpected(Failure{kFailed, std::move(why)}); };
+  const bool with_files = !words.dry_run && !words.database;
+  if (with_files) {
+    if (auto prepared = placing.prepare(); !prepared) return failed(std::move(prepared.error()));
+  }
+  Loaded loaded;
+  if (store_is_due(store, placing, words)) {
+    auto imported = import_store(store, plan, words.dry_run, placing);
+    if (!imported) return failed(std::move(imported.error()));
+    loaded = *imported;
+  }
+  if (!with_files) return loaded;
+  if (auto named = placing.give_names(); !named) return failed(std::move(named.error()));
+  const std::string why = why_no_start(plan);
+  if (why.empty()) return loaded;
+  return tl::unexpected(
+      Failure{kBadConfig, fmt::format("Bramble would not start with it:\n{}\n{}", why, what_is_to_be_seen_to(plan))});
+}
 
 int report_of(const ImportReport& report) {
   if (!print(text_of(report))) return kFailed;
@@ -126,28 +152,13 @@ int import(const ImportWords& words) {
   StoreImport store = look_at_store(*plan, whole_path(words.data));
   const std::string in_the_way = what_is_in_the_way(placing, store, words);
   if (!in_the_way.empty()) return fail(kFailed, in_the_way);
-  const bool writes = !words.dry_run, with_files = writes && !words.database;
-  if (writes) held.emplace();
-  if (with_files) {
-    if (const auto prepared = placing.prepare(); !prepared) return undone(kFailed, prepared.error());
-  }
-  std::optional<Database::Loaded> loaded;
-  if (store_is_due(store, placing, words)) {
-    auto imported = import_store(store, *plan, words.dry_run, placing);
-    if (!imported) return undone(kFailed, imported.error());
-    loaded = *imported;
-  }
-  if (with_files) {
-    if (const auto named = placing.give_names(); !named) return undone(kFailed, named.error());
-    const std::string why = why_no_start(*plan);
-    if (!why.empty())
-      return undone(kBadConfig,
-                    fmt::format("Bramble would not start with it:\n{}\n{}", why, what_is_to_be_seen_to(*plan)));
-  }
-  if (held && held->waits()) return undone(kFailed, "interrupted");
+  if (!words.dry_run) held.emplace();
+  auto done = carry_out(words, *plan, placing, store);
+  if (done && held && held->waits()) done = tl::unexpected(Failure{kFailed, "interrupted"});
+  if (!done) return fail(done.error().status, done.error().why + "\nAll is as it was.");
   placing.keep();
   held.reset();
-  return report_of({words, *plan, placing, store, loaded});
+  return report_of({words, *plan, placing, store, *done});
 }
 
 }  // namespace

@@ -145,6 +145,7 @@ class Planning {
     const bool hidden = plan_.account && is_hidden_from_service(place);
     if (option.named == Named::stays || (!layout_.is_inside(place) && !hidden)) return leave(line, place, hidden);
     copy(line, place, option, "certs");
+    if (option.name == "dhparamfile") return;  // which nobody renews
     plan_.later.push_back(fmt::format("{}: {}: {} is copied{}: who renews it has to write {}, too, and reload Bramble",
                                       line.where, line.name, place.string(),
                                       hidden ? ", for the service cannot look there" : "", layout_.target_of(place)));

@@ -1,6 +1,8 @@
 #include "tools/ctl/import/report.h"
 
 #include <algorithm>
+#include <cctype>
+#include <cstring>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -135,6 +137,8 @@ std::string text_of_configuration(const ImportReport& report) {
 
 /// A word of a command that a shell is to read.
 std::string quoted(const std::string& word) {
+  const auto plain = [](unsigned char letter) { return std::isalnum(letter) || std::strchr("/._-+", letter); };
+  if (std::ranges::all_of(word, plain)) return word;
   std::string text = "'";
   for (const char letter : word) text += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
   return text + "'";
