@@ -7,10 +7,11 @@
 #include <unistd.h>
 #include <utility>
 
-#include "broker/as_account.h"
+#include "broker/account.h"
 #include "broker/config/file_remedy.h"
 #include "broker/net/bound_socket.h"
 #include "broker/net/listener_rules.h"
+#include "broker/process.h"
 #include "broker/store_folder.h"
 
 namespace bramble {

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <utility>
 
-#include "broker/as_account.h"
+#include "broker/account.h"
 #include "broker/config/command_line.h"
 #include "broker/start_check.h"
 #include "tools/ctl/commands.h"

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "broker/account.h"
 #include "broker/config/config.h"
-#include "broker/process.h"
 
 namespace bramble::ctl {
 

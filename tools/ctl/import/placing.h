@@ -5,8 +5,8 @@
 #include <sys/types.h>
 #include <vector>
 
+#include "broker/account.h"
 #include "broker/config/option_row.h"
-#include "broker/process.h"
 
 namespace bramble::ctl {
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <utility>
 
-#include "broker/as_account.h"
+#include "broker/account.h"
 #include "broker/start_check.h"
 #include "tools/ctl/import/layout.h"
 #include "tools/ctl/import/leave_out.h"

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "broker/account.h"
 #include "broker/config/config.h"
-#include "broker/process.h"
 #include "tools/ctl/import/source.h"
 
 namespace bramble::ctl {

@@ -1,8 +1,11 @@
-#include "broker/as_account.h"
+#include "broker/account.h"
 
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <grp.h>
 #include <sys/wait.h>
 #include <system_error>
 #include <unistd.h>
@@ -28,6 +31,16 @@ std::string failed(int error) {
 }
 
 }  // namespace
+
+OrMessage<void> drop_privileges(const Config& config, const std::optional<Account>& account) {
+  if (!account) return {};
+  const auto& [name, id, group] = *account;
+  if (::initgroups(name.c_str(), group) != 0 || ::setgid(group) != 0 || ::setuid(id) != 0) {
+    return tl::unexpected(fmt::format("{}cannot become {}: {}; start as that account, or set user root",
+                                      config.at("user"), name, std::strerror(errno)));
+  }
+  return {};
+}
 
 std::string as_account(const Config& config, const std::optional<Account>& account,
                        const std::function<std::string()>& say) {
