@@ -116,7 +116,7 @@ std::vector<std::string> of_listeners(const ImportReport& report) {
 }
 
 std::vector<std::string> of_later(const ImportReport& report) {
-  std::vector<std::string> lines = report.plan.later;
+  std::vector<std::string> lines = report.words.database ? std::vector<std::string>() : report.plan.later;
   if (report.loaded && report.loaded->left_out > 0) {
     lines.push_back(
         fmt::format("{}: {} damaged records are left out: Mosquitto writes it anew when it ends: import it "
@@ -150,7 +150,7 @@ std::string once_more(const ImportWords& words) {
   if (words.config_file != usual.config_file) text += " -c " + quoted(whole_path(words.config_file));
   if (words.to != usual.to) text += " --to " + quoted(whole_path(words.to));
   if (words.data != usual.data) text += " --data " + quoted(whole_path(words.data));
-  for (const std::string& name : words.leave_out) text += " --leave-out " + name;
+  for (const std::string& name : words.leave_out) text += " --leave-out " + quoted(name);
   return text;
 }
 
