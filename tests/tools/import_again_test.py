@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """bramble-ctl import-mosquitto where something is there already: it has run before, a broker runs, somebody has written
 files of his own. Ends with `N passed, N failed`. BRAMBLE_BINARIES names another folder with Bramble's programs."""
+import fcntl
 import os
 import unittest
 
@@ -83,6 +84,14 @@ class Again(WithMosquitto):
         self.assertEqual(seen(self.data)[f"{self.data}/bramble.db.before-import"], database)
         self.start()
         self.refused(self.import_it("--database"), 1, "is in use by another process", "systemctl stop bramble")
+
+    def test_two_at_once_do_not_get_into_each_others_way(self):
+        os.makedirs(self.to)
+        folder = os.open(self.to, os.O_RDONLY)
+        self.addCleanup(os.close, folder)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        self.refused(self.import_it(), 1, f"{self.to}: another import is at work there", "All is as it was.")
+        self.assertEqual(os.listdir(self.to), [])
 
     def test_a_file_of_somebodys_that_is_read_along_is_told_and_one_that_does_not_fit_is_in_the_way(self):
         own = self.write("etc/bramble/conf.d/own.conf", "acl_file /nonexistent\n")

@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 
 constexpr ::mode_t kOwner = 0600, kGroup = 0040, kOthers = 0004;
 constexpr std::size_t kBytesMax = 64 << 20;
-constexpr std::string_view kWaiting = ".import-";
+constexpr std::string_view kWaiting = ".import-", kAnyName = "XXXXXX";  // of mkdtemp
 constexpr const char* kBesideDatabase[] = {"-wal", "-shm", "-journal"};
 
 tl::unexpected<std::string> wrong(std::string message) { return tl::unexpected<std::string>(std::move(message)); }
@@ -54,7 +54,9 @@ std::vector<fs::path> left_behind(const std::string& folder) {
   std::vector<fs::path> found;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    if (entry->path().filename().string().starts_with(kWaiting)) found.push_back(entry->path());
+    const std::string name = entry->path().filename().string();
+    const bool waits = name.starts_with(kWaiting) && name.size() == kWaiting.size() + kAnyName.size();
+    if (waits && fs::is_directory(entry->symlink_status(error))) found.push_back(entry->path());
   }
   return found;
 }
@@ -181,7 +183,7 @@ OrMessage<void> Placing::take_folder() {
   }
   std::error_code unknown;
   for (const fs::path& old : left_behind(folder_)) fs::remove_all(old, unknown);
-  std::string waiting = fmt::format("{}/{}XXXXXX", folder_, kWaiting);
+  std::string waiting = fmt::format("{}/{}{}", folder_, kWaiting, kAnyName);
   if (::mkdtemp(waiting.data()) == nullptr) {
     const int error = errno;
     return wrong(fmt::format("{}: cannot be written to: {}; {}", folder_, std::generic_category().message(error),
