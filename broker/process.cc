@@ -6,7 +6,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <grp.h>
 #include <pwd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -85,16 +84,6 @@ std::optional<std::string> other_account(const Config& config, const std::option
   const std::string& user = config.broker.user;
   if (!account || user.empty() || account->name == user) return {};
   return fmt::format("{}there is no account {}; runs as {} instead", config.at("user"), user, account->name);
-}
-
-OrMessage<void> drop_privileges(const Config& config, const std::optional<Account>& account) {
-  if (!account) return {};
-  const auto& [name, id, group] = *account;
-  if (::initgroups(name.c_str(), group) != 0 || ::setgid(group) != 0 || ::setuid(id) != 0) {
-    return tl::unexpected(fmt::format("{}cannot become {}: {}; start as that account, or set user root",
-                                      config.at("user"), name, std::strerror(errno)));
-  }
-  return {};
 }
 
 OrMessage<std::unique_ptr<PidFile>> PidFile::write(const Config& config) {

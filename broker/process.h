@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "broker/account.h"
 #include "broker/config/config.h"
 
 namespace bramble {
@@ -19,19 +20,12 @@ namespace bramble {
 std::size_t raise_file_limit();
 /// The line for the log if so many are few: fewer than the listeners' `max_connections` need, or than 10,000 clients.
 std::optional<std::string> few_files(const Config& config, std::size_t files);
-/// Who the broker becomes once its ports are open.
-struct Account {
-  std::string name;
-  std::uint32_t id;
-  std::uint32_t group;
-};
-/// If started as root: the option `user`; without it, or with `user mosquitto` and no such account, the first there is
-/// of mosquitto (with a file only), bramble and nobody. Nothing: it stays who it is.
+/// Who the broker becomes once its ports are open. If started as root: the option `user`; without it, or with `user
+/// mosquitto` and no such account, the first there is of mosquitto (with a file only), bramble and nobody. Nothing: it
+/// stays who it is.
 OrMessage<std::optional<Account>> account_to_become(const Config& config, bool has_config_file);
 /// The line for the log if it is another than the option names.
 std::optional<std::string> other_account(const Config& config, const std::optional<Account>& account);
-/// Leaves root behind for that account.
-OrMessage<void> drop_privileges(const Config& config, const std::optional<Account>& account);
 
 /// The file of the option pid_file, with our process id in it; gone again with this object, unless it is /dev/null or
 /// the like. It is kept open, for by then its folder may be out of reach: written as root, in a folder of root's. It is

@@ -1,16 +1,14 @@
 #include "broker/start_check.h"
 
 #include <cerrno>
-#include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
-#include <sys/wait.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
 
+#include "broker/account.h"
 #include "broker/config/file_remedy.h"
-#include "broker/log/log_file.h"
 #include "broker/net/bound_socket.h"
 #include "broker/net/listener_rules.h"
 #include "broker/process.h"
@@ -83,26 +81,6 @@ std::string wrong_later(const Config& config, bool root) {
   Obstacle obstacle = why_no_store(config);
   const bool would_be_made = obstacle.error == ENOENT;  // wrong_place() has seen to that
   return would_be_made || says_nothing(obstacle.error, root) ? std::string() : std::move(obstacle.line);
-}
-
-/// What `find` says when it runs as that account, in a process of its own.
-template <class Find>
-std::string as_account(const Config& config, const std::optional<Account>& account, const Find& find) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return {};
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const auto dropped = drop_privileges(config, account);
-    log::write_all(ends[1], dropped ? find() : dropped.error());
-    ::_exit(0);
-  }
-  ::close(ends[1]);
-  std::string said;
-  char part[512];
-  for (ssize_t size = 0; (size = ::read(ends[0], part, sizeof part)) > 0;) said.append(part, part + size);
-  ::close(ends[0]);
-  if (child > 0) ::waitpid(child, nullptr, 0);
-  return said;
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LINES_MAX = 400
 
-# A folder may include what is named here and itself. `broker` alone stands for the files directly in it, but main.cc and start_check.
+# A folder may include what is named here and itself. `broker` alone stands for the files directly in it, but account, main.cc and start_check.
 CORE = {
     "core/base": [],
     "core/mqtt": ["core/base"],
@@ -37,6 +37,7 @@ ORDER = [  # each includes those before it
     ["broker/connection"],
     ["broker/shard"],
     ["broker/admin"],
+    ["broker/account"],
     ["broker"],
     ["broker/start_check"],
     ["broker/main"],
@@ -63,7 +64,7 @@ def allowed_folders():
     allowed["tools"] = core | {"tools"}
     # explains what a configuration means and whether it can start, and reads and makes databases, which only the code
     # that reads them can; nothing that runs
-    allowed["tools/ctl"] = core | {"broker/config", "broker/start_check", "broker/store", "broker/session", "tools", "tools/ctl"}
+    allowed["tools/ctl"] = core | {"broker/account", "broker/config", "broker/start_check", "broker/store", "broker/session", "tools", "tools/ctl"}
     allowed["bench"] = core | below | {"bench"}  # measures whatever there is
     return allowed
 

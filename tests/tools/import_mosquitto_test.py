@@ -3,20 +3,14 @@
 and a broker that starts with the result. Ends with `N passed, N failed`. BRAMBLE_BINARIES names another folder with
 Bramble's programs."""
 import os
+import re
 import shutil
 import subprocess
 import unittest
 
 from mosquitto_files import Mosquitto, Mqtt
-from mosquitto_home import LOGIN, STOCK, USER, WithMosquitto, make_certificate, seen
-from programs import PASSWD, call, end_with
-
-CLOSED = """# who may come in
-allow_anonymous false
-password_file /etc/mosquitto/passwd
-acl_file /etc/mosquitto/acl
-listener 0 127.0.0.1
-"""
+from mosquitto_home import CLOSED, STOCK, USER, WithMosquitto, make_certificate, seen
+from programs import CTL, call, end_with, run
 
 
 class Copied(WithMosquitto):
@@ -143,8 +137,57 @@ class Copied(WithMosquitto):
         self.addCleanup(theirs.end)
         self.configure((USER + STOCK).replace("/run/mosquitto/mosquitto.pid", self.at("run.pid")))
         said = self.imported()
-        self.assertIn(f"Mosquitto runs (process {theirs.process.pid}), and what it has had since then is not in", said)
+        self.assertIn(f"Mosquitto runs (process {theirs.process.pid}), and writes its database when it ends", said)
         Mqtt(theirs.port, "still there", clean=True).end()
+
+    def test_what_a_mosquitto_that_runs_writes_when_it_ends_comes_along_by_the_line_that_was_printed(self):
+        theirs = Mosquitto(self.lib, f"pid_file {self.at('run.pid')}\n")
+        self.addCleanup(theirs.process.kill)
+        os.remove(f"{self.lib}/mosquitto.db")
+        theirs.client("away", user="bob").subscribe("home/#", 1).end()
+        source = theirs.client("source", user="bob", clean=True)
+        source.publish("home/lamp", b"on", retain=True).publish("home/door", b"waits").end()
+        self.configure((USER + STOCK).replace("/run/mosquitto/mosquitto.pid", self.at("run.pid")), home=CLOSED)
+        said = self.imported()
+        self.assertIn(f"Database\n  {self.lib}/mosquitto.db: is not there, so nothing is imported\n"
+                      f"  Mosquitto runs (process {theirs.process.pid}), and writes its database when it ends", said)
+        line = re.search(r"\nNext\n  end Mosquitto, and then (.*) && bramble -c (.*)\n", said)
+        theirs.end()
+        self.assertTrue(os.path.exists(f"{self.lib}/mosquitto.db"))
+        done = run("sh", "-c", line[1].replace("bramble-ctl", CTL, 1))
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+        self.assert_serves(self.start(config=line[2]).ports[0])
+
+    def test_an_included_folder_with_nothing_in_it_is_there_in_the_copy_too(self):
+        self.configure(USER + STOCK + "include_dir /etc/mosquitto/bridges.d\nlistener 0 127.0.0.1\nallow_anonymous true\n")
+        os.mkdir(self.at("etc/mosquitto/bridges.d"))
+        self.imported()
+        self.assertEqual((os.listdir(f"{self.to}/conf.d"), os.listdir(f"{self.to}/bridges.d")), ([], []))
+        self.start()
+
+    def test_who_renews_a_certificate_that_is_copied_is_to_write_the_copy_too(self):
+        os.mkdir(self.at("etc/mosquitto/certs"))
+        make_certificate(self.at("etc/mosquitto/certs"))
+        self.configure(USER + STOCK, home=CLOSED + "certfile /etc/mosquitto/certs/server.crt\n"
+                       "keyfile /etc/mosquitto/certs/server.key\n")
+        said = self.imported()
+        for name, file in (("certfile", "certs/server.crt"), ("keyfile", "certs/server.key")):
+            self.assertRegex(said, rf"To be seen to\n(  .*\n)*  .*: {name}: {self.etc}/{file} is copied: who renews it has to "
+                                   rf"write {self.to}/{file}, too")
+        self.assertIn("Tested: bramble starts", said)
+
+    def test_damaged_records_of_the_database_are_to_be_seen_to(self):
+        self.configure(USER + STOCK, home=CLOSED)
+        os.truncate(f"{self.lib}/mosquitto.db", os.path.getsize(f"{self.lib}/mosquitto.db") - 10)
+        self.assertRegex(self.imported(), r"To be seen to\n  .*mosquitto.db: 1 damaged records are left out: Mosquitto writes")
+
+    def test_what_the_configuration_before_has_included_and_the_copy_does_not_is_told(self):
+        self.write("etc/bramble/bramble.conf", f"include_dir {self.to}/conf.d\n")
+        own = self.write("etc/bramble/conf.d/own.conf", "mdns true\n")
+        self.configure(f"{USER}listener 0 127.0.0.1\nallow_anonymous true\n")
+        said = self.imported("--force")
+        self.assertIn(f"Not read any more\n  {own}\n", said)
+        self.assertNotIn("Not read any more", self.imported())
 
 
 class Refused(WithMosquitto):
@@ -198,7 +241,7 @@ class Refused(WithMosquitto):
     def test_what_is_no_database_of_mosquittos_leaves_nothing_half(self):
         self.configure(USER + STOCK, home=CLOSED)
         self.write("var/lib/mosquitto/mosquitto.db", "no database\n")
-        self.assert_nothing_written(self.import_it(), 1, f"{self.lib}/mosquitto.db", "Nothing was written.")
+        self.assert_nothing_written(self.import_it(), 1, f"{self.lib}/mosquitto.db", "All is as it was.")
 
     def test_a_place_that_cannot_be_written_to_leaves_nothing_half(self):
         os.mkdir(self.at("etc/mosquitto/certs"))
@@ -235,78 +278,12 @@ class Refused(WithMosquitto):
             self.refused(call("import-mosquitto", *words), 2, what)
         self.configure(f"{USER}listener 0 127.0.0.1\n")
         self.refused(self.import_it("--to", self.etc), 3, f"--to: {self.etc} is where Mosquitto's configuration lies")
+        self.configure(f"{USER}include_dir /etc/mosquitto/conf.d\ninclude_dir /etc/br/conf.d\n")
+        self.write("etc/br/conf.d/one.conf", "listener 0 127.0.0.1\n")
+        for to, folder in ((f"{self.etc}/conf.d",) * 2, (self.at("etc/br"), self.at("etc/br/conf.d"))):
+            self.refused(self.import_it("--to", to), 3, f"--to: {folder} is where Mosquitto's configuration lies")
         self.assertIn("--leave-out OPTION", call("import-mosquitto", "--help").stdout)
         self.assertIn("bramble-ctl import-mosquitto", call("--help").stdout)
-
-
-class Again(WithMosquitto):
-    def setUp(self):
-        super().setUp()
-        self.configure(USER + STOCK, home=CLOSED)
-
-    def test_a_dry_run_says_the_same_and_writes_nothing(self):
-        dry = self.imported("--dry-run")
-        self.assertFalse(os.path.exists(self.to) or os.path.exists(self.data))
-        before, after = dry.split("\n\n", 1)
-        self.assertEqual(before, "Nothing is written: this is what would be.")
-        said = self.imported()
-        for part in after.strip().split("\n\n"):
-            if not part.startswith("Database"):  # it has an age
-                self.assertIn(part, said)
-        self.assertIn("1 sessions, 1 subscriptions, 2 retained messages, 2 waiting messages", after)
-
-    def test_a_second_time_changes_nothing_and_says_so_also_when_bramble_has_run(self):
-        self.imported()
-        before = seen(self.to) | seen(self.data)
-        said = self.imported()
-        self.assertEqual(said.count(": is there already\n"), 4)
-        self.assertIn(f"not imported again: {self.data}/bramble.db is there already, with 1 sessions and 2 retained", said)
-        self.assertEqual(seen(self.to) | seen(self.data), before)
-        broker = self.start()
-        self.assertIn(f"not imported again: {self.data}/bramble.db is in use by another process", self.imported())
-        self.assert_serves(broker.ports[0])
-
-    def test_what_somebody_has_changed_is_written_over_only_if_it_is_said_and_kept_then(self):
-        self.imported()
-        self.write("etc/bramble/acl", "topic #\n")
-        before = seen(self.to) | seen(self.data)
-        self.refused(self.import_it(), 1, f"{self.to}/acl: is there already, and differs",
-                     f"{self.data}/bramble.db is there already, with 1 sessions", "Nothing was written. --force")
-        self.assertEqual(seen(self.to) | seen(self.data), before)
-        self.write("etc/bramble/acl.before-import", "older\n")
-        self.assertIn(f"{self.to}/acl, in the place of another\n", self.imported("--force", "--dry-run"))
-        said = self.imported("--force")
-        self.assertIn(f"{self.to}/acl, in the place of another, which is {self.to}/acl.before-import-2 now", said)
-        self.assertIn(f"the {self.data}/bramble.db before is {self.data}/bramble.db.before-import now", said)
-        self.assertEqual(self.read("etc/bramble/acl"), self.read("etc/mosquitto/acl"))
-        self.assertEqual(self.read("etc/bramble/acl.before-import-2"), "topic #\n")
-        self.assertEqual(seen(self.data)[f"{self.data}/bramble.db.before-import"], before[f"{self.data}/bramble.db"])
-        self.assert_serves(self.start().ports[0])
-
-    def test_a_database_that_nothing_is_in_is_in_nobodys_way(self):
-        self.configure(f"{USER}persistence true\npersistence_location {self.data}\nlistener 0 127.0.0.1\nallow_anonymous true\n")
-        self.start(config=f"{self.etc}/mosquitto.conf").end()
-        self._cleanups.pop()
-        self.configure(USER + STOCK, home=CLOSED)
-        self.assertIn("2 retained messages", self.imported())
-        self.assert_serves(self.start().ports[0])
-
-    def test_a_database_that_a_broker_has_is_left_to_it_even_with_force(self):
-        self.configure(f"{USER}persistence true\npersistence_location {self.data}\nlistener 0 127.0.0.1\nallow_anonymous true\n")
-        self.start(config=f"{self.etc}/mosquitto.conf")
-        self.configure(USER + STOCK, home=CLOSED)
-        before = os.listdir(self.data)
-        self.refused(self.import_it("--force"), 1, "is in use by another process", "systemctl stop bramble")
-        self.assertEqual(os.listdir(self.data), before)
-        self.assertFalse(os.path.exists(self.to))
-
-    def test_a_file_of_somebodys_that_is_read_along_and_does_not_fit_is_told(self):
-        self.write("etc/bramble/conf.d/own.conf", "acl_file /nonexistent\n")
-        done = self.import_it()
-        self.assertEqual(done.returncode, 3, done.stderr)
-        self.assertIn(f"Read along, for it was there\n  {self.to}/conf.d/own.conf\n", done.stdout)
-        self.assertIn("it is all there, but would not start", done.stderr)
-        self.assertIn(f"{self.to}/conf.d/own.conf:1: acl_file: given at", done.stderr)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,12 @@ log_dest file /var/log/mosquitto/mosquitto.log
 
 include_dir /etc/mosquitto/conf.d
 """
+CLOSED = """# who may come in
+allow_anonymous false
+password_file /etc/mosquitto/passwd
+acl_file /etc/mosquitto/acl
+listener 0 127.0.0.1
+"""
 LOGIN = {"user": "bob", "password": "secret"}
 
 

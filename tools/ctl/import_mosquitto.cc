@@ -5,11 +5,14 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "broker/account.h"
 #include "broker/config/command_line.h"
 #include "broker/start_check.h"
 #include "tools/ctl/commands.h"
+#include "tools/ctl/import/held_signals.h"
 #include "tools/ctl/import/layout.h"
 #include "tools/ctl/import/mosquitto_store.h"
+#include "tools/ctl/import/of_service.h"
 #include "tools/ctl/import/placing.h"
 #include "tools/ctl/import/plan.h"
 #include "tools/ctl/import/report.h"
@@ -24,10 +27,11 @@ OrMessage<ImportWords> parse(const std::vector<std::string>& words) {
   ImportWords to;
   for (std::size_t at = 0; at < words.size(); ++at) {
     const std::string& word = words[at];
-    bool* const flag = word == "--help"      ? &to.help
-                       : word == "--dry-run" ? &to.dry_run
-                       : word == "--force"   ? &to.force
-                                             : nullptr;
+    bool* const flag = word == "--help"       ? &to.help
+                       : word == "--dry-run"  ? &to.dry_run
+                       : word == "--force"    ? &to.force
+                       : word == "--database" ? &to.database
+                                              : nullptr;
     if (flag != nullptr) {
       *flag = true;
       continue;
@@ -55,6 +59,7 @@ OrMessage<void> fill(Placing& placing, const Plan& plan) {
     if (!bytes) return wrong(std::move(bytes.error()));
     if (auto added = placing.add(std::move(*bytes), copy.to, copy.from, copy.secret); !added) return added;
   }
+  for (const std::string& folder : plan.folders) placing.add_folder(folder);
   return {};
 }
 
@@ -63,69 +68,97 @@ bool all_there(const Placing& placing) {
 }
 
 /// The database is to be made.
-bool store_is_due(const StoreImport& store, const Placing& placing, bool force) {
+bool store_is_due(const StoreImport& store, const Placing& placing, const ImportWords& words) {
   if (store.from.empty()) return false;
   const bool is_there = store.there == StoreImport::There::used || store.there == StoreImport::There::locked;
-  return !is_there || force || !all_there(placing);
+  return !is_there || words.force || words.database || !all_there(placing);
 }
 
 /// What somebody has made, and would not be there any more: a line each, and how to go on.
-std::string what_is_in_the_way(const Placing& placing, const StoreImport& store, bool force) {
-  const bool due = store_is_due(store, placing, force);
+std::string what_is_in_the_way(const Placing& placing, const StoreImport& store, const ImportWords& words) {
+  const bool due = store_is_due(store, placing, words);
   if (due && store.there == StoreImport::There::locked) {
     return store.what + "\nNothing was written. If it is Bramble that has it: systemctl stop bramble";
   }
-  if (force) return {};
+  if (words.force) return {};
   std::string text;
   for (const Placing::File& file : placing.files()) {
     if (file.there == Placing::There::other) text += file.to + ": is there already, and differs\n";
   }
-  if (due && store.there == StoreImport::There::used) text += store.what + "\n";
+  const bool wanted = words.database || placing.was_interrupted();
+  if (due && store.there == StoreImport::There::used && !wanted) text += store.what + "\n";
   if (text.empty()) return text;
-  return text + "Nothing was written. --force gives what is there another name (NAME.before-import), and goes on";
+  return text +
+         "Nothing was written. --database imports the database alone, again; --force everything. What is there gets "
+         "another name (NAME.before-import)";
 }
 
 /// Empty: a start would go well.
-std::string why_no_start(const Plan& plan, const std::string& file) {
-  return as_account(plan.account, [&]() -> std::string {
+std::string why_no_start(const Plan& plan) {
+  return as_account(plan.theirs, plan.account, [&]() -> std::string {
     CommandLine command_line;
-    command_line.config_file = file;
+    command_line.config_file = plan.main_file();
     const auto config = load_config(command_line);
     if (!config) return config.error();
-    const auto notes = check_start(*config, true);
+    const auto notes = check_start(plan.account ? without_unix_sockets(*config) : *config, true);
     return notes ? std::string() : notes.error();
   });
+}
+
+struct Failure {
+  int status;
+  std::string why;
+};
+using Loaded = std::optional<Database::Loaded>;
+
+/// Everything but to keep it.
+tl::expected<Loaded, Failure> carry_out(const ImportWords& words, const Plan& plan, Placing& placing,
+                                        StoreImport& store) {
+  const auto failed = [](std::string why) { return tl::unexpected(Failure{kFailed, std::move(why)}); };
+  const bool with_files = !words.dry_run && !words.database;
+  if (with_files) {
+    if (auto prepared = placing.prepare(); !prepared) return failed(std::move(prepared.error()));
+  }
+  Loaded loaded;
+  if (store_is_due(store, placing, words)) {
+    auto imported = import_store(store, plan, words.dry_run, placing);
+    if (!imported) return failed(std::move(imported.error()));
+    loaded = *imported;
+  }
+  if (!with_files) return loaded;
+  if (auto named = placing.give_names(); !named) return failed(std::move(named.error()));
+  const std::string why = why_no_start(plan);
+  if (why.empty()) return loaded;
+  return tl::unexpected(
+      Failure{kBadConfig, fmt::format("Bramble would not start with it:\n{}\n{}", why, what_is_to_be_seen_to(plan))});
+}
+
+int report_of(const ImportReport& report) {
+  if (!print(text_of(report))) return kFailed;
+  if (report.words.dry_run) return kDone;
+  const char* const so = report.plan.attention.empty() ? "starts" : "reads all that it needs";
+  const std::string tested = fmt::format("Tested: bramble {} with {}\n\n", so, report.plan.main_file());
+  return print((report.words.database ? "" : tested) + what_is_next(report)) ? kDone : kFailed;
 }
 
 int import(const ImportWords& words) {
   const auto plan = plan_import(words);
   if (!plan) return std::fprintf(stderr, "%s\n", plan.error().c_str()), kBadConfig;
-  Placing placing(plan->account);
-  if (const auto filled = fill(placing, *plan); !filled) return fail(kFailed, filled.error());
+  std::optional<HeldSignals> held;  // ends after `placing`, which undoes what is not kept
+  Placing placing(whole_path(words.to), plan->account);
+  if (const auto filled = words.database ? OrMessage<void>() : fill(placing, *plan); !filled) {
+    return fail(kFailed, filled.error());
+  }
   StoreImport store = look_at_store(*plan, whole_path(words.data));
-  const std::string in_the_way = what_is_in_the_way(placing, store, words.force);
+  const std::string in_the_way = what_is_in_the_way(placing, store, words);
   if (!in_the_way.empty()) return fail(kFailed, in_the_way);
-  std::optional<Database::Loaded> loaded;
-  if (store_is_due(store, placing, words.force)) {
-    auto imported = import_store(store, *plan, words.dry_run, placing);
-    if (!imported) return fail(kFailed, imported.error() + "\nNothing was written.");
-    loaded = *imported;
-  }
-  const ImportReport report{words, *plan, placing, store, loaded};
-  if (words.dry_run) return print(text_of(report)) ? kDone : kFailed;
-  if (const auto placed = placing.commit(whole_path(words.to)); !placed) {
-    return fail(kFailed, placed.error() + "\nAll is as it was.");
-  }
+  if (!words.dry_run) held.emplace();
+  auto done = carry_out(words, *plan, placing, store);
+  if (done && held && held->waits()) done = tl::unexpected(Failure{kFailed, "interrupted"});
+  if (!done) return fail(done.error().status, done.error().why + "\nAll is as it was.");
   placing.keep();
-  if (!print(text_of(report))) return kFailed;
-  const std::string& file = placing.files().front().to;
-  const std::string why = why_no_start(*plan, file);
-  if (!why.empty()) return fail(kBadConfig, fmt::format("it is all there, but would not start:\n{}", why));
-  const bool ready = plan->attention.empty();
-  return print(fmt::format("Tested: bramble {} with {}\n\n", ready ? "starts" : "reads all that it needs", file) +
-               what_is_next(report))
-             ? kDone
-             : kFailed;
+  held.reset();
+  return report_of({words, *plan, placing, store, *done});
 }
 
 }  // namespace
@@ -139,7 +172,8 @@ std::string usage_of_import_mosquitto() {
          "  --data FOLDER       where bramble.db goes; /var/lib/bramble\n"
          "  --leave-out OPTION  comment out what Bramble does not have: connection (bridges), plugin; may be repeated\n"
          "  --dry-run           write nothing, and say what would be\n"
-         "  --force             give what is there already, and differs, another name: NAME.before-import\n\n"
+         "  --database          the database alone, again: what is there gets another name, NAME.before-import\n"
+         "  --force             everything again: what is there already, and differs, gets such a name\n\n"
          "All of it or none. Ends with 0; 1 if something is in the way or cannot be written; 3 if Bramble refuses the\n"
          "configuration or would not start with it.\n";
 }

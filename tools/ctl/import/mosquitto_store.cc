@@ -8,13 +8,13 @@
 #include <fstream>
 #include <sys/stat.h>
 #include <system_error>
-#include <unistd.h>
 #include <utility>
 
 #include "broker/session/mosquitto_source.h"
 #include "broker/store/database_check.h"
 #include "broker/store/importing.h"
 #include "core/base/hash.h"
+#include "tools/ctl/import/on_disk.h"
 #include "tools/ctl/nobody.h"
 
 namespace bramble::ctl {
@@ -24,6 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kDatabase = "bramble.db";
+constexpr const char* kNew = ".new";
 
 tl::unexpected<std::string> wrong(std::string message) { return tl::unexpected<std::string>(std::move(message)); }
 
@@ -56,20 +57,23 @@ StoreImport look_at_store(const Plan& plan, const std::string& folder) {
 
 OrMessage<Database::Loaded> import_store(StoreImport& store, const Plan& plan, bool dry, Placing& placing) {
   if (dry) return count(store.from);
-  if (auto folder = placing.make_folder(fs::path(store.to).parent_path(), true); !folder) {
-    return wrong(std::move(folder.error()));
-  }
-  if (store.there != StoreImport::There::nothing) {
-    auto aside = placing.move_aside(store.to);
-    if (!aside) return wrong(std::move(aside.error()));
-    store.old_is = std::move(*aside);
-  }
-  auto loaded = import_into_new(store.from, store.to, Clocks::now(), source_of);
+  const std::string folder = fs::path(store.to).parent_path(), fresh = store.to + kNew;
+  if (auto made = placing.make_folder(folder, true); !made) return wrong(std::move(made.error()));
+  std::error_code unknown;
+  fs::remove(fresh, unknown);  // of one that was interrupted
+  auto loaded = import_into_new(store.from, fresh, Clocks::now(), source_of);
   if (!loaded) return loaded;
-  placing.made(store.to);
-  if (plan.account && ::chown(store.to.c_str(), plan.account->id, plan.account->group) != 0) {
+  placing.made(fresh);
+  if (plan.account && give(fresh, plan.account->id, plan.account->group, 0600) != 0) {
     return wrong(store.to + ": cannot be given to " + plan.account->name);
   }
+  const StoreImport now = look_at_store(plan, folder);  // a broker may have been started since
+  const bool is_others = now.there == StoreImport::There::used && store.there != now.there;
+  if (is_others || now.there == StoreImport::There::locked) return wrong(now.what);
+  auto aside = placing.put(fresh, store.to);
+  if (!aside) return wrong(std::move(aside.error()));
+  store.old_is = std::move(*aside);
+  if (sync(folder) != 0) return wrong(folder + ": cannot be written to");
   return loaded;
 }
 
@@ -93,6 +97,10 @@ std::optional<int> running_mosquitto(const Plan& plan) {
   std::getline(std::ifstream(fmt::format("/proc/{}/comm", process)), name);
   if (name != "mosquitto") return {};
   return process;
+}
+
+bool has_more(const Plan& plan) {
+  return !plan.database.empty() && (plan.theirs.broker.pid_file.empty() || running_mosquitto(plan));
 }
 
 }  // namespace bramble::ctl

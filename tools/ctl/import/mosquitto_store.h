@@ -27,12 +27,15 @@ struct StoreImport {
 /// Looks, and changes nothing.
 StoreImport look_at_store(const Plan& plan, const std::string& folder);
 
-/// Makes the database. What is there is moved aside. `dry`: nothing is made, what would be is counted.
+/// Makes the database, and moves aside what is there once it is whole. `dry`: nothing is made, what would be is
+/// counted.
 OrMessage<Database::Loaded> import_store(StoreImport& store, const Plan& plan, bool dry, Placing& placing);
 
-/// "written 5 minutes ago", and what of a Mosquitto that runs is not in it.
+/// "written 5 minutes ago"
 std::string age_of_store(const StoreImport& store);
 /// The process of the Mosquitto whose configuration it is, if its pid_file says that it runs.
 std::optional<int> running_mosquitto(const Plan& plan);
+/// A Mosquitto runs, or may run, that will write a database when it ends.
+bool has_more(const Plan& plan);
 
 }  // namespace bramble::ctl

@@ -6,12 +6,16 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
+#include <set>
+#include <string_view>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
 
 #include "broker/config/file_remedy.h"
+#include "tools/ctl/import/on_disk.h"
 #include "tools/ctl/import/packaged.h"
 
 namespace bramble::ctl {
@@ -22,6 +26,7 @@ namespace fs = std::filesystem;
 
 constexpr ::mode_t kOwner = 0600, kGroup = 0040, kOthers = 0004;
 constexpr std::size_t kBytesMax = 64 << 20;
+constexpr std::string_view kWaiting = ".import-", kAnyName = "XXXXXX";  // of mkdtemp
 constexpr const char* kBesideDatabase[] = {"-wal", "-shm", "-journal"};
 
 tl::unexpected<std::string> wrong(std::string message) { return tl::unexpected<std::string>(std::move(message)); }
@@ -31,35 +36,29 @@ tl::unexpected<std::string> failed(const std::string& path, int error) {
                            write_remedy(path, error)));
 }
 
-bool is_there(const std::string& path) {
-  std::error_code unknown;
-  return fs::exists(fs::symlink_status(path, unknown));
-}
-
-/// An errno; 0: on the disk.
-int sync(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return errno;
-  const int error = ::fsync(descriptor) == 0 ? 0 : errno;
-  ::close(descriptor);
-  return error;
-}
-
-/// An errno; 0: all of it is written.
-int write_all(int descriptor, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t size = ::write(descriptor, bytes.data(), bytes.size());
-    if (size < 0 && errno != EINTR) return errno;
-    if (size > 0) bytes.remove_prefix(static_cast<std::size_t>(size));
-  }
-  return ::fsync(descriptor) == 0 ? 0 : errno;
-}
-
-/// The first of NAME.before-import, NAME.before-import-2, ... that is free.
+/// The first of NAME.before-import, NAME.before-import-2, ... that is free, or a name of that very file.
 std::string name_aside(const std::string& path) {
   std::string name = path + ".before-import";
-  for (int number = 2; is_there(name); ++number) name = fmt::format("{}.before-import-{}", path, number);
+  for (int number = 2; is_there(name) && !is_same_file(name, path); ++number) {
+    name = fmt::format("{}.before-import-{}", path, number);
+  }
   return name;
+}
+
+bool is_database_with_more(const std::string& path) {
+  return std::ranges::any_of(kBesideDatabase, [&](const char* end) { return is_there(path + end); });
+}
+
+/// Folders in which files of one that was interrupted wait.
+std::vector<fs::path> left_behind(const std::string& folder) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    const bool waits = name.starts_with(kWaiting) && name.size() == kWaiting.size() + kAnyName.size();
+    if (waits && fs::is_directory(entry->symlink_status(error))) found.push_back(entry->path());
+  }
+  return found;
 }
 
 Placing::There what_is_there(const std::string& path, const std::string& bytes) {
@@ -91,17 +90,22 @@ OrMessage<std::string> read_bytes(const std::string& path) {
 
 Placing::~Placing() {
   std::error_code unknown;
-  for (std::size_t i = steps_.size(); i-- > 0;) {
-    const auto& [now, before] = steps_[i];
-    if (now == waiting_) {
-      fs::remove_all(now, unknown);
-    } else if (!kept_ && before.empty()) {
-      fs::remove(now, unknown);
-    } else if (!kept_) {
-      fs::rename(now, before, unknown);
-    }
+  if (!waiting_.empty()) fs::remove_all(waiting_, unknown);
+  if (!kept_) std::for_each(steps_.rbegin(), steps_.rend(), undo);
+  if (lock_ >= 0) ::close(lock_);
+}
+
+void Placing::undo(const Step& step) {
+  std::error_code unknown;
+  if (step.before.empty() || is_same_file(step.now, step.before)) {
+    fs::remove(step.now, unknown);
+  } else if (is_there(step.now) && ::rename(step.now.c_str(), step.before.c_str()) != 0) {
+    fs::remove(step.before, unknown);  // a file, and a folder was there
+    fs::rename(step.now, step.before, unknown);
   }
 }
+
+bool Placing::was_interrupted() const { return !left_behind(folder_).empty(); }
 
 OrMessage<void> Placing::add(std::string bytes, const std::string& to, const std::string& like, bool secret) {
   struct stat source {};
@@ -120,10 +124,9 @@ OrMessage<void> Placing::make_folder(const std::string& folder, bool of_account)
   if (::mkdir(folder.c_str(), 0700) != 0) return failed(folder, errno);
   made(folder);
   if (!account_) return {};
-  const bool given = of_account
-                         ? ::chown(folder.c_str(), account_->id, account_->group) == 0
-                         : ::chown(folder.c_str(), 0, account_->group) == 0 && ::chmod(folder.c_str(), 0750) == 0;
-  if (!given) return failed(folder, errno);
+  const int error =
+      of_account ? give(folder, account_->id, account_->group, 0700) : give(folder, 0, account_->group, 0750);
+  if (error != 0) return failed(folder, error);
   return {};
 }
 
@@ -133,13 +136,28 @@ OrMessage<void> Placing::rename(const std::string& from, const std::string& to) 
   return {};
 }
 
-OrMessage<std::string> Placing::move_aside(const std::string& path) {
+/// It has its own name still, where the file system lets a file have two: so that it is never missing.
+OrMessage<std::string> Placing::set_aside(const std::string& path) {
   const std::string aside = name_aside(path);
+  const bool alone = !is_database_with_more(path);
+  if (alone && (is_same_file(aside, path) || ::link(path.c_str(), aside.c_str()) == 0)) {
+    steps_.push_back({aside, path});
+    return aside;
+  }
   if (auto done = rename(path, aside); !done) return wrong(std::move(done.error()));
   for (const char* const end : kBesideDatabase) {
     if (!is_there(path + end)) continue;
     if (auto done = rename(path + end, aside + end); !done) return wrong(std::move(done.error()));
   }
+  return aside;
+}
+
+OrMessage<std::string> Placing::put(const std::string& from, const std::string& to) {
+  const bool is_new = !is_there(to);
+  auto aside = is_new ? OrMessage<std::string>() : set_aside(to);
+  if (!aside) return aside;
+  if (::rename(from.c_str(), to.c_str()) != 0) return failed(to, errno);
+  if (is_new) made(to);
   return aside;
 }
 
@@ -154,32 +172,52 @@ OrMessage<void> Placing::write(const File& file, const std::string& waiting) con
   return {};
 }
 
-OrMessage<void> Placing::commit(const std::string& folder) {
-  if (auto made = make_folder(folder, false); !made) return made;
-  std::string waiting = folder + "/.import-XXXXXX";
+std::string Placing::waits_at(std::size_t file) const { return fmt::format("{}/{}", waiting_, file); }
+
+/// For this one alone, as it was before one that was interrupted.
+OrMessage<void> Placing::take_folder() {
+  if (auto made = make_folder(folder_, false); !made) return made;
+  lock_ = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    return wrong(folder_ + ": another import is at work there");
+  }
+  std::error_code unknown;
+  for (const fs::path& old : left_behind(folder_)) fs::remove_all(old, unknown);
+  std::string waiting = fmt::format("{}/{}{}", folder_, kWaiting, kAnyName);
   if (::mkdtemp(waiting.data()) == nullptr) {
     const int error = errno;
-    return wrong(fmt::format("{}: cannot be written to: {}; {}", folder, std::generic_category().message(error),
-                             folder_remedy(folder, error)));
+    return wrong(fmt::format("{}: cannot be written to: {}; {}", folder_, std::generic_category().message(error),
+                             folder_remedy(folder_, error)));
   }
   waiting_ = waiting;
-  made(waiting_);
-  const auto waits_at = [&](std::size_t number) { return fmt::format("{}/{}", waiting_, number); };
+  return {};
+}
+
+OrMessage<void> Placing::prepare() {
+  if (auto taken = take_folder(); !taken) return taken;
+  for (const std::string& folder : folders_) {
+    if (auto made = make_folder(folder, false); !made) return made;
+  }
   for (std::size_t i = 0; i < files_.size(); ++i) {
     if (files_[i].there == There::same) continue;
+    if (auto made = make_folder(fs::path(files_[i].to).parent_path(), false); !made) return made;
     if (auto written = write(files_[i], waits_at(i)); !written) return written;
   }
+  return {};
+}
+
+OrMessage<void> Placing::give_names() {
+  std::set<std::string> folders;
   for (std::size_t i = files_.size(); i-- > 0;) {  // the main file is the first, and gets its name last
     File& file = files_[i];
     if (file.there == There::same) continue;
-    if (auto made = make_folder(fs::path(file.to).parent_path(), false); !made) return made;
-    if (file.there != There::nothing) {
-      auto aside = move_aside(file.to);
-      if (!aside) return wrong(std::move(aside.error()));
-      file.old_is = std::move(*aside);
-    }
-    if (auto named = rename(waits_at(i), file.to); !named) return named;
-    if (const int error = sync(fs::path(file.to).parent_path())) return failed(file.to, error);
+    auto aside = put(waits_at(i), file.to);
+    if (!aside) return wrong(std::move(aside.error()));
+    file.old_is = std::move(*aside);
+    folders.insert(fs::path(file.to).parent_path());
+  }
+  for (const std::string& folder : folders) {
+    if (const int error = sync(folder)) return failed(folder, error);
   }
   return {};
 }

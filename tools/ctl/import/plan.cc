@@ -5,21 +5,22 @@
 #include <cerrno>
 #include <filesystem>
 #include <fmt/format.h>
+#include <iterator>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
 
+#include "broker/account.h"
 #include "broker/start_check.h"
 #include "tools/ctl/import/layout.h"
 #include "tools/ctl/import/leave_out.h"
+#include "tools/ctl/import/of_service.h"
 
 namespace bramble::ctl {
 
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr unsigned kFreePorts = 1024;  // that one and those above may be opened by everybody
 
 tl::unexpected<std::string> wrong(std::string message) { return tl::unexpected<std::string>(std::move(message)); }
 
@@ -63,18 +64,18 @@ class Planning {
     auto source = read_source(words_.config_file);
     if (!source) return wrong(std::move(source.error()));
     plan_.source = std::move(*source);
-    std::error_code unknown;
-    if (fs::equivalent(to_, fs::path(whole_path(words_.config_file)).parent_path(), unknown)) {
-      return wrong(fmt::format("--to: {} is where Mosquitto's configuration lies: name another folder", to_.string()));
-    }
     auto accepted = accept(plan_.source.lines, words_.leave_out);
     if (!accepted) return wrong(std::move(accepted.error()));
     plan_.theirs = std::move(accepted->config);
     plan_.changes = std::move(accepted->left_out);
     place_configuration();
+    if (const std::string taken = mosquittos_folder(); !taken.empty()) {
+      return wrong(fmt::format("--to: {} is where Mosquitto's configuration lies: name another folder", taken));
+    }
     for (const ConfigLine& line : plan_.theirs.lines) look_at(line);
     name_store();
-    look_at_listeners();
+    if (plan_.account) look_at_service();
+    find_read_no_more();
     sort(plan_.changes, plan_.source);
     if (auto checked = check(); !checked) return wrong(std::move(checked.error()));
     return std::move(plan_);
@@ -95,8 +96,23 @@ class Planning {
       plan_.config_files.emplace_back(file.path, place_of_copy(file));
     }
     for (const ConfigLine& line : plan_.source.includes) {
-      change(Change::How::anew, line, "include_dir " + layout_.target_of(line.value));
+      plan_.folders.push_back(layout_.target_of(line.value));
+      change(Change::How::anew, line, "include_dir " + plan_.folders.back());
     }
+  }
+
+  /// One that Mosquitto reads its configuration from, and a copy would go to; empty: none.
+  std::string mosquittos_folder() const {
+    std::vector<fs::path> theirs = {fs::path(whole_path(words_.config_file)).parent_path()};
+    for (const ConfigLine& line : plan_.source.includes) theirs.emplace_back(whole_path(line.value));
+    std::vector<std::string> ours = plan_.folders;
+    ours.push_back(to_.string());
+    std::error_code unknown;
+    for (const std::string& to : ours) {
+      if (std::ranges::any_of(theirs, [&](const fs::path& each) { return fs::equivalent(to, each, unknown); }))
+        return to;
+    }
+    return {};
   }
 
   void look_at(const ConfigLine& line) {
@@ -129,12 +145,10 @@ class Planning {
     const bool hidden = plan_.account && is_hidden_from_service(place);
     if (option.named == Named::stays || (!layout_.is_inside(place) && !hidden)) return leave(line, place, hidden);
     copy(line, place, option, "certs");
-    if (hidden) {
-      plan_.attention.push_back(
-          fmt::format("{}: {}: {} is copied, for the service cannot look there: when it is "
-                      "renewed, copy it again",
-                      line.where, line.name, place.string()));
-    }
+    if (option.name == "dhparamfile") return;  // which nobody renews
+    plan_.later.push_back(fmt::format("{}: {}: {} is copied{}: who renews it has to write {}, too, and reload Bramble",
+                                      line.where, line.name, place.string(),
+                                      hidden ? ", for the service cannot look there" : "", layout_.target_of(place)));
   }
 
   void copy(const ConfigLine& line, const std::string& from, const PathOption& option, const std::string& folder) {
@@ -162,7 +176,8 @@ class Planning {
     const std::string begin = fmt::format("{}: {}: {}", line.where, line.name, place.string());
     if (hidden) {
       plan_.attention.push_back(begin + ": the service cannot look there: move it, to /srv for example");
-    } else if (plan_.account && !as_account(plan_.account, [&] { return why_unreadable(place); }).empty()) {
+    } else if (plan_.account &&
+               !as_account(plan_.theirs, plan_.account, [&] { return why_unreadable(place); }).empty()) {
       plan_.attention.push_back(
           fmt::format("{0}: the account {1} may not read it: let its group, and `usermod -aG "
                       "GROUP {1}`, or copy it to {2} whenever it is renewed",
@@ -186,20 +201,23 @@ class Planning {
            "without it, the folder that the broker is started in");
   }
 
-  /// What the service may not do, and Mosquitto's, which begins as root, may.
-  void look_at_listeners() {
-    if (!plan_.account) return;
-    for (const ListenerOptions& listener : plan_.theirs.listeners) {
-      if (listener.unix_socket() && !listener.bind_address.starts_with("/run/bramble/")) {
-        plan_.attention.push_back(fmt::format(
-            "{}: the service makes sockets below /run/bramble only: `listener 0 /run/bramble/{}`, in its clients, too",
-            listener.declared_at, fs::path(listener.bind_address).filename().string()));
-      } else if (listener.port > 0 && listener.port < kFreePorts) {
-        plan_.attention.push_back(fmt::format(
-            "{}: port {} is below {}, which the service may not open: another one, or the lines that `systemctl cat "
-            "bramble` names for it",
-            listener.declared_at, listener.port, kFreePorts));
-      }
+  void look_at_service() {
+    std::ranges::move(beyond_service(plan_.theirs, data_), std::back_inserter(plan_.attention));
+    if (!plan_.theirs.origins.contains("user")) {
+      plan_.added.push_back({"user", plan_.account->name, words_.config_file, 0});
+    }
+    if (plan_.main_file() == kServiceFile) {
+      std::ranges::move(lines_of_package(plan_.theirs), std::back_inserter(plan_.added));
+    }
+  }
+
+  /// What the configuration that is there now includes, and the copy does not.
+  void find_read_no_more() {
+    const auto now = read_text_file(plan_.main_file());
+    if (!now) return;  // there is none
+    for (const ConfigLine& line : split_config(*now, plan_.main_file())) {
+      if (line.name != "include_dir" || std::ranges::find(plan_.folders, line.value) != plan_.folders.end()) continue;
+      if (auto names = conf_files(line.value)) std::ranges::move(*names, std::back_inserter(plan_.read_no_more));
     }
   }
 
@@ -208,7 +226,7 @@ class Planning {
   OrMessage<void> check() {
     const auto before = changed(false);
     if (!before) return wrong(before.error());
-    auto notes = check_start(*before, true);
+    auto notes = check_start(plan_.account ? without_unix_sockets(*before) : *before, true);
     if (!notes) return wrong(notes.error() + "\nNothing was written.");
     auto after = changed(true);
     if (!after) return wrong(std::move(after.error()));
@@ -219,9 +237,7 @@ class Planning {
 
   OrMessage<Config> changed(bool anew) const {
     std::vector<ConfigLine> lines = changed_lines(plan_.theirs.lines, plan_.changes, anew);
-    if (plan_.account && !plan_.theirs.origins.contains("user")) {
-      lines.insert(lines.begin(), {"user", plan_.account->name, words_.config_file, 0});
-    }
+    lines.insert(lines.begin(), plan_.added.begin(), plan_.added.end());
     return make_config(lines);
   }
 
@@ -240,7 +256,7 @@ std::string text_of_copy(const Plan& plan, std::size_t file) {
   std::string text = changed_text(plan.source.files[file], plan.changes);
   if (file != 0) return text;
   std::string begin = fmt::format("# Made by bramble-ctl import-mosquitto from {}.\n", plan.source.files[0].path);
-  if (plan.account && !plan.theirs.origins.contains("user")) begin += "user " + plan.account->name + "\n";
+  for (const ConfigLine& line : plan.added) begin += line.name + " " + line.value + "\n";
   return begin + "\n" + text;
 }
 

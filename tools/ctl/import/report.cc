@@ -1,10 +1,14 @@
 #include "tools/ctl/import/report.h"
 
 #include <algorithm>
+#include <cctype>
+#include <cstring>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "broker/config/show.h"
+#include "tools/ctl/import/layout.h"
+#include "tools/ctl/import/of_service.h"
 
 namespace bramble::ctl {
 
@@ -62,37 +66,41 @@ std::vector<std::string> of_lines(const ImportReport& report) {
     const std::string why = change.why.empty() ? "" : ": " + change.why;
     lines.push_back(fmt::format("{}: {}: {}{}{}", change.line.where, change.line.name, what, change.becomes, why));
   }
-  if (report.plan.account && !report.plan.theirs.origins.contains("user")) {
-    lines.push_back(fmt::format("{}: user {} is new, at its top: the copies are for this account",
-                                report.placing.files().front().to, report.plan.account->name));
+  for (const ConfigLine& line : report.plan.added) {
+    const char* const why = line.name == "user" ? "the copies are for this account" : "as the package's has it";
+    lines.push_back(
+        fmt::format("{}: {} {} is new, at its top: {}", report.plan.main_file(), line.name, line.value, why));
   }
   return lines;
 }
 
-std::vector<std::string> of_store(const ImportReport& report) {
+void add_imported(const ImportReport& report, std::vector<std::string>& lines) {
   const auto& [words, plan, placing, store, loaded] = report;
-  if (plan.database.empty()) return {"Mosquitto keeps none (persistence false), so nothing is imported"};
-  if (store.from.empty()) return {plan.database + ": is not there, so nothing is imported"};
-  std::vector<std::string> lines;
   const std::string from = fmt::format("{} ({})", store.from, age_of_store(store));
   if (!loaded) {
-    lines.push_back(fmt::format("{}: not imported again: {}", from, store.what));
-  } else {
-    lines.push_back(fmt::format("{} -> {}: {} sessions, {} subscriptions, {} retained messages, {} waiting messages",
-                                from, store.to, loaded->sessions, loaded->subscriptions, loaded->retained,
-                                loaded->deliveries));
-    if (!store.old_is.empty()) lines.push_back(fmt::format("the {} before is {} now", store.to, store.old_is));
-    if (loaded->left_out > 0) lines.push_back(fmt::format("{} damaged records are left out", loaded->left_out));
+    lines.push_back(fmt::format("{}: not imported again, but with --database: {}", from, store.what));
+    return;
   }
-  if (const auto process = running_mosquitto(plan)) {
-    lines.push_back(
-        fmt::format("Mosquitto runs (process {0}), and what it has had since then is not in that file. It writes it "
-                    "when it ends (systemctl stop mosquitto), or at `kill -USR1 {0}`. Import it then, with --force",
-                    *process));
-  } else if (plan.theirs.broker.pid_file.empty()) {
-    lines.emplace_back(
-        "What a Mosquitto that runs has had since then is not in that file. It writes it when it ends, "
-        "or at SIGUSR1");
+  lines.push_back(fmt::format("{} -> {}: {} sessions, {} subscriptions, {} retained messages, {} waiting messages",
+                              from, store.to, loaded->sessions, loaded->subscriptions, loaded->retained,
+                              loaded->deliveries));
+  if (!store.old_is.empty()) lines.push_back(fmt::format("the {} before is {} now", store.to, store.old_is));
+}
+
+std::vector<std::string> of_store(const ImportReport& report) {
+  const Plan& plan = report.plan;
+  if (plan.database.empty()) return {"Mosquitto keeps none (persistence false), so nothing is imported"};
+  std::vector<std::string> lines;
+  if (report.store.from.empty()) {
+    lines.push_back(plan.database + ": is not there, so nothing is imported");
+  } else {
+    add_imported(report, lines);
+  }
+  if (has_more(plan)) {
+    const auto process = running_mosquitto(plan);
+    lines.push_back((process ? fmt::format("Mosquitto runs (process {})", *process) : "If a Mosquitto runs, it") +
+                    (process ? ", and" : "") +
+                    " writes its database when it ends: import it once more then, with --database");
   }
   return lines;
 }
@@ -107,34 +115,71 @@ std::vector<std::string> of_listeners(const ImportReport& report) {
   return lines;
 }
 
+std::vector<std::string> of_later(const ImportReport& report) {
+  std::vector<std::string> lines = report.words.database ? std::vector<std::string>() : report.plan.later;
+  if (report.loaded && report.loaded->left_out > 0) {
+    lines.push_back(
+        fmt::format("{}: {} damaged records are left out: Mosquitto writes it anew when it ends: import it "
+                    "once more then, with --database",
+                    report.store.from, report.loaded->left_out));
+  }
+  return lines;
+}
+
+std::string text_of_configuration(const ImportReport& report) {
+  std::vector<std::string> warnings = report.plan.config.warnings;
+  warnings.insert(warnings.end(), report.plan.notes.begin(), report.plan.notes.end());
+  return part("Copied (what is Mosquitto's stays as it is)", of_files(report)) +
+         part("Lines that differ in the copy", of_lines(report)) + part("Read where it is", report.plan.stays) +
+         part("Read along, for it was there", of_others(report)) + part("Not read any more", report.plan.read_no_more) +
+         part("Who may connect", of_listeners(report)) + part("Warnings", warnings);
+}
+
+/// A word of a command that a shell is to read.
+std::string quoted(const std::string& word) {
+  const auto plain = [](unsigned char letter) { return std::isalnum(letter) || std::strchr("/._-+", letter); };
+  if (std::ranges::all_of(word, plain)) return word;
+  std::string text = "'";
+  for (const char letter : word) text += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
+  return text + "'";
+}
+
+std::string once_more(const ImportWords& words) {
+  const ImportWords usual;
+  std::string text = "bramble-ctl import-mosquitto --database";
+  if (words.config_file != usual.config_file) text += " -c " + quoted(whole_path(words.config_file));
+  if (words.to != usual.to) text += " --to " + quoted(whole_path(words.to));
+  if (words.data != usual.data) text += " --data " + quoted(whole_path(words.data));
+  for (const std::string& name : words.leave_out) text += " --leave-out " + quoted(name);
+  return text;
+}
+
 }  // namespace
 
 std::string text_of(const ImportReport& report) {
-  const bool dry = report.words.dry_run;
-  std::vector<std::string> warnings = report.plan.config.warnings;
-  warnings.insert(warnings.end(), report.plan.notes.begin(), report.plan.notes.end());
-  std::string text = dry ? "Nothing is written: this is what would be.\n\n" : "";
-  text += part("Copied (what is Mosquitto's stays as it is)", of_files(report));
-  text += part("Lines that differ in the copy", of_lines(report));
-  text += part("Read where it is", report.plan.stays);
-  text += part("Read along, for it was there", of_others(report));
+  std::string text = report.words.dry_run ? "Nothing is written: this is what would be.\n\n" : "";
+  if (!report.words.database) text += text_of_configuration(report);
   text += part("Database", of_store(report));
-  text += part("Who may connect", of_listeners(report));
-  text += part("Warnings", warnings);
-  text += part("To be seen to before the start", report.plan.attention);
+  if (!report.words.database) text += what_is_to_be_seen_to(report.plan);
+  text += part("To be seen to", of_later(report));
   if (!report.plan.account && ::geteuid() == 0) {
     text += "There is no account bramble, so everything is root's own.\n\n";
   }
   return text;
 }
 
+std::string what_is_to_be_seen_to(const Plan& plan) { return part("To be seen to before the start", plan.attention); }
+
 std::string what_is_next(const ImportReport& report) {
-  const std::string& file = report.placing.files().front().to;
-  const bool service = report.plan.account && file == "/etc/bramble/bramble.conf";
-  return "Next\n  " +
-         (service ? std::string("systemctl disable --now mosquitto && systemctl restart bramble")
-                  : fmt::format("end Mosquitto, and start bramble -c {}", file)) +
-         fmt::format("\n  bramble --test-config -c {}    what the configuration means\n", file);
+  const std::string& file = report.plan.main_file();
+  const bool service = report.plan.account && file == kServiceFile;
+  const std::string start = service ? "systemctl start bramble" : "bramble -c " + quoted(file);
+  if (report.words.database) return fmt::format("Next\n  {}\n", start);
+  std::string line =
+      service ? "systemctl stop bramble && systemctl disable --now mosquitto && " : "end Mosquitto, and then ";
+  if (has_more(report.plan)) line += once_more(report.words) + " && ";
+  return fmt::format("Next\n  {}{}\n  bramble --test-config -c {}    what the configuration means\n", line, start,
+                     file);
 }
 
 }  // namespace bramble::ctl

@@ -19,7 +19,9 @@ struct ImportReport {
 
 /// The files, the lines that differ and why, what stays, the database, who may connect then.
 std::string text_of(const ImportReport& report);
-/// How to change over.
+/// What would be in the way of a start.
+std::string what_is_to_be_seen_to(const Plan& plan);
+/// How to change over, in one line that a shell takes as it is.
 std::string what_is_next(const ImportReport& report);
 
 }  // namespace bramble::ctl

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -29,27 +30,35 @@ std::string changed(std::string_view line, const Change& change, std::string_vie
   return std::string(line);
 }
 
+/// What the `include_dir` of the line reads.
+OrMessage<void> include(SourceConfig& source, const ConfigLine& line) {
+  if (line.value.empty()) return wrong(line.where + ": include_dir: needs a folder behind it");
+  const auto names = conf_files(line.value);
+  if (!names) return wrong(line.where + ": include_dir: " + names.error());
+  for (const std::string& name : *names) {
+    auto text = read_text_file(name);
+    if (!text) return wrong(line.where + ": include_dir: " + name + text.error());
+    std::ranges::move(split_config(*text, name, source.files.size()), std::back_inserter(source.lines));
+    source.files.push_back({name, std::move(*text), line.value});
+  }
+  return {};
+}
+
 }  // namespace
 
 OrMessage<SourceConfig> read_source(const std::string& path) {
-  auto lines = read_config_file(path);
-  if (!lines) return wrong(std::move(lines.error()));
-  SourceConfig source;
-  source.lines = std::move(*lines);
   auto text = read_text_file(path);
   if (!text) return wrong(path + text.error());
-  for (ConfigLine& line : split_config(*text, path)) {
-    if (line.name == "include_dir") source.includes.push_back(std::move(line));
-  }
+  SourceConfig source;
+  const std::vector<ConfigLine> lines = split_config(*text, path);
   source.files.push_back({path, std::move(*text), {}});
-  for (const ConfigLine& line : source.includes) {
-    const auto names = conf_files(line.value);
-    if (!names) return wrong(line.where + ": include_dir: " + names.error());
-    for (const std::string& name : *names) {
-      auto included = read_text_file(name);
-      if (!included) return wrong(line.where + ": include_dir: " + name + included.error());
-      source.files.push_back({name, std::move(*included), line.value});
+  for (const ConfigLine& line : lines) {
+    if (line.name != "include_dir") {
+      source.lines.push_back(line);
+      continue;
     }
+    if (auto included = include(source, line); !included) return wrong(std::move(included.error()));
+    source.includes.push_back(line);
   }
   return source;
 }
