@@ -15,6 +15,7 @@ back_since() { [ "$(of MainPID)" != "$1" ] && answers; }  # as another process
 trying() { is "$(of SubState)" auto-restart; }
 active() { is "$(systemctl is-active bramble)" active; }
 niceness_of() { for each in /proc/$1/task/*; do grep -q "^$2\$" $each/comm && awk '{print $19}' $each/stat; done; }
+password_threads_are_nice() { is "$(niceness_of "$1" passwords | sort -u)" 10; }
 status_of() { stat -c '%U %a' "$1"; }
 # Connects again and again until the file goes; what was refused is written to it.
 knock() { while [ -e /tmp/knock ]; do (exec 3<>/dev/tcp/127.0.0.1/1883) 2>/dev/null || echo refused >>/tmp/refused; done; }
@@ -41,12 +42,15 @@ pid=$(of MainPID)
 check 'it runs as its account' is "$(stat -c %U /proc/$pid)" bramble
 check 'without capabilities' is "$(awk '/CapEff/ {print $2}' /proc/$pid/status)" 0000000000000000
 check 'with a filter for system calls' is "$(awk '/^Seccomp:/ {print $2}' /proc/$pid/status)" 2
-check 'its threads that check passwords give way' is "$(niceness_of $pid passwords | sort -u)" 10
 check 'its data is its own' is "$(status_of /var/lib/bramble) $(status_of /var/lib/bramble/bramble.db)" "bramble 750 bramble 600"
 check 'root may ask who is there' bramble-ctl clients -c $conf --count
 check 'it logs to the journal, without a time of its own' sh -c 'journalctl -u bramble -o cat | grep -q "^bramble version .* listens on"'
 
+printf 'listener 1884\npassword_file /etc/bramble/passwd\n' >/etc/bramble/conf.d/users.conf
 check 'a reload is taken' systemctl reload bramble
+check 'the threads that check passwords give way' within_a_minute password_threads_are_nice "$pid"
+rm /etc/bramble/conf.d/users.conf
+systemctl reload bramble
 check 'nobody is refused while it is restarted' none_refused_while restarts
 check 'the manager holds its sockets' test "$(of NFileDescriptorStore)" -ge 1
 pid=$(of MainPID)
