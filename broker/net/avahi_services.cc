@@ -52,6 +52,8 @@ void add_to(std::string& all, const std::string& name, const PlacedAnnouncement&
 AvahiServices::AvahiServices(const AvahiPoll* poll, const std::atomic<bool>& quiet)
     : poll_(poll), quiet_(quiet), pause_(kFirstPause) {}
 
+AvahiServices::~AvahiServices() { disconnect(); }
+
 void AvahiServices::want(std::vector<PlacedAnnouncement> all) {
   if (all == wanted_) return;
   wanted_ = std::move(all);
@@ -86,6 +88,7 @@ void AvahiServices::connect(SteadyTime now) {
 }
 
 void AvahiServices::disconnect() {
+  for (Service& each : services_) static_cast<void>(each.group.release());  // the client frees them, and asks nobody
   services_.clear();
   client_.reset();
   state_changed_ = false;
