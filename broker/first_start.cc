@@ -59,8 +59,9 @@ class Folder {
   std::string remedy(int error) const {
     if (error == ENOSPC || error == EDQUOT) return "make room on its disk";
     if (error == ENOENT || error == ENOTDIR || error == EROFS) return "mount a volume there";
+    if (error == EPERM) return "leave the container the capability CHOWN, or run it as the folder's owner (--user)";
     struct stat status {};
-    if (descriptor_ < 0 || (error != EACCES && error != EPERM) || ::fstat(descriptor_, &status) != 0) {
+    if (descriptor_ < 0 || error != EACCES || ::fstat(descriptor_, &status) != 0) {
       return "look at what is mounted there";
     }
     if (status.st_uid == ::geteuid()) return "on the host, `chmod u+rwx` the folder that is mounted there";

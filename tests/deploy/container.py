@@ -227,6 +227,12 @@ class FirstStart(WithPlaces):
                 for path in list(DATA.iterdir()):
                     path.unlink()
 
+    def test_root_that_may_give_nothing_away_is_told_what_to_do(self):
+        done = subprocess.run(["setpriv", "--bounding-set=-chown", BROKER, "--container"], capture_output=True, text=True,
+                              timeout=PATIENCE, env=environment())
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Operation not permitted; leave the container the capability CHOWN, or run it as", done.stderr)
+
     def test_root_makes_it_for_the_account_that_it_becomes(self):
         os.chown(DATA, 0, 0)
         broker = self.running(user=0)

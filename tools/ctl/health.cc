@@ -219,9 +219,9 @@ OrMessage<std::string> ask_health(const Config& config, SteadyTime until) {
     return wrong("no listener of the configuration can be asked from this machine: add `listener 1883 127.0.0.1`");
   }
   std::string why;
-  for (std::size_t at = 0; at < listeners.size(); ++at) {  // each gets its part of the time
-    const SteadyTime now = std::chrono::steady_clock::now();
-    auto answer = ask(config, *listeners[at], now + (until - now) / static_cast<int>(listeners.size() - at));
+  std::size_t left = listeners.size();
+  for (const ListenerOptions* const each : listeners) {
+    auto answer = ask(config, *each, share_of(until, left--));
     if (answer) return answer;
     if (why.empty()) why = answer.error();
   }

@@ -96,8 +96,10 @@ bool reacts(const Place& place, SteadyTime until) {
 }  // namespace
 
 OrMessage<std::string> ask_running(SteadyTime until) {
-  for (const Place& place : where_it_listens()) {
-    if (reacts(place, until)) return fmt::format("the broker that runs answers at {}", place.name());
+  const std::vector<Place> places = where_it_listens();
+  std::size_t left = places.size();
+  for (const Place& place : places) {
+    if (reacts(place, share_of(until, left--))) return fmt::format("the broker that runs answers at {}", place.name());
   }
   return wrong("no broker that runs here answers");
 }
