@@ -97,6 +97,7 @@ void AvahiServices::disconnect() {
 
 void AvahiServices::follow_client(SteadyTime now) {
   services_.clear();  // of another Avahi, or of another name of the host
+  slow_at_ = SteadyTime::max();
   switch (state_) {
     case AVAHI_CLIENT_FAILURE: return fail(now, avahi_client_errno(client_.get()));
     case AVAHI_CLIENT_CONNECTING:  // it tells when Avahi comes, but not when an Avahi that did not answer does

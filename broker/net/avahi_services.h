@@ -16,11 +16,10 @@ namespace bramble {
 
 /// The services that Avahi announces for us: as long as it is there, and again when it or D-Bus is back. Under a name
 /// that another has taken comes the next: "Bramble on pi4 #2". All are taken back with this object.
-/// Each has an entry group of its own, which no change of another touches, and which is given up with it: Avahi holds the
-/// commits of one group off for longer and longer.
-/// Threads: that of `poll` alone, which may wait for D-Bus, 25 s at most. Callbacks only note what Avahi says; settle()
-/// does what follows, outside of them.
-/// Errors: a line in the log, and it is tried again.
+/// Each has an entry group of its own, which no change of another touches, and which is given up with it: Avahi holds
+/// the commits of one group off for longer and longer. Threads: that of `poll` alone, which may wait for D-Bus, 25 s at
+/// most. Callbacks only note what Avahi says; settle() does what follows, outside of them. Errors: a line in the log,
+/// and it is tried again.
 class AvahiServices {
  public:
   /// Says nothing any more once `quiet`.
