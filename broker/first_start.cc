@@ -1,5 +1,6 @@
 #include "broker/first_start.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "broker/config/command_line.h"
 #include "core/auth/password_hash.h"
 
 namespace bramble {
@@ -55,14 +57,17 @@ class Folder {
 
   /// What a person can do, as the end of a message.
   std::string remedy(int error) const {
+    if (error == ENOSPC || error == EDQUOT) return "make room on its disk";
+    if (error == ENOENT || error == ENOTDIR || error == EROFS) return "mount a volume there";
+    if (error == EPERM) return "leave the container the capability CHOWN, or run it as the folder's owner (--user)";
     struct stat status {};
-    if (descriptor_ < 0 || (error != EACCES && error != EPERM) || ::fstat(descriptor_, &status) != 0) {
-      return "mount a volume there";
+    if (descriptor_ < 0 || error != EACCES || ::fstat(descriptor_, &status) != 0) {
+      return "look at what is mounted there";
     }
+    if (status.st_uid == ::geteuid()) return "on the host, `chmod u+rwx` the folder that is mounted there";
     return fmt::format(
         "it belongs to {0}:{1}, and the broker runs as {2}:{3}: on the host, `chown {2}:{3}` the folder that is "
-        "mounted "
-        "there, or `docker run --user {0}:{1}`",
+        "mounted there, or `docker run --user {0}:{1}`",
         status.st_uid, status.st_gid, ::geteuid(), ::getegid());
   }
 
@@ -105,9 +110,10 @@ int write_all(int to, std::string_view text) {
   return 0;
 }
 
-/// An errno; 0: the file is on the disk, under a name that the next start writes over.
+/// An errno; 0: the file is on the disk, under a name that the next start takes for its own.
 int write_beside(const std::string& path, std::string_view text, const std::optional<Account>& account) {
-  const int to = ::open((path + ".new").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, kMode);
+  ::unlink((path + ".new").c_str());  // of a start that was cut off; whatever else it is, it is not written into
+  const int to = ::open((path + ".new").c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kMode);
   if (to < 0) return errno;
   int error = account && ::fchown(to, account->id, account->group) != 0 ? errno : write_all(to, text);
   if (error == 0 && ::fsync(to) != 0) error = errno;
@@ -116,6 +122,18 @@ int write_beside(const std::string& path, std::string_view text, const std::opti
 }
 
 int put_in_place(const std::string& path) { return ::rename((path + ".new").c_str(), path.c_str()) == 0 ? 0 : errno; }
+
+/// The environment may have others log in, or everyone: nobody would need that user then, or he would not get in.
+bool user_counts(const ContainerPlaces& places) {
+  CommandLine made;
+  made.container = made.first_start = true;
+  made.config_file = places.first_start();
+  made.places = places;
+  const auto config = load_config(made);
+  return config && std::ranges::any_of(config->listeners, [&](const ListenerOptions& listener) {
+           return listener.auth.password_file == places.passwords() && !*listener.auth.allow_anonymous;
+         });
+}
 
 OrMessage<void> print(const ContainerPlaces& places, std::string_view password) {
   const std::string text = fmt::format(
@@ -135,7 +153,12 @@ OrMessage<void> print(const ContainerPlaces& places, std::string_view password) 
   return {};
 }
 
+/// An errno; 0: there is a password file.
 OrMessage<int> make_passwords(const ContainerPlaces& places, const std::optional<Account>& account) {
+  if (!user_counts(places)) {
+    const int error = write_beside(places.passwords(), "", account);
+    return error != 0 ? error : put_in_place(places.passwords());
+  }
   const auto password = new_password();
   if (!password) return wrong(password.error());
   const auto line = password_line(*password);

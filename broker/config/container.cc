@@ -8,9 +8,10 @@ namespace bramble {
 
 namespace {
 
+/// A link that leads nowhere, too: who mounted it means that file.
 bool is_there(const std::string& path) {
   struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
+  return ::lstat(path.c_str(), &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 }  // namespace

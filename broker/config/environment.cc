@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -86,6 +87,14 @@ std::optional<bool> sets_per_listener(const std::vector<ConfigLine>& lines) {
   return line == lines.end() ? std::nullopt : std::optional(line->value == "true");
 }
 
+/// `listener_allow_anonymous` says of one listener what `allow_anonymous` says of all.
+const ConfigLine* outdone_by(const ConfigLine& line, const std::vector<ConfigLine>& environment) {
+  constexpr std::string_view kOfOne = "listener_";
+  if (!line.name.starts_with(kOfOne)) return nullptr;
+  const auto other = std::ranges::find(environment, line.name.substr(kOfOne.size()), &ConfigLine::name);
+  return other == environment.end() || other->value == line.value ? nullptr : &*other;
+}
+
 const ConfigLine* given_for(const std::vector<ConfigLine>& lines, const ConfigLine& line) {
   const auto same = std::ranges::find_if(lines, [&](const ConfigLine& other) {
     return line.name != kListener && meant_by(other.name) == meant_by(line.name);
@@ -125,13 +134,16 @@ std::vector<ConfigLine> with_environment(std::vector<ConfigLine> file, std::vect
   const bool per_listener = sets_per_listener(environment).value_or(sets_per_listener(file).value_or(false));
   std::vector<ConfigLine> head, rest;
   std::size_t files = 0;
-  bool below = false;  // a `listener`
+  std::set<std::size_t> below;  // a `listener` of the same file; another's is not for it
   for (ConfigLine& line : file) {
     files = std::max(files, line.file + 1);
-    below = below || line.name == kListener;
+    if (line.name == kListener) below.insert(line.file);
+    if (const ConfigLine* const other = outdone_by(line, environment)) {
+      warnings.push_back(fmt::format("{}: {}: counts for this listener, over {}", line.where, line.name, other->where));
+    }
     const ConfigLine* const instead = given_for(environment, line);
-    if (instead == nullptr || (below && of_listener(meant_by(line.name), per_listener))) {
-      (below ? rest : head).push_back(std::move(line));
+    if (instead == nullptr || (below.contains(line.file) && of_listener(meant_by(line.name), per_listener))) {
+      (below.empty() ? head : rest).push_back(std::move(line));
     } else {
       warnings.push_back(fmt::format("{}: {}: not used: {} takes its place", line.where, line.name, instead->where));
     }

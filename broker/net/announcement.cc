@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
+#include <set>
 
 #include "broker/config/show.h"
 #include "broker/net/tcp.h"
@@ -47,6 +48,16 @@ std::string has_to_show(const ListenerOptions& options) {
 bool any_address(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
 bool loopback(const std::string& host) { return host.starts_with("127.") || host == "::1"; }
 
+int namesakes(const Announcement& of, const std::vector<Announcement>& all) {
+  std::set<std::vector<std::string>> before;
+  for (const Announcement& each : all) {
+    if (each.type != of.type || each.port != of.port) continue;
+    if (each.txt == of.txt) break;
+    before.insert(each.txt);
+  }
+  return static_cast<int>(before.size());
+}
+
 }  // namespace
 
 std::vector<Announcement> announcements(const ListenerOptions& options, const std::vector<std::string>& addresses) {
@@ -80,7 +91,10 @@ std::vector<Announcement> announcements(const ListenerOptions& options, const st
 std::vector<PlacedAnnouncement> place(const std::vector<Announcement>& all, const std::vector<Interface>& interfaces) {
   std::vector<PlacedAnnouncement> placed;
   for (const Announcement& each : all) {
-    const auto add = [&](int interface) { placed.push_back({each.type, each.port, each.domain, interface, each.txt}); };
+    const int number = namesakes(each, all);
+    const auto add = [&](int interface) {
+      placed.push_back({each.type, each.port, each.domain, interface, each.txt, number});
+    };
     if (each.device.empty() && each.address.empty()) {
       add(kEverywhere);
       continue;

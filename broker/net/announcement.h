@@ -42,16 +42,19 @@ struct PlacedAnnouncement {
   SocketDomain domain = SocketDomain::any;
   int interface = kEverywhere;
   std::vector<std::string> txt;
+  int namesakes = 0;  ///< how many others come before it under the name that it would have
 
   // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 means the 0 of what this expands to
   auto operator<=>(const PlacedAnnouncement&) const = default;
 };
 
-/// Sorted, each once. What belongs to an address or device that is not there now is left out, and so is loopback.
+/// Sorted, each once. Listeners of one type and port have one name if TXT is the same, and else each its own, which
+/// stays when the addresses of another come and go. What belongs to an address or device that is not there now is left
+/// out, and so is loopback.
 std::vector<PlacedAnnouncement> place(const std::vector<Announcement>& all, const std::vector<Interface>& interfaces);
 
 /// What a person who looks for brokers sees: "Bramble on pi4", and "Bramble on pi4 (1884)" for another port than the
-/// type's own, so that no two of one broker are called alike. At most 63 bytes.
+/// type's own. At most 63 bytes.
 std::string service_name(const PlacedAnnouncement& announcement, std::string_view host);
 
 }  // namespace bramble

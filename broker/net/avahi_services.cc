@@ -1,11 +1,13 @@
 #include "broker/net/avahi_services.h"
 
 #include <algorithm>
+#include <array>
 #include <avahi-common/alternative.h>
 #include <avahi-common/error.h>
 #include <avahi-common/malloc.h>
 #include <avahi-common/strlst.h>
 #include <fmt/format.h>
+#include <net/if.h>
 #include <utility>
 
 namespace bramble {
@@ -14,19 +16,17 @@ namespace {
 
 constexpr Milliseconds kFirstPause{1000};
 constexpr Milliseconds kLongestPause{60'000};
-constexpr int kCollisionsMax = 50;
+constexpr Milliseconds kSlow{10'000};
+constexpr int kLocalNamesMax = 50;
 
 AvahiProtocol protocol(SocketDomain domain) {
   if (domain == SocketDomain::any) return AVAHI_PROTO_UNSPEC;
   return domain == SocketDomain::ipv4 ? AVAHI_PROTO_INET : AVAHI_PROTO_INET6;
 }
 
-std::string alternative(std::string name, int collisions) {
-  for (; collisions > 0; --collisions) {
-    const std::unique_ptr<char, decltype(&avahi_free)> next(avahi_alternative_service_name(name.c_str()), &avahi_free);
-    if (next) name = next.get();
-  }
-  return name;
+std::string next_name(const std::string& name) {
+  const std::unique_ptr<char, decltype(&avahi_free)> next(avahi_alternative_service_name(name.c_str()), &avahi_free);
+  return next ? next.get() : name;
 }
 
 using Texts = std::unique_ptr<AvahiStringList, decltype(&avahi_string_list_free)>;
@@ -37,29 +37,42 @@ Texts texts(const std::vector<std::string>& records) {
   return all;
 }
 
+/// For the log: `"Bramble on pi4" (_mqtt._tcp, port 1883)`, and where, if it is not everywhere.
+void add_to(std::string& all, const std::string& name, const PlacedAnnouncement& what) {
+  std::array<char, IF_NAMESIZE> device{};
+  const bool one = what.interface != kEverywhere;
+  if (one) ::if_indextoname(static_cast<unsigned>(what.interface), device.data());
+  all += fmt::format("{}\"{}\" ({}, port {}{}{}{}{})", all.empty() ? "" : ", ", name, what.type, what.port,
+                     what.domain == SocketDomain::ipv4 ? ", IPv4" : "",
+                     what.domain == SocketDomain::ipv6 ? ", IPv6" : "", one ? ", " : "", device.data());
+}
+
 }  // namespace
 
 AvahiServices::AvahiServices(const AvahiPoll* poll, const std::atomic<bool>& quiet)
     : poll_(poll), quiet_(quiet), pause_(kFirstPause) {}
 
+AvahiServices::~AvahiServices() { disconnect(); }
+
 void AvahiServices::want(std::vector<PlacedAnnouncement> all) {
   if (all == wanted_) return;
   wanted_ = std::move(all);
-  announced_ = false;
   if (!wanted_.empty()) return;
   disconnect();
   connect_at_ = SteadyTime::min();
   tell(LogType::notice, "mdns: nothing is to be announced any more.");
 }
 
-SteadyTime AvahiServices::again_at() const { return wanted_.empty() ? SteadyTime::max() : connect_at_; }
+SteadyTime AvahiServices::again_at() const {
+  return wanted_.empty() ? SteadyTime::max() : std::min(connect_at_, slow_at_);
+}
 
 void AvahiServices::settle(SteadyTime now) {
   if (wanted_.empty()) return;
   if (now >= connect_at_) connect(now);
   if (std::exchange(state_changed_, false)) follow_client(now);
-  if (std::exchange(group_changed_, false)) follow_group(now);
-  if (client_ && state_ == AVAHI_CLIENT_S_RUNNING && !announced_) announce(now, 0);
+  if (client_ && state_ == AVAHI_CLIENT_S_RUNNING) announce(now);
+  if (client_ && state_ == AVAHI_CLIENT_S_RUNNING) follow_groups(now);
 }
 
 void AvahiServices::connect(SteadyTime now) {
@@ -75,12 +88,16 @@ void AvahiServices::connect(SteadyTime now) {
 }
 
 void AvahiServices::disconnect() {
+  for (Service& each : services_) static_cast<void>(each.group.release());  // the client frees them, and asks nobody
+  services_.clear();
   client_.reset();
-  group_ = nullptr;
-  state_changed_ = group_changed_ = announced_ = false;
+  state_changed_ = false;
+  slow_at_ = SteadyTime::max();
 }
 
 void AvahiServices::follow_client(SteadyTime now) {
+  services_.clear();  // of another Avahi, or of another name of the host
+  slow_at_ = SteadyTime::max();
   switch (state_) {
     case AVAHI_CLIENT_FAILURE: return fail(now, avahi_client_errno(client_.get()));
     case AVAHI_CLIENT_CONNECTING:  // it tells when Avahi comes, but not when an Avahi that did not answer does
@@ -89,59 +106,71 @@ void AvahiServices::follow_client(SteadyTime now) {
     default: break;
   }
   connect_at_ = SteadyTime::max();
-  announced_ = false;  // the host may have another name: ours belongs to it
-  if (group_ && state_ != AVAHI_CLIENT_S_RUNNING) avahi_entry_group_reset(group_);
 }
 
-void AvahiServices::follow_group(SteadyTime now) {
-  if (!group_) return;
-  switch (avahi_entry_group_get_state(group_)) {
-    case AVAHI_ENTRY_GROUP_ESTABLISHED: return tell_announced();
-    case AVAHI_ENTRY_GROUP_COLLISION: return announce(now, collisions_ + 1);
-    case AVAHI_ENTRY_GROUP_FAILURE: return fail(now, avahi_client_errno(client_.get()));
-    default: return;
+/// What is not wanted any more is taken back, what is new is added, and the rest stays as it is.
+void AvahiServices::announce(SteadyTime now) {
+  std::erase_if(services_,
+                [this](const Service& each) { return std::ranges::find(wanted_, each.announcement) == wanted_.end(); });
+  for (const PlacedAnnouncement& each : wanted_) {
+    if (std::ranges::find(services_, each, &Service::announcement) != services_.end()) continue;
+    if (const int error = add(each); error != AVAHI_OK) return fail(now, error);
+    slow_at_ = std::min(slow_at_, now + kSlow);
   }
 }
 
-/// All that is wanted, each name the alternative after so many collisions, or more.
-void AvahiServices::announce(SteadyTime now, int collisions) {
-  const auto note = [](AvahiEntryGroup*, AvahiEntryGroupState, void* self) {
-    static_cast<AvahiServices*>(self)->group_changed_ = true;
+int AvahiServices::add(const PlacedAnnouncement& announcement) {
+  const auto note = [](AvahiEntryGroup*, AvahiEntryGroupState state, void* service) {
+    static_cast<Service*>(service)->state = state;
   };
-  if (!group_) group_ = avahi_entry_group_new(client_.get(), note, this);
-  if (!group_) return fail(now, avahi_client_errno(client_.get()));
-  int error = AVAHI_ERR_COLLISION;
-  for (collisions_ = collisions; error == AVAHI_ERR_COLLISION && collisions_ <= kCollisionsMax; ++collisions_) {
-    error = avahi_entry_group_reset(group_);
-    if (error == AVAHI_OK) error = add_all();
-    if (error == AVAHI_OK) error = avahi_entry_group_commit(group_);
-    if (error == AVAHI_OK) break;
-  }
-  announced_ = true;
-  if (error != AVAHI_OK) fail(now, error);
-}
-
-int AvahiServices::add_all() {
   const char* const host = avahi_client_get_host_name(client_.get());
   if (!host) return avahi_client_errno(client_.get());
-  names_.clear();
-  for (const PlacedAnnouncement& each : wanted_) {
-    const std::string name = alternative(service_name(each, host), collisions_);
+  Service& service = services_.emplace_back(Service{announcement, service_name(announcement, host), {}, nullptr});
+  for (int number = 0; number < announcement.namesakes; ++number) service.name = next_name(service.name);
+  service.group.reset(avahi_entry_group_new(client_.get(), note, &service));
+  return service.group ? enter(service) : avahi_client_errno(client_.get());
+}
+
+/// Under its name, or the next that nobody on this machine has.
+int AvahiServices::enter(Service& service) {
+  const PlacedAnnouncement& what = service.announcement;
+  AvahiEntryGroup* const group = service.group.get();
+  service.state = AVAHI_ENTRY_GROUP_UNCOMMITED;
+  for (int names = 1;; ++names) {
     const int error =
-        avahi_entry_group_add_service_strlst(group_, each.interface, protocol(each.domain), {}, name.c_str(),
-                                             each.type.c_str(), nullptr, nullptr, each.port, texts(each.txt).get());
-    if (error != AVAHI_OK) return error;
-    const std::string told = fmt::format("\"{}\" ({}, port {})", name, each.type, each.port);
-    if (std::ranges::find(names_, told) == names_.end()) names_.push_back(told);
+        avahi_entry_group_add_service_strlst(group, what.interface, protocol(what.domain), {}, service.name.c_str(),
+                                             what.type.c_str(), nullptr, nullptr, what.port, texts(what.txt).get());
+    if (error == AVAHI_OK) return avahi_entry_group_commit(group);
+    if (error != AVAHI_ERR_COLLISION || names == kLocalNamesMax) return error;
+    service.name = next_name(service.name);
   }
-  return AVAHI_OK;
+}
+
+void AvahiServices::follow_groups(SteadyTime now) {
+  std::string missing;
+  for (Service& each : services_) {
+    if (each.state == AVAHI_ENTRY_GROUP_FAILURE) return fail(now, avahi_client_errno(client_.get()));
+    if (each.state != AVAHI_ENTRY_GROUP_ESTABLISHED) add_to(missing, each.name, each.announcement);
+    if (each.state != AVAHI_ENTRY_GROUP_COLLISION) continue;
+    each.name = next_name(each.name);
+    int error = avahi_entry_group_reset(each.group.get());
+    if (error == AVAHI_OK) error = enter(each);
+    if (error != AVAHI_OK) return fail(now, error);
+  }
+  if (missing.empty()) return tell_announced();
+  if (now < slow_at_) return;
+  slow_at_ = SteadyTime::max();
+  tell(LogType::warning, fmt::format("mdns: Avahi has not announced {} for {} s, and is still at it.", missing,
+                                     kSlow / Milliseconds(1000)));
 }
 
 void AvahiServices::tell_announced() {
   pause_ = kFirstPause;
+  slow_at_ = SteadyTime::max();
+  std::string names;
+  for (const Service& each : services_) add_to(names, each.name, each.announcement);
   const char* const host = avahi_client_get_host_name_fqdn(client_.get());
-  tell(LogType::notice,
-       fmt::format("mdns: announced as {} of {}.", fmt::join(names_, ", "), host ? host : "this host"));
+  tell(LogType::notice, fmt::format("mdns: announced as {} of {}.", names, host ? host : "this host"));
 }
 
 void AvahiServices::tell_absent() {

@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 #include "broker/log.h"
 #include "broker/net/avahi_services.h"
@@ -22,6 +23,7 @@ namespace bramble {
 namespace {
 
 constexpr Milliseconds kPatience{500};
+constexpr Milliseconds kSettling{1000};  // an address often comes back at once, or with others
 
 int milliseconds_until(SteadyTime time) {
   if (time == SteadyTime::max()) return -1;
@@ -67,9 +69,14 @@ class Mdns::Announcer {
     if (addresses_.descriptor() >= 0) watch(*api, addresses_.descriptor());
     AvahiServices services(api, orders_.stops);
     while (!orders_.stops.load(std::memory_order_relaxed)) {
-      if (std::exchange(changed_, false)) services.want(place(orders_.all(), interfaces()));
-      services.settle(std::chrono::steady_clock::now());
-      if (avahi_simple_poll_iterate(poll_.get(), milliseconds_until(services.again_at())) == 0) continue;
+      const SteadyTime now = std::chrono::steady_clock::now();
+      if (now >= place_at_) {
+        place_at_ = SteadyTime::max();
+        services.want(place(orders_.all(), interfaces()));
+      }
+      services.settle(now);
+      const SteadyTime next = std::min(place_at_, services.again_at());
+      if (avahi_simple_poll_iterate(poll_.get(), milliseconds_until(next)) == 0) continue;
       return log::write(LogType::error, "mdns: nothing is announced any more: {}.", std::strerror(errno));
     }
   }
@@ -82,15 +89,16 @@ class Mdns::Announcer {
 
   void take() {
     std::uint64_t count = 0;
-    static_cast<void>(::read(orders_.wake, &count, sizeof count));  // it may be the other one
+    const bool ordered = ::read(orders_.wake, &count, sizeof count) == sizeof count;  // else it is about addresses
     addresses_.take();
-    changed_ = true;
+    const SteadyTime now = std::chrono::steady_clock::now();
+    place_at_ = std::min(place_at_, ordered ? now : now + kSettling);
   }
 
   Orders& orders_;
   InterfaceWatch addresses_;
   const std::unique_ptr<AvahiSimplePoll, decltype(&avahi_simple_poll_free)> poll_;
-  bool changed_ = true;  // orders or addresses
+  SteadyTime place_at_ = SteadyTime::min();
 };
 
 Mdns::Mdns() : orders_(std::make_shared<Orders>()) {}
@@ -99,11 +107,14 @@ Mdns::~Mdns() { stop(); }
 
 void Mdns::announce(std::vector<Announcement> all) {
   const bool nothing = all.empty();
+  bool ended = false;  // by an error
   {
     const std::lock_guard lock(orders_->mutex);
     orders_->wanted = std::move(all);
+    ended = std::exchange(orders_->ended, false);
   }
   orders_->say();
+  if (ended) thread_.join();
   if (nothing || thread_.joinable()) return;
   try {
     thread_ = std::thread([orders = orders_] {

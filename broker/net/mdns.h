@@ -13,14 +13,15 @@ namespace bramble {
 ///
 /// A thread of its own talks to Avahi through the system D-Bus, for libavahi-client waits for answers (25 s at most).
 /// Avahi and D-Bus may come and go: once both are there, all is announced again. Avahi follows addresses itself; what
-/// belongs to one address or device moves with that (rtnetlink). A name that is taken gets a number: "Bramble on pi4
-/// #2".
+/// belongs to one address or device moves with that (rtnetlink), within a second. A name that is taken gets a number:
+/// "Bramble on pi4 #2".
 ///
 /// An IPv4 listener is announced over IPv4 only, one of a single address on its interface only. The host name beside it
 /// is Avahi's, with all that the host has there: a client that is given an address nobody listens at tries the next.
 ///
 /// Threads: main. Cost: no thread before the first announcement.
-/// Errors: a line in the log, one for each cause until it is over; nothing else stops or waits.
+/// Errors: a line in the log, one for each cause until it is over; nothing else stops or waits. A thread that an error
+/// ended starts again with the next announcement.
 class Mdns {
  public:
   Mdns();

@@ -181,6 +181,58 @@ class FirstStart(WithPlaces):
                             "1883:1883` the folder that is mounted there, or `docker run --user 0:0`")
         self.assertNotIn("password  ", said)
 
+    def test_a_full_disk_stops_it_and_the_line_says_so(self):
+        run("mount", "-t", "tmpfs", "-o", "size=4k,mode=0777", "tmpfs", DATA)
+        self.addCleanup(run, "umount", "--lazy", DATA)
+        (DATA / "other").write_bytes(bytes(4096))
+        self.refused(1, "No space left on device; make room on its disk")
+
+    def test_what_lies_in_the_way_of_its_files_is_not_written_into(self):
+        os.mkfifo(DATA / "passwd.new")
+        victim = OWN / "victim"
+        victim.write_text("as it was")
+        victim.chmod(0o666)
+        (DATA / "bramble.conf.new").symlink_to(victim)
+        self.running()
+        self.assertTrue(PASSWORDS.is_file() and CONFIG.is_file() and not CONFIG.is_symlink())
+        self.assertEqual(victim.read_text(), "as it was")
+
+    def test_a_left_over_of_root_is_no_hindrance(self):
+        (DATA / "passwd.new").write_text("")
+        (DATA / "passwd.new").chmod(0o600)
+        self.assertEqual(len(PASSWORD.findall(self.running().said())), 1)
+
+    def test_a_folder_of_its_own_that_it_may_not_write_to_is_told_of(self):
+        DATA.chmod(0o555)
+        self.refused(1, "Permission denied; on the host, `chmod u+rwx` the folder that is mounted there")
+
+    def test_no_user_is_made_where_nobody_needs_him(self):
+        users = OWN / "users"
+        users.write_text("")
+        users.chmod(0o644)
+        run(PASSWD, "-b", users, "pump", "secret")
+        for variables, login in (({"BRAMBLE_PASSWORD_FILE": str(users)}, ["-u", "pump", "-P", "secret"]),
+                                 ({"BRAMBLE_ALLOW_ANONYMOUS": "true"}, [])):
+            with self.subTest(**variables):
+                broker = self.running(**variables)
+                self.assertNotIn("password  ", broker.said())
+                self.assertEqual(PASSWORDS.read_text(), "")
+                self.assertTrue(self.may_publish(*login))
+                broker.stop()
+                run(PASSWD, "-b", PASSWORDS, "late", "secret", user=OURS, group=OURS, extra_groups=[])
+                broker = self.running()  # without the variable, and with a user
+                self.assertTrue(self.may_publish("-u", "late", "-P", "secret"))
+                self.assertFalse(self.may_publish())
+                broker.stop()
+                for path in list(DATA.iterdir()):
+                    path.unlink()
+
+    def test_root_that_may_give_nothing_away_is_told_what_to_do(self):
+        done = subprocess.run(["setpriv", "--bounding-set=-chown", BROKER, "--container"], capture_output=True, text=True,
+                              timeout=PATIENCE, env=environment())
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Operation not permitted; leave the container the capability CHOWN, or run it as", done.stderr)
+
     def test_root_makes_it_for_the_account_that_it_becomes(self):
         os.chown(DATA, 0, 0)
         broker = self.running(user=0)
@@ -232,6 +284,11 @@ class Configuration(WithPlaces):
         self.assertNotIn(":1883,", broker.said())
         self.assertIn("/etc/bramble/bramble.conf:1: port: not used: BRAMBLE_PORT takes its place", broker.said())
         self.assertTrue(self.may_publish("-p", "1887"))
+
+    def test_a_link_that_leads_nowhere_stops_it(self):
+        (OWN / "bramble.conf").symlink_to("..data/bramble.conf")
+        self.refused(3, "/etc/bramble/bramble.conf: cannot be read: No such file or directory")
+        self.assertEqual(list(DATA.iterdir()), [])
 
     def test_an_unknown_variable_stops_it_before_anything_is_made(self):
         self.refused(3, "BRAMBLE_MAX_QEUED_MESSAGES: max_qeued_messages: no such option; did you mean max_queued_messages?",
@@ -351,6 +408,38 @@ class Health(WithPlaces):
         client.end()
         broker.process.send_signal(signal.SIGSTOP)
         self.assertEqual(self.ping("-W", "1").returncode, 1)
+
+    def test_one_listener_that_answers_is_enough(self):
+        for config in ("listener 1880 10.1.2.3\nlistener 1881\n", "listener 1880 10.1.2.3\nlistener 1881 127.0.0.1\n",
+                       "listener 1880 10.1.2.3\nlistener 1881\nprotocol websockets\n"):
+            with self.subTest(config):
+                self.healthy(config, "127.0.0.1:1881 answers: CONNACK").stop()
+
+    def test_a_file_that_was_changed_meanwhile_makes_it_no_less_well(self):
+        kinds = {"plain": "", "TLS": self.tls(), "WebSocket": "protocol websockets\n", "PROXY": "enable_proxy_protocol 2\n",
+                 "one address": ""}
+        for kind, more in kinds.items():
+            address = " 127.0.0.2" if kind == "one address" else ""
+            broker = self.healthy(f"listener 1882{address}\nallow_anonymous true\n" + more, "CONNACK")
+            for changed in ("garbage\n", "listener 1884\n"):
+                with self.subTest(kind, changed=changed):
+                    (OWN / "bramble.conf").write_text(changed)
+                    found = self.ping()
+                    self.assertEqual(found.returncode, 0, found.stderr)
+                    self.assertRegex(found.stdout, r"^the broker that runs answers at 127\.0\.0\.[12]:1882, but not by its configur")
+                    broker.process.send_signal(signal.SIGSTOP)
+                    self.assertNotEqual(self.ping("-W", "1").returncode, 0)
+                    broker.process.send_signal(signal.SIGCONT)
+            broker.stop()
+            self.assertNotEqual(self.ping("-W", "1").returncode, 0)
+
+    def test_a_file_that_was_changed_meanwhile_with_dash_c(self):
+        mine = DATA / "mine.conf"
+        mine.write_text("listener 1899\nallow_anonymous true\n")
+        self.running("-c", str(mine))
+        mine.write_text("garbage\n")
+        self.assertEqual(self.ping("-c", str(mine)).returncode, 0)
+        self.assertEqual(self.ctl("ping", "-c", str(mine)).returncode, 3)
 
     def test_one_that_hangs_is_not(self):
         broker = self.healthy("listener 1897\nallow_anonymous true\n", "CONNACK, Success")

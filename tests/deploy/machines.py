@@ -160,9 +160,9 @@ class Broker(peers.Broker):
             self.process.kill()
             self.process.wait()
 
-    def of_mdns(self):
+    def of_mdns(self, since=0):
         with self.more:
-            return [line for line in self.lines if "mdns:" in line]
+            return [line for line in self.lines[since:] if "mdns:" in line]
 
 
 @contextlib.contextmanager

@@ -53,13 +53,16 @@ class Mdns(unittest.TestCase):
     def setUp(self):
         self.sees(PLAIN, set())
 
-    def sees(self, kind, expected, at=None):
+    def seen(self, kind=PLAIN):
+        return {(each.name, each.interface, each.address, each.port) for each in ipv4(self.laptop.browse(kind))}
+
+    def sees(self, kind, expected):
         """Waits until what the laptop sees of this type, over IPv4, is this: {(name, device, address, port)}."""
-        machine, seen = at or self.laptop, set()
+        seen = set()
 
         def look():
             nonlocal seen
-            seen = {(each.name, each.interface, each.address, each.port) for each in ipv4(machine.browse(kind))}
+            seen = self.seen(kind)
             return seen == expected
         try:
             wait_for("", look)
@@ -132,6 +135,77 @@ class Mdns(unittest.TestCase):
     def sees_at(self, devices):
         """The laptop sees a broker at these devices, and at no others."""
         wait_for(f"a broker at {devices}", lambda: {each.interface for each in ipv4(self.laptop.browse(PLAIN))} == devices)
+
+    def test_a_listener_stays_announced_while_the_address_of_another_comes_and_goes(self):
+        with broker(self.pi4, "mdns true\nlistener 1883 10.77.0.5\nlistener 1884\n") as made:
+            self.addCleanup(self.drop, "10.77.0.5/24")
+            self.sees(PLAIN, self.everywhere("Bramble on pi4 (1884)", 1884))
+            for change in ("add", "del") * 9:  # Avahi bears with 14 changes of what it is told
+                since = made.mark()
+                self.pi4.run("ip", "address", change, "10.77.0.5/24", "dev", "eth0")
+
+                def look():
+                    stays = {each.interface for each in ipv4(self.laptop.browse(PLAIN)) if each.port == 1884}
+                    self.assertEqual(stays, {"eth0", "eth1"})
+                    return made.of_mdns(since)
+                wait_for("a line of the change", look)
+
+    def test_addresses_that_come_and_go_fast_are_followed_at_the_end(self):
+        with broker(self.pi4, "mdns true\nlistener 1883 10.77.1.5\n") as made:
+            self.addCleanup(self.drop, "10.77.1.5/24")
+            for _ in range(20):
+                for device in ("eth0", "eth1"):
+                    self.pi4.run("ip", "address", "add", "10.77.1.5/24", "dev", device)
+                    self.pi4.run("ip", "address", "del", "10.77.1.5/24", "dev", device)
+            self.pi4.run("ip", "address", "add", "10.77.1.5/24", "dev", "eth1")
+            self.sees_at({"eth1"})
+            made.logged(ANNOUNCED + ".*eth1")
+            self.pi4.run("ip", "address", "del", "10.77.1.5/24", "dev", "eth1")
+            self.pi4.run("ip", "address", "add", "10.77.1.5/24", "dev", "eth0")
+            made.logged(ANNOUNCED + ".*eth0")
+
+    def test_two_listeners_of_one_port_that_let_in_others_are_both_announced(self):
+        self.pi4.run("ip", "address", "add", "10.77.0.3/24", "dev", "eth0")
+        self.addCleanup(self.drop, "10.77.0.3/24")
+        with broker(self.pi4, "mdns true\nlistener 1883 10.77.0.1\nlistener 1883 10.77.0.3\naccept_protocol_versions 5\n"
+                    "listener 1884\n") as made:
+            made.logged(ANNOUNCED)
+            seen = {(each.name, text) for each in self.laptop.browse(PLAIN) if each.port == 1883
+                    for text in each.txt if text.startswith("proto")}
+            self.assertEqual(seen, {("Bramble on pi4", "proto=3.1,3.1.1,5"), ("Bramble on pi4 #2", "proto=5")})
+
+    def test_a_name_that_takes_long_is_told_of(self):
+        taken = ["Bramble on pi4", *(f"Bramble on pi4 #{number}" for number in range(2, 14))]
+        for name in taken:
+            self.publish(self.laptop, name)
+        with broker(self.pi4, "mdns true\nlistener 1883\n") as made:
+            made.logged("mdns: Avahi has not announced .* for 10 s")
+            made.logged(ANNOUNCED + ' "Bramble on pi4 #14"')
+
+    def publish(self, machine, name):
+        """Another program that has this name."""
+        made = peers.subprocess.Popen(machine.command("avahi-publish", "--service", name, PLAIN, "1883"),
+                                      stderr=peers.subprocess.PIPE)
+        self.addCleanup(made.stderr.close)
+        self.addCleanup(made.wait)
+        self.addCleanup(made.kill)
+        self.assertIn(b"Established", made.stderr.readline())
+        return made
+
+    def test_a_thread_that_an_error_ended_starts_again_with_the_next_reload(self):
+        text = "user root\nmdns true\nlistener 1883\n"  # whose limits may be set
+        with broker(self.pi4, text) as made:
+            self.sees(PLAIN, self.everywhere())
+            limits = self.pi4.run("prlimit", "--pid", made.process.pid, "--nofile", "--noheadings", "--output", "SOFT,HARD")
+            self.pi4.run("prlimit", "--pid", made.process.pid, "--nofile=3:")  # poll() takes no more descriptors than that
+            self.pi4.run("ip", "address", "add", "10.77.0.3/24", "dev", "eth0")
+            self.addCleanup(self.drop, "10.77.0.3/24")
+            made.logged("mdns: nothing is announced any more: ")
+            self.sees(PLAIN, set())
+            self.drop("10.77.0.3/24")
+            self.pi4.run("prlimit", "--pid", made.process.pid, f"--nofile={limits.split()[0]}:")
+            made.reload(text)
+            self.sees(PLAIN, self.everywhere())
 
     def test_a_device_is_announced_alone(self):
         with broker(self.pi4, "mdns true\nlistener 1883\nbind_interface eth1\n"):
@@ -225,15 +299,10 @@ class Mdns(unittest.TestCase):
                 wait_for("both", lambda: {each.name for each in self.laptop.browse(PLAIN)} == both)
 
     def test_a_name_that_another_machine_has_is_left_to_it(self):
-        taken = self.laptop.command("avahi-publish", "--service", "Bramble on pi4", PLAIN, "1883")
-        with peers.subprocess.Popen(taken, stderr=peers.subprocess.PIPE) as other:
-            try:
-                self.assertIn(b"Established", other.stderr.readline())
-                with broker(self.pi4, "mdns true\nlistener 1883\n") as made:
-                    self.assertIn('"Bramble on pi4 #2"', made.logged(ANNOUNCED))
-                    self.sees(PLAIN, self.everywhere("Bramble on pi4 #2"))
-            finally:
-                other.kill()
+        self.publish(self.laptop, "Bramble on pi4")
+        with broker(self.pi4, "mdns true\nlistener 1883\n") as made:
+            self.assertIn('"Bramble on pi4 #2"', made.logged(ANNOUNCED))
+            self.sees(PLAIN, self.everywhere("Bramble on pi4 #2"))
 
     def test_two_machines_of_one_name_are_both_found(self):
         twin = self.machine("pi4")

@@ -24,10 +24,18 @@ bool asks_for_secret(const ListenerOptions& listener) {
   return listener.tls.require_certificate || (listener.tls.on() && listener.tls.certfile.empty());  // a PSK
 }
 
-/// What is said between us and the broker besides MQTT: the fewer the better.
+/// An address that this machine may not have, or not yet.
+bool of_one_address(const ListenerOptions& listener) {
+  const std::string& address = listener.bind_address;
+  const bool always_there = address.empty() || address == "0.0.0.0" || address == "::" || address == "::1" ||
+                            address == "localhost" || address.starts_with("127.");
+  return !listener.unix_socket() && !always_there;
+}
+
+/// What is said between us and the broker besides MQTT, and may fail: the fewer the better.
 int hurdles(const ListenerOptions& listener) {
-  return 8 * asks_for_secret(listener) + 4 * (listener.enable_proxy_protocol != 0) +
-         2 * (listener.protocol == Protocol::websockets) + listener.tls.on();
+  return 16 * asks_for_secret(listener) + 8 * (listener.enable_proxy_protocol != 0) +
+         4 * (listener.protocol == Protocol::websockets) + 2 * listener.tls.on() + of_one_address(listener);
 }
 
 /// A port that the system picks is not known here, and what is bound to a device hears nothing from this machine.
@@ -36,13 +44,13 @@ bool can_be_asked(const ListenerOptions& listener) {
   return listener.port != 0 && (listener.bind_interface.empty() || listener.bind_interface == "lo");
 }
 
-const ListenerOptions* best(const Config& config) {
-  const ListenerOptions* found = nullptr;
+std::vector<const ListenerOptions*> best_first(const Config& config) {
+  std::vector<const ListenerOptions*> all;
   for (const ListenerOptions& listener : config.listeners) {
-    if (!can_be_asked(listener) || listener.optional) continue;
-    if (found == nullptr || hurdles(listener) < hurdles(*found)) found = &listener;
+    if (can_be_asked(listener) && !listener.optional) all.push_back(&listener);
   }
-  return found;
+  std::ranges::stable_sort(all, {}, [](const ListenerOptions* each) { return hurdles(*each); });
+  return all;
 }
 
 /// Of a proxy that says: the client is here, and came by TLS.
@@ -189,24 +197,35 @@ bool turned_away(Place place, SteadyTime until) {
   return false;
 }
 
-}  // namespace
-
-OrMessage<std::string> ask_health(const Config& config, SteadyTime until) {
-  const ListenerOptions* const listener = best(config);
-  if (listener == nullptr) {
-    return wrong("no listener of the configuration can be asked from this machine: add `listener 1883 127.0.0.1`");
-  }
-  const Place place = place_of(*listener);
-  const auto answer = connack(*listener, place, until);
+OrMessage<std::string> ask(const Config& config, const ListenerOptions& listener, SteadyTime until) {
+  const Place place = place_of(listener);
+  const auto answer = connack(listener, place, until);
   if (answer) return fmt::format("{} answers: {}", place.name(), *answer);
   // OpenSSL says so of each alert that comes from the other side
-  if (asks_for_secret(*listener) && answer.error().find(" alert ") != std::string::npos) {
+  if (asks_for_secret(listener) && answer.error().find(" alert ") != std::string::npos) {
     return fmt::format("{} answers: it asks for a certificate or key", place.name());
   }
-  if (has_limits(config, *listener) && turned_away(place, until)) {
+  if (has_limits(config, listener) && turned_away(place, until)) {
     return fmt::format("{} answers: it takes no more connections now", place.name());
   }
   return wrong(answer.error());
+}
+
+}  // namespace
+
+OrMessage<std::string> ask_health(const Config& config, SteadyTime until) {
+  const auto listeners = best_first(config);
+  if (listeners.empty()) {
+    return wrong("no listener of the configuration can be asked from this machine: add `listener 1883 127.0.0.1`");
+  }
+  std::string why;
+  std::size_t left = listeners.size();
+  for (const ListenerOptions* const each : listeners) {
+    auto answer = ask(config, *each, share_of(until, left--));
+    if (answer) return answer;
+    if (why.empty()) why = answer.error();
+  }
+  return wrong(why);
 }
 
 }  // namespace bramble::ctl

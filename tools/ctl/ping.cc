@@ -4,6 +4,7 @@
 #include "broker/config/command_line.h"
 #include "tools/ctl/commands.h"
 #include "tools/ctl/health.h"
+#include "tools/ctl/running.h"
 
 namespace bramble::ctl {
 
@@ -24,10 +25,14 @@ int ping_configured(const Options& options, SteadyTime until) {
   if (command_line.first_start)
     return fail(kFailed, fmt::format("ping: {} is not there yet", command_line.config_file));
   const auto config = load_config(command_line);
+  const auto answer = config ? ask_health(*config, until) : OrMessage<std::string>(tl::unexpected(config.error()));
+  if (answer) return print(*answer + "\n") ? kDone : kFailed;
+  // A file that was changed since, well or not, makes no running broker unwell.
+  const auto running = command_line.container ? ask_running(until) : answer;
+  if (running)
+    return print(fmt::format("{}, but not by its configuration: {}\n", *running, answer.error())) ? kDone : kFailed;
   if (!config) return std::fprintf(stderr, "%s\n", config.error().c_str()), kBadConfig;
-  const auto answer = ask_health(*config, until);
-  if (!answer) return fail(kFailed, "ping: " + answer.error());
-  return print(*answer + "\n") ? kDone : kFailed;
+  return fail(kFailed, "ping: " + answer.error());
 }
 
 }  // namespace

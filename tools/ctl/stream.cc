@@ -84,7 +84,7 @@ OrMessage<int> open_unix(const Place& place, SteadyTime until) {
   return socket;
 }
 
-/// The first address that answers. Each gets its part of the time, so that one that is silent leaves some.
+/// The first address that answers.
 OrMessage<int> open_tcp(const Place& place, SteadyTime until) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -94,12 +94,11 @@ OrMessage<int> open_tcp(const Place& place, SteadyTime until) {
     return wrong(fmt::format("{} has no address: {}; is that the host (-h)?", place.host, ::gai_strerror(error)));
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
-  int left = 0, error = ECONNREFUSED;
+  std::size_t left = 0;
+  int error = ECONNREFUSED;
   for (const addrinfo* each = found; each; each = each->ai_next) ++left;
   for (const addrinfo* each = found; each; each = each->ai_next, --left) {
-    const SteadyTime now = std::chrono::steady_clock::now();
-    const SteadyTime its = until == kNever ? kNever : now + (until - now) / left;
-    const int socket = connect_to(each->ai_family, each->ai_addr, each->ai_addrlen, its);
+    const int socket = connect_to(each->ai_family, each->ai_addr, each->ai_addrlen, share_of(until, left));
     if (socket >= 0) {
       const int on = 1;
       ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -132,6 +131,12 @@ int milliseconds_until(SteadyTime until) {
   if (until == kNever) return -1;
   const auto left = std::chrono::ceil<Milliseconds>(until - std::chrono::steady_clock::now());
   return static_cast<int>(std::clamp<Milliseconds::rep>(left.count(), 0, 1 << 30));
+}
+
+SteadyTime share_of(SteadyTime until, std::size_t left) {
+  if (until == kNever) return kNever;
+  const SteadyTime now = std::chrono::steady_clock::now();
+  return now + (until - now) / static_cast<int>(left);
 }
 
 OrMessage<std::unique_ptr<Stream>> Stream::open(const Place& place, SteadyTime until) {

@@ -77,5 +77,7 @@ OrMessage<std::unique_ptr<Stream>> open_tls(int descriptor, const Place& place, 
 
 /// For poll(); -1: for ever.
 int milliseconds_until(SteadyTime until);
+/// When the next of so many has had its part of the time, so that one that is silent leaves some to the others.
+SteadyTime share_of(SteadyTime until, std::size_t left);
 
 }  // namespace bramble::ctl

@@ -50,6 +50,15 @@ TEST_CASE("a mounted file that cannot be read is not passed over for the next") 
         container.line.places.own + ": cannot be read: it is a folder; name a file in it");
 }
 
+TEST_CASE("a link that leads nowhere is not passed over for the next") {
+  Container container;
+  std::filesystem::create_symlink("..data/bramble.conf", container.line.places.own);  // as a ConfigMap without that key
+  container.folder.write("mosquitto.conf", "listener 1883\n");
+  find_config_file(container.line);
+  CHECK_FALSE(container.line.first_start);
+  CHECK(contains(load_config(container.line).error(), container.line.places.own + ": cannot be read: No such file"));
+}
+
 TEST_CASE("-c wins over the search") {
   Container container;
   container.folder.write("etc.conf", "listener 1884\n");

@@ -103,6 +103,27 @@ TEST_CASE("an option of a listener in the environment is for the default listene
   CHECK(config.listeners[1].max_connections == 7);
 }
 
+TEST_CASE("a listener in one file makes no other file's options its own: a variable wins over those") {
+  auto lines = split_config("listener 1885\nallow_anonymous true\n", "b.conf");
+  std::ranges::move(split_config("max_connections 9\nport 1884\n", "d/more.conf", 1), std::back_inserter(lines));
+  std::vector<std::string> warnings;
+  const auto config = make_config(with_environment(lines, lines_of({"BRAMBLE_MAX_CONNECTIONS=7"}).lines, warnings));
+  REQUIRE_MESSAGE(config.has_value(), config.error());
+  REQUIRE(config->listeners.size() == 2);
+  CHECK(config->listeners[0].max_connections == -1);
+  CHECK(config->listeners[1].max_connections == 7);
+  CHECK(warnings ==
+        std::vector<std::string>{"d/more.conf:1: max_connections: not used: BRAMBLE_MAX_CONNECTIONS takes its place"});
+}
+
+TEST_CASE("a listener's own word on anonymous clients counts over the variable, and is warned of") {
+  const char* const file = "listener 1883\nlistener_allow_anonymous true\npassword_file users\n";
+  const Config config = must_read_with({"BRAMBLE_ALLOW_ANONYMOUS=false"}, file);
+  CHECK(config.listeners[0].auth.allow_anonymous == true);
+  CHECK(warns(config, "b.conf:2: listener_allow_anonymous: counts for this listener, over BRAMBLE_ALLOW_ANONYMOUS"));
+  CHECK(must_read_with({"BRAMBLE_ALLOW_ANONYMOUS=true"}, file).warnings.empty());
+}
+
 TEST_CASE("BRAMBLE_PORT takes the place of `port`") {
   const Config config = must_read_with({"BRAMBLE_PORT=1884"}, "port 1883\nallow_anonymous false\n");
   REQUIRE(config.listeners.size() == 1);

@@ -25,7 +25,7 @@ Announcement with_address(const std::string& address, SocketDomain domain) {
 }
 
 PlacedAnnouncement on(int interface, SocketDomain domain = SocketDomain::ipv4) {
-  return {"_mqtt._tcp", 1883, domain, interface, {"auth=none"}};
+  return {"_mqtt._tcp", 1883, domain, interface, {"auth=none"}, 0};
 }
 
 const std::vector<Interface> kInterfaces{{1, "lo", "127.0.0.1", true},
@@ -129,6 +129,23 @@ TEST_CASE("two addresses of one interface and port are one announcement there") 
               kInterfaces) == std::vector{on(2)});
 }
 
+TEST_CASE("two of one type and port that say something else are namesakes, in the order of the listeners") {
+  Announcement other = with_address("10.0.0.7", SocketDomain::ipv4);
+  other.txt = {"auth=password"};
+  const auto placed = place({with_address("192.168.1.7", SocketDomain::ipv4), other}, kInterfaces);
+  REQUIRE(placed.size() == 2);
+  CHECK(placed[0].txt == Texts{"auth=none"});
+  CHECK(placed[0].namesakes == 0);
+  CHECK(placed[1].namesakes == 1);
+  CHECK(place({with_address("192.168.1.9", SocketDomain::ipv4), other}, kInterfaces) == std::vector{placed[1]});
+}
+
+TEST_CASE("two of one type and port that say the same are one service, wherever they are") {
+  const auto placed = place(
+      {with_address("192.168.1.7", SocketDomain::ipv4), with_address("192.168.1.8", SocketDomain::ipv4)}, kInterfaces);
+  CHECK(placed == std::vector{on(2), on(3)});
+}
+
 TEST_CASE("what is bound to a device is placed there once, and nowhere without it") {
   auto all = announced("listener 1883\nbind_interface eth0\n", kAll);
   REQUIRE(place(all, kInterfaces).size() == 1);
@@ -142,17 +159,17 @@ TEST_CASE("an address of a loopback interface is no place, whatever it is") {
 }
 
 TEST_CASE("a service is named after its host, and after its port if it is not the usual one") {
-  CHECK(service_name({"_mqtt._tcp", 1883, {}, kEverywhere, {}}, "pi4") == "Bramble on pi4");
-  CHECK(service_name({"_secure-mqtt._tcp", 8883, {}, kEverywhere, {}}, "pi4") == "Bramble on pi4");
-  CHECK(service_name({"_mqtt._tcp", 8883, {}, kEverywhere, {}}, "pi4") == "Bramble on pi4 (8883)");
-  CHECK(service_name({"_mqtt._tcp", 1884, {}, kEverywhere, {}}, "pi4") == "Bramble on pi4 (1884)");
+  CHECK(service_name({"_mqtt._tcp", 1883, {}, kEverywhere, {}, 0}, "pi4") == "Bramble on pi4");
+  CHECK(service_name({"_secure-mqtt._tcp", 8883, {}, kEverywhere, {}, 0}, "pi4") == "Bramble on pi4");
+  CHECK(service_name({"_mqtt._tcp", 8883, {}, kEverywhere, {}, 0}, "pi4") == "Bramble on pi4 (8883)");
+  CHECK(service_name({"_mqtt._tcp", 1884, {}, kEverywhere, {}, 0}, "pi4") == "Bramble on pi4 (1884)");
 }
 
 TEST_CASE("a service's name has at most 63 bytes, however long the host's is") {
   const std::string host(63, 'h');
-  CHECK(service_name({"_mqtt._tcp", 1883, {}, kEverywhere, {}}, host) == "Bramble");
-  CHECK(service_name({"_mqtt._tcp", 1884, {}, kEverywhere, {}}, host) == "Bramble (1884)");
-  CHECK(service_name({"_mqtt._tcp", 1883, {}, kEverywhere, {}}, host.substr(0, 52)).size() == 63);
+  CHECK(service_name({"_mqtt._tcp", 1883, {}, kEverywhere, {}, 0}, host) == "Bramble");
+  CHECK(service_name({"_mqtt._tcp", 1884, {}, kEverywhere, {}, 0}, host) == "Bramble (1884)");
+  CHECK(service_name({"_mqtt._tcp", 1883, {}, kEverywhere, {}, 0}, host.substr(0, 52)).size() == 63);
 }
 
 TEST_CASE("the interfaces of this machine have loopback among them, and say so") {
