@@ -13,7 +13,6 @@
 #include <unistd.h>
 #include <utility>
 
-#include "broker/config/command_line.h"
 #include "core/auth/password_hash.h"
 
 namespace bramble {
@@ -124,15 +123,10 @@ int write_beside(const std::string& path, std::string_view text, const std::opti
 int put_in_place(const std::string& path) { return ::rename((path + ".new").c_str(), path.c_str()) == 0 ? 0 : errno; }
 
 /// The environment may have others log in, or everyone: nobody would need that user then, or he would not get in.
-bool user_counts(const ContainerPlaces& places) {
-  CommandLine made;
-  made.container = made.first_start = true;
-  made.config_file = places.first_start();
-  made.places = places;
-  const auto config = load_config(made);
-  return config && std::ranges::any_of(config->listeners, [&](const ListenerOptions& listener) {
-           return listener.auth.password_file == places.passwords() && !*listener.auth.allow_anonymous;
-         });
+bool user_counts(const Config& config, const ContainerPlaces& places) {
+  return std::ranges::any_of(config.listeners, [&](const ListenerOptions& listener) {
+    return listener.auth.password_file == places.passwords() && !*listener.auth.allow_anonymous;
+  });
 }
 
 OrMessage<void> print(const ContainerPlaces& places, std::string_view password) {
@@ -154,8 +148,9 @@ OrMessage<void> print(const ContainerPlaces& places, std::string_view password) 
 }
 
 /// An errno; 0: there is a password file.
-OrMessage<int> make_passwords(const ContainerPlaces& places, const std::optional<Account>& account) {
-  if (!user_counts(places)) {
+OrMessage<int> make_passwords(const Config& config, const ContainerPlaces& places,
+                              const std::optional<Account>& account) {
+  if (!user_counts(config, places)) {
     const int error = write_beside(places.passwords(), "", account);
     return error != 0 ? error : put_in_place(places.passwords());
   }
@@ -176,7 +171,8 @@ int make_config(const ContainerPlaces& places, const std::optional<Account>& acc
 
 }  // namespace
 
-OrMessage<void> make_first_start(const ContainerPlaces& places, const std::optional<Account>& account) {
+OrMessage<void> make_first_start(const Config& config, const ContainerPlaces& places,
+                                 const std::optional<Account>& account) {
   const Folder folder(places.data);
   const auto failed = [&](int error) {
     return wrong(fmt::format("{}: the first start cannot make {} there: {}; {}", places.data, places.first_start(),
@@ -186,7 +182,7 @@ OrMessage<void> make_first_start(const ContainerPlaces& places, const std::optio
   if (folder.has(places.first_start())) return {};
   if (const int error = folder.give_to(account); error != 0) return failed(error);
   if (!folder.has(places.passwords())) {
-    const auto error = make_passwords(places, account);
+    const auto error = make_passwords(config, places, account);
     if (!error) return wrong(error.error());
     if (*error != 0) return failed(*error);
     folder.sync();  // before the file without which the next start is the first again

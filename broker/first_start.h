@@ -2,8 +2,9 @@
 
 #include <optional>
 
+#include "broker/account.h"
+#include "broker/config/config.h"
 #include "broker/config/container.h"
-#include "broker/process.h"
 
 namespace bramble {
 
@@ -11,7 +12,8 @@ namespace bramble {
 /// password is printed on stdout and stored as a hash; with no user in it, and nothing printed, if the environment
 /// names another password file or lets everyone in. What is there already stays as it is. A start that was cut off is
 /// finished by the next: a password counts only once it has been printed. The files are that account's; none: our own.
-/// Threads: main.  Errors: a line for a person.
-OrMessage<void> make_first_start(const ContainerPlaces& places, const std::optional<Account>& account);
+/// `config`: what it will mean.  Threads: main.  Errors: a line for a person.
+OrMessage<void> make_first_start(const Config& config, const ContainerPlaces& places,
+                                 const std::optional<Account>& account);
 
 }  // namespace bramble

@@ -44,6 +44,7 @@ void hold_signals() {
   const sigset_t signals = our_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGCHLD, SIG_IGN);  // the first process of a container gets the orphans of others: they leave no zombies
 }
 
 int take_signals() {
@@ -152,7 +153,7 @@ int failed_to_start(const std::string& why) {
 
 /// Nothing is there to look at yet.
 OrMessage<std::vector<std::string>> check_first_start(const CommandLine& command_line) {
-  return std::vector{command_line.config_file + ": is not there yet: the start makes it, with a user and his password"};
+  return std::vector{command_line.config_file + ": is not there yet: the start makes it"};
 }
 
 int test(const CommandLine& command_line, const Config& config) {
@@ -233,7 +234,8 @@ int main(int argc, char** argv) {
   if (std::exchange(command_line->first_start, false)) {
     const auto account = account_to_become(*config, true);
     if (!account) return failed_to_start(account.error());
-    if (const auto made = make_first_start(command_line->places, *account); !made) return failed_to_start(made.error());
+    if (const auto made = make_first_start(*config, command_line->places, *account); !made)
+      return failed_to_start(made.error());
   }
   return run(*command_line, std::make_shared<const Config>(std::move(*config)));
 }

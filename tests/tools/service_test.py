@@ -200,13 +200,34 @@ class Service(WithFolder):
         config = self.path("pipe")
         os.mkfifo(config)
         ours = os.open(config, os.O_RDWR)  # so that it waits for more
-        outer = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", BROKER, "-c", config],
-                                 stderr=subprocess.DEVNULL)
-        self.addCleanup(outer.kill)
+        outer = self.first_process("-c", config)
         os.kill(self.who_reads(config, outer), signal.SIGTERM)
         os.write(ours, Path(self.config(self.place())).read_bytes())
         os.close(ours)
         self.assertEqual(outer.wait(SECONDS), 0)
+
+    def first_process(self, *words):
+        """Of a space of processes; what makes that."""
+        outer = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", BROKER, *words], stderr=subprocess.DEVNULL)
+        self.addCleanup(outer.wait)
+        self.addCleanup(outer.kill)
+        return outer
+
+    def test_orphans_leave_no_zombies_with_the_first_process_of_a_container(self):
+        path = self.path("listens")
+        outer = self.first_process("-c", self.config(path))
+        self.until(lambda: os.path.exists(path))
+        broker = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().strip()
+        subprocess.run(["nsenter", "--target", broker, "--pid", "sh", "-c", "(sleep 600 &)"], check=True)
+        children = Path(f"/proc/{broker}/task/{broker}/children")
+        self.until(lambda: children.read_text())
+        os.kill(int(children.read_text()), signal.SIGKILL)
+        self.until(lambda: not children.read_text())
+
+    def until(self, holds):
+        end = time.monotonic() + SECONDS
+        while not holds():
+            self.assertLess(time.monotonic(), end)
 
     def who_reads(self, path, outer):
         """The child of this one, waited for."""
