@@ -59,7 +59,7 @@ std::uint64_t packet_size(Cursor at) {
 
 }  // namespace
 
-std::span<const iovec> PacketFrames::fill(Room& room, std::span<const iovec> packets) const {
+std::span<const iovec> PacketFrames::fill(Room& room, std::span<const iovec> packets, Until until) const {
   Cursor at(packets);
   std::size_t used = 0, count = 0;
   const auto add = [&](const char* bytes, std::size_t size) {
@@ -75,7 +75,7 @@ std::span<const iovec> PacketFrames::fill(Room& room, std::span<const iovec> pac
   std::uint64_t size = in_frame_;
   for (bool begun = !between_frames();; begun = false) {
     if (!begun) {
-      if (at.left() == 0) break;
+      if (at.left() == 0 || until == Until::end_of_frame) break;
       size = holds_ == Holds::all ? at.left() : packet_size(at);
       header_size = frame_header(header.data(), size);
     }

@@ -30,9 +30,13 @@ class PacketFrames {
     std::array<char, 16 * 1024> bytes;
     std::array<iovec, 66> pieces;  // a header and the 64 of a WriteQueue, with room to spare
   };
-  /// Headers and packets, as many as there is room for. `packets`: the stream from where written() said that it is, cut
-  /// behind a packet or in its payload.
-  std::span<const iovec> fill(Room& room, std::span<const iovec> packets) const;
+  enum class Until : std::uint8_t {
+    full,          ///< there is no room for more
+    end_of_frame,  ///< that has begun: something else is to go behind it
+  };
+  /// Headers and packets. `packets`: the stream from where written() said that it is, cut behind a packet or in its
+  /// payload.
+  std::span<const iovec> fill(Room& room, std::span<const iovec> packets, Until until = Until::full) const;
   /// So many bytes of what fill() gave for these packets are out.  Returns how many of them were of the packets.
   std::uint64_t written(std::uint64_t bytes, std::span<const iovec> packets);
 

@@ -91,6 +91,9 @@ class WebSocketTransport final : public Transport {
   Moved write_frames(std::span<const iovec> pieces);
   /// Writes what goes before any new frame. False: some is left, or it is closed (see closed_).
   bool write_own();
+  bool own_waits() const { return !own_.empty() || (!ended_ && input_.has_replies()); }
+  /// If no frame has begun; true also if one has.
+  bool write_own_between() { return !frames_.between_frames() || write_own(); }
   /// What is to be written next into own_, which is empty: of the file, or pongs.
   void refill_own();
   /// All of an answer that is no WebSocket has been written.
@@ -134,7 +137,7 @@ Transport::Moved WebSocketTransport::take_frames(char* bytes, std::size_t size) 
   const auto taken = input_.take(bytes, size);
   if (taken.status == WebSocketInput::Status::failed) fault_ = taken.what;
   ended_ = taken.status != WebSocketInput::Status::open;
-  if (frames_.between_frames() && input_.has_replies()) write_own();
+  if (input_.has_replies()) write_own_between();
   if (taken.payload != 0) return {taken.payload, State::open};
   return {0, ended_ ? State::closed : State::would_block};
 }
@@ -234,7 +237,7 @@ bool WebSocketTransport::write_own() {
 }
 
 Transport::Moved WebSocketTransport::write(std::span<const iovec> pieces) {
-  if (frames_.between_frames() && !write_own()) return {0, closed_ ? State::closed : State::would_block};
+  if (!write_own_between()) return {0, closed_ ? State::closed : State::would_block};
   if (opening_ || pieces.empty()) {
     Moved moved = below_->wants_write() ? below_->write({}) : Moved{};
     see_what_waits();
@@ -243,7 +246,7 @@ Transport::Moved WebSocketTransport::write(std::span<const iovec> pieces) {
   }
   const Moved moved = write_frames(pieces);
   see_what_waits();
-  if (frames_.between_frames() && (!own_.empty() || input_.has_replies())) write_own();
+  if (own_waits()) write_own_between();
   return moved;
 }
 
@@ -254,8 +257,10 @@ Transport::Moved WebSocketTransport::write_frames(std::span<const iovec> pieces)
   Moved all;
   PacketFrames::Room room;
   while (begin != end && all.state == State::open) {
+    if (own_waits() && !write_own_between()) return {all.bytes, closed_ ? State::closed : State::would_block};
     const std::span<const iovec> packets(begin, end);
-    const auto frames = frames_.fill(room, packets);
+    const auto frames =
+        frames_.fill(room, packets, own_waits() ? PacketFrames::Until::end_of_frame : PacketFrames::Until::full);
     std::uint64_t offered = 0;
     for (const iovec& each : frames) offered += each.iov_len;
     const Moved moved = below_->write(frames);
@@ -275,7 +280,7 @@ void WebSocketTransport::finish() {
     } else {
       append_close_frame(own_, CloseCode::normal);
     }
-    if (frames_.between_frames()) write_own();
+    write_own_between();
   }
   below_->finish();
 }

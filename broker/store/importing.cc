@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "broker/config/file_remedy.h"
+#include "broker/store/statement.h"
 #include "core/base/hash.h"
 
 namespace bramble {
@@ -94,7 +95,9 @@ OrMessage<void> give_name(const fs::path& made, const fs::path& file) {
     if (errno != EINVAL && errno != ENOSYS) return wrong(why(file, errno));
     if (::rename(made.c_str(), file.c_str()) != 0) return wrong(why(file, errno));
   }
-  return sync(folder_of(file));
+  auto synced = sync(folder_of(file));
+  if (!synced) ::unlink(file.c_str());
+  return synced;
 }
 
 /// For a database that has to be empty.
@@ -204,6 +207,12 @@ OrMessage<Database::Loaded> make_database(const fs::path& file, const Clocks& cl
   if (loaded && done) return loaded;
   static_cast<void>(remove_all_of(made));
   return loaded ? wrong(std::move(done.error())) : loaded;
+}
+
+void take_in_log(const fs::path& database) {
+  SqlConnection connection(database.string(), SqlConnection::Access::write);
+  if (!connection.open() || !connection.run("PRAGMA locking_mode = EXCLUSIVE")) return;
+  static_cast<void>(connection.checkpoint(true));  // its end removes the log
 }
 
 OrMessage<Database::Loaded> import_into_new(const fs::path& mosquitto_db, const fs::path& bramble_db,

@@ -56,6 +56,10 @@ OrMessage<Database::Loaded> import_mosquitto(const std::filesystem::path& mosqui
 using Fill = std::function<OrMessage<Database::Loaded>(Database& into)>;
 OrMessage<Database::Loaded> make_database(const std::filesystem::path& file, const Clocks& clocks, const Fill& fill);
 
+/// Moves what is in the log of a database into it, so that it is one file: nobody has it open. What cannot be moved
+/// stays.
+void take_in_log(const std::filesystem::path& database);
+
 /// Both together. Mosquitto's file is not changed.
 OrMessage<Database::Loaded> import_into_new(const std::filesystem::path& mosquitto_db,
                                             const std::filesystem::path& bramble_db, const Clocks& clocks,

@@ -86,12 +86,12 @@ class Again(WithMosquitto):
         self.refused(self.import_it("--database"), 1, "is in use by another process", "systemctl stop bramble")
 
     def test_two_at_once_do_not_get_into_each_others_way(self):
-        os.makedirs(self.to)
-        folder = os.open(self.to, os.O_RDONLY)
-        self.addCleanup(os.close, folder)
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        self.refused(self.import_it(), 1, f"{self.to}: another import is at work there", "All is as it was.")
-        self.assertEqual(os.listdir(self.to), [])
+        source = os.open(f"{self.etc}/mosquitto.conf", os.O_RDONLY)
+        self.addCleanup(os.close, source)
+        fcntl.flock(source, fcntl.LOCK_EX)
+        for more in ([], ["--database"]):
+            self.refused(self.import_it(*more), 1, f"{self.etc}/mosquitto.conf: another import of it is at work", "Nothing was written.")
+        self.assertFalse(os.path.exists(self.to))
 
     def test_a_file_of_somebodys_that_is_read_along_is_told_and_one_that_does_not_fit_is_in_the_way(self):
         own = self.write("etc/bramble/conf.d/own.conf", "acl_file /nonexistent\n")

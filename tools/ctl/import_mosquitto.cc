@@ -152,7 +152,12 @@ int import(const ImportWords& words) {
   StoreImport store = look_at_store(*plan, whole_path(words.data));
   const std::string in_the_way = what_is_in_the_way(placing, store, words);
   if (!in_the_way.empty()) return fail(kFailed, in_the_way);
-  if (!words.dry_run) held.emplace();
+  if (!words.dry_run) {
+    held.emplace();
+    if (const auto locked = placing.lock(whole_path(words.config_file)); !locked) {
+      return fail(kFailed, locked.error() + "\nNothing was written.");
+    }
+  }
   auto done = carry_out(words, *plan, placing, store);
   if (done && held && held->waits()) done = tl::unexpected(Failure{kFailed, "interrupted"});
   if (!done) return fail(done.error().status, done.error().why + "\nAll is as it was.");

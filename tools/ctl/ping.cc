@@ -25,7 +25,8 @@ int ping_configured(const Options& options, SteadyTime until) {
   if (command_line.first_start)
     return fail(kFailed, fmt::format("ping: {} is not there yet", command_line.config_file));
   const auto config = load_config(command_line);
-  const auto answer = config ? ask_health(*config, until) : OrMessage<std::string>(tl::unexpected(config.error()));
+  const SteadyTime soon = options.container ? share_of(until, 2) : until;
+  const auto answer = config ? ask_health(*config, soon) : OrMessage<std::string>(tl::unexpected(config.error()));
   if (answer) return print(*answer + "\n") ? kDone : kFailed;
   // A file that was changed since, well or not, makes no running broker unwell.
   const auto running = command_line.container ? ask_running(until) : answer;

@@ -110,6 +110,27 @@ TEST_CASE("pongs wait until our frame is whole") {
   }
 }
 
+TEST_CASE("pongs go behind the frame that has begun, however much else waits and however little the socket takes") {
+  const std::string packet("\x30\x03\x01tx"), both = packet + packet;
+  for (const std::string_view header : {"", "Sec-WebSocket-Extensions: permessage-deflate\r\n"}) {
+    Opened socket(header);
+    socket.line.room = 4;  // in the first packet
+    const std::size_t first = socket.write(both).bytes;
+    REQUIRE(first == 2);
+    socket.send("now", Opcode::ping);
+    socket.read();
+    const std::string frame = header.empty() ? "\x82\x05" + packet : "\x82\x0A" + both;
+    const std::string expected = frame + "\x8A\x03now\x82";
+    std::string left = both.substr(first);
+    for (int round = 0; round < 40 && socket.line.out.size() < expected.size(); ++round) {
+      socket.line.room = 1;
+      left.erase(0, socket.write(left).bytes);
+      left += packet;  // there is always more
+    }
+    CHECK(socket.line.out == expected);
+  }
+}
+
 TEST_CASE("each packet has a frame of its own, in one write") {
   Opened socket;
   CHECK(socket.write("\x40\x02id\xD0\x02..\x30\x03\x01tx").bytes == 13);

@@ -61,15 +61,16 @@ OrMessage<Database::Loaded> import_store(StoreImport& store, const Plan& plan, b
   if (auto made = placing.make_folder(folder, true); !made) return wrong(std::move(made.error()));
   std::error_code unknown;
   fs::remove(fresh, unknown);  // of one that was interrupted
+  placing.made(fresh);
   auto loaded = import_into_new(store.from, fresh, Clocks::now(), source_of);
   if (!loaded) return loaded;
-  placing.made(fresh);
   if (plan.account && give(fresh, plan.account->id, plan.account->group, 0600) != 0) {
     return wrong(store.to + ": cannot be given to " + plan.account->name);
   }
   const StoreImport now = look_at_store(plan, folder);  // a broker may have been started since
   const bool is_others = now.there == StoreImport::There::used && store.there != now.there;
   if (is_others || now.there == StoreImport::There::locked) return wrong(now.what);
+  if (fs::exists(store.to + "-wal", unknown)) take_in_log(store.to);
   auto aside = placing.put(fresh, store.to);
   if (!aside) return wrong(std::move(aside.error()));
   store.old_is = std::move(*aside);

@@ -89,10 +89,19 @@ OrMessage<std::string> read_bytes(const std::string& path) {
 }
 
 Placing::~Placing() {
-  std::error_code unknown;
-  if (!waiting_.empty()) fs::remove_all(waiting_, unknown);
+  keep_no_waiting();
   if (!kept_) std::for_each(steps_.rbegin(), steps_.rend(), undo);
   if (lock_ >= 0) ::close(lock_);
+}
+
+void Placing::keep() {
+  kept_ = true;
+  keep_no_waiting();
+}
+
+void Placing::keep_no_waiting() {
+  std::error_code unknown;
+  if (!waiting_.empty()) fs::remove_all(waiting_, unknown);
 }
 
 void Placing::undo(const Step& step) {
@@ -136,25 +145,27 @@ OrMessage<void> Placing::rename(const std::string& from, const std::string& to) 
   return {};
 }
 
-/// It has its own name still, where the file system lets a file have two: so that it is never missing.
+/// A file has its own name still, where the file system lets it have two: so that it is never missing. What SQLite has
+/// beside it goes along, and would be taken for a new one's.
 OrMessage<std::string> Placing::set_aside(const std::string& path) {
+  const auto first = static_cast<std::ptrdiff_t>(steps_.size());
   const std::string aside = name_aside(path);
-  const bool alone = !is_database_with_more(path);
-  if (alone && (is_same_file(aside, path) || ::link(path.c_str(), aside.c_str()) == 0)) {
+  if (is_same_file(aside, path) || ::link(path.c_str(), aside.c_str()) == 0) {
     steps_.push_back({aside, path});
-    return aside;
+  } else if (is_there(path)) {
+    if (auto done = rename(path, aside); !done) return wrong(std::move(done.error()));
   }
-  if (auto done = rename(path, aside); !done) return wrong(std::move(done.error()));
   for (const char* const end : kBesideDatabase) {
     if (!is_there(path + end)) continue;
     if (auto done = rename(path + end, aside + end); !done) return wrong(std::move(done.error()));
   }
+  if (is_there(aside)) std::rotate(steps_.begin() + first, steps_.begin() + first + 1, steps_.end());  // undone first
   return aside;
 }
 
 OrMessage<std::string> Placing::put(const std::string& from, const std::string& to) {
   const bool is_new = !is_there(to);
-  auto aside = is_new ? OrMessage<std::string>() : set_aside(to);
+  auto aside = is_new && !is_database_with_more(to) ? OrMessage<std::string>() : set_aside(to);
   if (!aside) return aside;
   if (::rename(from.c_str(), to.c_str()) != 0) return failed(to, errno);
   if (is_new) made(to);
@@ -174,13 +185,17 @@ OrMessage<void> Placing::write(const File& file, const std::string& waiting) con
 
 std::string Placing::waits_at(std::size_t file) const { return fmt::format("{}/{}", waiting_, file); }
 
-/// For this one alone, as it was before one that was interrupted.
+OrMessage<void> Placing::lock(const std::string& source) {
+  lock_ = ::open(source.c_str(), O_RDONLY | O_CLOEXEC);
+  if (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    return wrong(source + ": another import of it is at work");
+  }
+  return {};
+}
+
+/// As it was before one that was interrupted.
 OrMessage<void> Placing::take_folder() {
   if (auto made = make_folder(folder_, false); !made) return made;
-  lock_ = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    return wrong(folder_ + ": another import is at work there");
-  }
   std::error_code unknown;
   for (const fs::path& old : left_behind(folder_)) fs::remove_all(old, unknown);
   std::string waiting = fmt::format("{}/{}{}", folder_, kWaiting, kAnyName);

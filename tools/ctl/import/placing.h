@@ -45,11 +45,13 @@ class Placing {
   /// One before was ended in its midst.
   bool was_interrupted() const;
 
-  /// Makes the folders, and writes the files beside. One at a time.
+  /// No other import of what this file configures goes on, from now on.
+  OrMessage<void> lock(const std::string& source);
+  /// Makes the folders, and writes the files beside.
   OrMessage<void> prepare();
   /// The files get their names, and what differs under these another.
   OrMessage<void> give_names();
-  void keep() { kept_ = true; }
+  void keep();
 
   /// The folder, and those that it lies in, if it is not there: root's, and the account may look into it; or the
   /// account's.
@@ -68,6 +70,7 @@ class Placing {
   };
   static void undo(const Step& step);
   OrMessage<void> take_folder();
+  void keep_no_waiting();
   OrMessage<void> write(const File& file, const std::string& waiting) const;
   OrMessage<void> rename(const std::string& from, const std::string& to);
   OrMessage<std::string> set_aside(const std::string& path);
@@ -77,7 +80,7 @@ class Placing {
   const std::optional<Account> account_;
   std::vector<std::string> folders_;
   std::vector<File> files_;
-  int lock_ = -1;        // of `folder_`
+  int lock_ = -1;
   std::string waiting_;  // the folder in which files wait for their names
   std::vector<Step> steps_;
   bool kept_ = false;
