@@ -277,12 +277,18 @@ TEST_CASE("check_retain_source goes by the names of the publisher, however long 
 
 TEST_CASE("what a client with a long id retains takes no more memory than what others retain") {
   const Broker broker;
-  Client publisher(broker, as("anna", std::string(65'000, 'l')));
-  publisher.publish({.topic = "0", .payload = "x", .qos = 1, .retain = true});
-  const double before = static_cast<double>(broker.rss_bytes());
-  for (int i = 1; i < 1000; ++i)
-    publisher.publish({.topic = std::to_string(i), .payload = "x", .qos = 1, .retain = true});
-  CHECK(static_cast<double>(broker.rss_bytes()) - before < 32e6);  // with its id in each it would be 65
+  const auto growth = [&broker](const std::string& id) {
+    Client publisher(broker, as("anna", id));
+    const auto retain = [&](int i) {
+      publisher.publish({.topic = id.substr(0, 1) + std::to_string(i), .payload = "x", .qos = 1, .retain = true});
+    };
+    retain(0);
+    const double before = static_cast<double>(broker.rss_bytes());
+    for (int i = 1; i < 1000; ++i) retain(i);
+    return static_cast<double>(broker.rss_bytes()) - before;
+  };
+  const double usual = growth("short");
+  CHECK(growth(std::string(65'000, 'l')) < usual + 20e6);  // with its id in each it would be 65 MB
 }
 
 TEST_CASE("a denial is logged once for each client and rule, with the line of the rule") {
