@@ -22,7 +22,6 @@ std::string read_remedy(int error) {
   switch (error) {
     case ENOENT: return "check the path";
     case EACCES: return fmt::format("running as {}: let that account read it", running_as());
-    case EROFS: return "name another path, or let a service write there: ReadWritePaths= of its unit";
     default: return "name another path";
   }
 }
@@ -44,6 +43,7 @@ std::string write_remedy(const std::string& path, int error) {
     case EACCES:
       return fmt::format("running as {}: `touch {} && chown {} {}`, or name another path", account, path, account,
                          path);
+    case EROFS: return "name another path, or let a service write there: ReadWritePaths= of its unit";
     default: return "name another path";
   }
 }
